@@ -1,0 +1,50 @@
+#include "io/file.hpp"
+
+namespace ssdfs::io {
+namespace {
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+result<void> write_temporary(file_system& fs, const std::string& path, bytes_view content) {
+  auto out = fs.open(path, open_mode::create);
+  if (!out) return out.error();
+  // A file of the same name may be left from an earlier crash.
+  SSDFS_TRY((*out)->truncate(0));
+  SSDFS_TRY((*out)->write({&content, 1}, 0));
+  return (*out)->sync();
+}
+
+}  // namespace
+
+result<std::vector<std::byte>> read_file(file_system& fs, const std::string& path,
+                                         std::uint64_t limit) {
+  auto in = fs.open(path, open_mode::read);
+  if (!in) return in.error();
+  auto size = (*in)->size();
+  if (!size) return size.error();
+  if (*size > limit) {
+    return failure(errc::too_large, path + ": over " + std::to_string(limit) + " bytes");
+  }
+  std::vector<std::byte> content(static_cast<std::size_t>(*size));
+  auto got = (*in)->read(content, 0);
+  if (!got) return got.error();
+  content.resize(*got);
+  return content;
+}
+
+result<void> replace_file(file_system& fs, const std::string& path, bytes_view content) {
+  const std::string temporary = path + ".tmp";
+  if (auto written = write_temporary(fs, temporary, content); !written) {
+    // The first failure is the one to tell; what cannot be removed is overwritten next time.
+    static_cast<void>(fs.remove(temporary).has_value());
+    return written.error();
+  }
+  SSDFS_TRY(fs.rename(temporary, path));
+  return fs.sync_directory(parent_of(path));
+}
+
+}  // namespace ssdfs::io
