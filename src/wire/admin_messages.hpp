@@ -1,0 +1,143 @@
+// Operator to master.
+#pragma once
+
+#include "base/orders.hpp"
+#include "wire/opcodes.hpp"
+
+#include <boost/describe/class.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ssdfs::wire {
+
+struct node_status {
+  node_id node;
+  std::string name;
+  std::string address;
+  std::string http;
+  std::string rack;
+  std::string state;  ///< live, stale, dead, decommissioning, decommissioned, maintenance
+  std::uint64_t capacity_bytes = 0;
+  std::uint64_t used_bytes = 0;
+  std::uint64_t volumes = 0;
+  std::int64_t last_heartbeat_ms = 0;  ///< age
+  std::vector<disk_report> disks;
+};
+BOOST_DESCRIBE_STRUCT(node_status, (),
+                      (node, name, address, http, rack, state, capacity_bytes, used_bytes, volumes,
+                       last_heartbeat_ms, disks))
+
+struct admin_report_reply {
+  cluster_id cluster;
+  ssdfs::epoch_t epoch;
+  ssdfs::txid txid;
+  bool safemode = false;
+  std::string safemode_reason;
+  std::uint64_t files = 0;
+  std::uint64_t directories = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t volumes_open = 0;
+  std::uint64_t volumes_sealed = 0;  ///< sealed and closed
+  std::uint64_t under_replicated = 0;
+  std::uint64_t over_replicated = 0;
+  std::uint64_t missing = 0;
+  std::uint64_t corrupt = 0;
+  std::vector<node_status> nodes;
+  std::uint64_t pending_reclaim = 0;  ///< chunks that wait for the delete grace
+  std::uint64_t trash_files = 0;
+  std::uint64_t trash_bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(admin_report_reply, (),
+                      (cluster, epoch, txid, safemode, safemode_reason, files, directories, bytes,
+                       volumes_open, volumes_sealed, under_replicated, over_replicated, missing,
+                       corrupt, nodes, pending_reclaim, trash_files, trash_bytes))
+struct admin_report_request {
+  static constexpr opcode code = opcode::admin_report;
+  using reply = admin_report_reply;
+};
+BOOST_DESCRIBE_STRUCT(admin_report_request, (), ())
+
+struct volume_replica {
+  node_id node;
+  std::string address;
+  std::string node_name;
+  std::string state;  ///< complete, or the named reason why it does not count
+  replica_report report;
+};
+BOOST_DESCRIBE_STRUCT(volume_replica, (), (node, address, node_name, state, report))
+struct volume_status {
+  volume_info info;
+  std::string reason;  ///< why it is not open, or not healthy, in words
+  std::uint32_t complete = 0;
+  std::uint32_t grants = 0;
+  std::vector<volume_replica> replicas;
+};
+BOOST_DESCRIBE_STRUCT(volume_status, (), (info, reason, complete, grants, replicas))
+struct admin_volumes_reply {
+  std::vector<volume_status> volumes;
+  bool more = false;
+};
+BOOST_DESCRIBE_STRUCT(admin_volumes_reply, (), (volumes, more))
+/// Volumes by id from `from`, at most `limit` (1 to 1,000).
+struct admin_volumes_request {
+  static constexpr opcode code = opcode::admin_volumes;
+  using reply = admin_volumes_reply;
+  volume_id from;
+  std::uint32_t limit = 1000;
+};
+BOOST_DESCRIBE_STRUCT(admin_volumes_request, (), (from, limit))
+
+struct admin_seal_reply {};
+BOOST_DESCRIBE_STRUCT(admin_seal_reply, (), ())
+struct admin_seal_request {
+  static constexpr opcode code = opcode::admin_seal;
+  using reply = admin_seal_reply;
+  volume_id volume;
+};
+BOOST_DESCRIBE_STRUCT(admin_seal_request, (), (volume))
+
+struct config_entry {
+  std::string name;
+  std::string value;
+  std::string source;  ///< default, file, environment, command line
+};
+BOOST_DESCRIBE_STRUCT(config_entry, (), (name, value, source))
+struct admin_config_reply {
+  std::vector<config_entry> entries;
+};
+BOOST_DESCRIBE_STRUCT(admin_config_reply, (), (entries))
+struct admin_config_request {
+  static constexpr opcode code = opcode::admin_config;
+  using reply = admin_config_reply;
+};
+BOOST_DESCRIBE_STRUCT(admin_config_request, (), ())
+
+struct admin_safemode_reply {
+  bool on = false;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(admin_safemode_reply, (), (on, reason))
+struct admin_safemode_request {
+  static constexpr opcode code = opcode::admin_safemode;
+  using reply = admin_safemode_reply;
+  std::string_view action;  ///< get, enter, leave
+};
+BOOST_DESCRIBE_STRUCT(admin_safemode_request, (), (action))
+
+struct trash_empty_reply {
+  std::uint64_t entries = 0;
+};
+BOOST_DESCRIBE_STRUCT(trash_empty_reply, (), (entries))
+/// Removes everything in the trash for good.
+struct trash_empty_request {
+  static constexpr opcode code = opcode::trash_empty;
+  using reply = trash_empty_reply;
+  std::string_view user;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(trash_empty_request, (), (user, token))
+
+}  // namespace ssdfs::wire

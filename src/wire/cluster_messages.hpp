@@ -1,0 +1,70 @@
+// Datanode to master: registration, heartbeats, reconcile lists.
+#pragma once
+
+#include "base/orders.hpp"
+#include "wire/chunk_messages.hpp"
+#include "wire/opcodes.hpp"
+
+#include <boost/describe/class.hpp>
+
+#include <cstdint>
+#include <vector>
+
+namespace ssdfs::wire {
+
+struct register_node_reply {
+  cluster_id cluster;  ///< a node without a cluster adopts and persists it
+  witness reign;       ///< epoch, leader and durable txid of the master that answers
+  cluster_settings settings;
+};
+BOOST_DESCRIBE_STRUCT(register_node_reply, (), (cluster, reign, settings))
+struct register_node_request {
+  static constexpr opcode code = opcode::register_node;
+  using reply = register_node_reply;
+  node_registration registration;
+};
+BOOST_DESCRIBE_STRUCT(register_node_request, (), (registration))
+
+struct report_volumes_reply {};
+BOOST_DESCRIBE_STRUCT(report_volumes_reply, (), ())
+struct report_volumes_request {
+  static constexpr opcode code = opcode::report_volumes;
+  using reply = report_volumes_reply;
+  ssdfs::epoch_t epoch;
+  volume_page page;
+};
+BOOST_DESCRIBE_STRUCT(report_volumes_request, (), (epoch, page))
+
+/// A long poll: the master may keep it for settings.heartbeat_interval_ms and answers early if it
+/// has orders or a newer heartbeat of the node arrives. errc::unknown_node asks to register.
+struct heartbeat_reply {
+  witness reign;
+  cluster_settings settings;
+  std::vector<order> orders;
+};
+BOOST_DESCRIBE_STRUCT(heartbeat_reply, (), (reign, settings, orders))
+struct heartbeat_request {
+  static constexpr opcode code = opcode::heartbeat;
+  using reply = heartbeat_reply;
+  node_heartbeat heartbeat;
+};
+BOOST_DESCRIBE_STRUCT(heartbeat_request, (), (heartbeat))
+
+struct live_chunks_reply {
+  std::vector<chunk_entry> chunks;  ///< sorted by key
+  bool more = false;
+  std::uint64_t removal_number = 0; ///< the list is right at this removal number
+  generation_t generation = 0;
+};
+BOOST_DESCRIBE_STRUCT(live_chunks_reply, (), (chunks, more, removal_number, generation))
+/// What should be in a closed volume: keys from `from_key`, at most `limit`.
+struct live_chunks_request {
+  static constexpr opcode code = opcode::live_chunks;
+  using reply = live_chunks_reply;
+  volume_id volume;
+  chunk_key from_key = 0;
+  std::uint32_t limit = 4096;
+};
+BOOST_DESCRIBE_STRUCT(live_chunks_request, (), (volume, from_key, limit))
+
+}  // namespace ssdfs::wire

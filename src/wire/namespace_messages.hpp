@@ -1,0 +1,254 @@
+// Client to master: the namespace and grants. Fields of type string_view alias the frame they were
+// decoded from (or, when encoding, the caller's memory): copy what must outlive it.
+#pragma once
+
+#include "base/ids.hpp"
+#include "base/orders.hpp"
+#include "wire/opcodes.hpp"
+
+#include <boost/describe/class.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ssdfs::wire {
+
+/// Names one mutation for ever, so that a repeat gets the recorded result.
+struct operation {
+  client_id client;
+  std::uint64_t sequence = 0;           ///< 1, 2, ... per client
+  std::uint64_t lowest_unanswered = 0;  ///< results below it may be forgotten
+};
+BOOST_DESCRIBE_STRUCT(operation, (), (client, sequence, lowest_unanswered))
+
+/// Attributes of a file (type 1) or directory (type 2).
+struct entry_info {
+  std::uint8_t type = 0;
+  std::uint64_t size = 0;
+  std::uint32_t crc32c = 0;
+  std::int64_t mtime_ms = 0;
+  std::string owner;
+  std::string group;
+  std::uint16_t mode = 0;
+  std::uint8_t replication = 0;
+  std::string content_type;
+};
+BOOST_DESCRIBE_STRUCT(entry_info, (),
+                      (type, size, crc32c, mtime_ms, owner, group, mode, replication,
+                       content_type))
+
+/// One chunk of a file. `generation` is the grant's at a commit and 0 in answers.
+struct chunk_ref {
+  volume_id volume;
+  chunk_key key = 0;
+  std::uint32_t size = 0;
+  std::uint32_t crc32c = 0;
+  generation_t generation = 0;
+};
+BOOST_DESCRIBE_STRUCT(chunk_ref, (), (volume, key, size, crc32c, generation))
+
+struct lookup_reply {
+  entry_info entry;
+  std::vector<chunk_ref> chunks;
+};
+BOOST_DESCRIBE_STRUCT(lookup_reply, (), (entry, chunks))
+/// Attributes and chunks of a path. Where the chunks are is asked with locate, and cached.
+struct lookup_request {
+  static constexpr opcode code = opcode::lookup;
+  using reply = lookup_reply;
+  std::string_view path;
+  std::string_view user;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(lookup_request, (), (path, user, token))
+
+/// Where a volume is; replicas that can be read, best first.
+struct volume_location {
+  volume_id volume;
+  std::vector<replica_address> replicas;
+};
+BOOST_DESCRIBE_STRUCT(volume_location, (), (volume, replicas))
+struct locate_reply {
+  std::vector<volume_location> volumes;  ///< unknown volumes are left out
+  std::int64_t cache_ms = 0;             ///< how long the answer may be used: half the delete grace at most
+};
+BOOST_DESCRIBE_STRUCT(locate_reply, (), (volumes, cache_ms))
+struct locate_request {
+  static constexpr opcode code = opcode::locate;
+  using reply = locate_reply;
+  std::vector<volume_id> volumes;  ///< at most 1,024
+};
+BOOST_DESCRIBE_STRUCT(locate_request, (), (volumes))
+
+struct list_entry {
+  std::string name;
+  entry_info entry;
+};
+BOOST_DESCRIBE_STRUCT(list_entry, (), (name, entry))
+struct list_reply {
+  std::vector<list_entry> entries;  ///< byte order of names
+  bool more = false;
+};
+BOOST_DESCRIBE_STRUCT(list_reply, (), (entries, more))
+/// A page of a directory: the names after `after`, at most `limit` (1 to 4,096).
+struct list_request {
+  static constexpr opcode code = opcode::list;
+  using reply = list_reply;
+  std::string_view path;
+  std::string_view after;
+  std::uint32_t limit = 1000;
+  std::string_view user;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(list_request, (), (path, after, limit, user, token))
+
+struct summary_reply {
+  std::uint64_t files = 0;
+  std::uint64_t directories = 0;
+  std::uint64_t bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(summary_reply, (), (files, directories, bytes))
+/// Totals at and below a path; the root's leave /.trash out.
+struct summary_request {
+  static constexpr opcode code = opcode::summary;
+  using reply = summary_reply;
+  std::string_view path;
+  std::string_view user;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(summary_request, (), (path, user, token))
+
+/// Answer to every mutation.
+struct mutation_reply {
+  ssdfs::txid txid;      ///< record that holds the result
+  bool replaced = false; ///< commit_file, rename: something was there before
+  std::string path;      ///< remove: where in the trash it went; empty if it is gone
+};
+BOOST_DESCRIBE_STRUCT(mutation_reply, (), (txid, replaced, path))
+
+/// Makes a file visible, whole. Parents are created as needed.
+struct commit_file_request {
+  static constexpr opcode code = opcode::commit_file;
+  using reply = mutation_reply;
+  operation op;
+  ssdfs::epoch_t epoch;      ///< of the hello reply; informational, grants are valid by generation
+  std::string_view path;
+  bool overwrite = false;
+  std::uint64_t size = 0;
+  std::uint32_t crc32c = 0;
+  std::int64_t mtime_ms = 0; ///< 0: the master's time
+  std::uint16_t mode = 0644;
+  std::uint8_t replication = 0;  ///< 0: the cluster's default
+  std::string_view user;
+  std::string_view group;
+  std::string_view content_type;
+  std::vector<chunk_ref> chunks;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(commit_file_request, (),
+                      (op, epoch, path, overwrite, size, crc32c, mtime_ms, mode, replication, user,
+                       group, content_type, chunks, token))
+
+struct make_directory_request {
+  static constexpr opcode code = opcode::make_directory;
+  using reply = mutation_reply;
+  operation op;
+  std::string_view path;
+  bool parents = false;  ///< create missing parents, and succeed if the directory is there
+  std::uint16_t mode = 0755;
+  std::string_view user;
+  std::string_view group;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(make_directory_request, (), (op, path, parents, mode, user, group, token))
+
+/// Moves `from` to exactly `to`. With overwrite a file replaces a file atomically; a directory is
+/// never replaced.
+struct rename_request {
+  static constexpr opcode code = opcode::rename;
+  using reply = mutation_reply;
+  operation op;
+  std::string_view from;
+  std::string_view to;
+  bool overwrite = false;
+  bool parents = false;  ///< create missing parents of `to`
+  std::string_view user;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(rename_request, (), (op, from, to, overwrite, parents, user, token))
+
+struct remove_request {
+  static constexpr opcode code = opcode::remove;
+  using reply = mutation_reply;
+  operation op;
+  std::string_view path;
+  bool recursive = false;
+  bool skip_trash = false;
+  std::string_view user;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(remove_request, (), (op, path, recursive, skip_trash, user, token))
+
+/// Bits of set_attributes_request::mask.
+inline constexpr std::uint8_t attribute_mtime = 1;
+inline constexpr std::uint8_t attribute_mode = 2;
+inline constexpr std::uint8_t attribute_owner = 4;
+inline constexpr std::uint8_t attribute_group = 8;
+struct set_attributes_request {
+  static constexpr opcode code = opcode::set_attributes;
+  using reply = mutation_reply;
+  operation op;
+  std::string_view path;
+  std::uint8_t mask = 0;
+  std::int64_t mtime_ms = 0;
+  std::uint16_t mode = 0;
+  std::string_view owner;
+  std::string_view group;
+  std::string_view user;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(set_attributes_request, (),
+                      (op, path, mask, mtime_ms, mode, owner, group, user, token))
+
+struct grant_reply {
+  volume_id volume;
+  generation_t generation = 0;
+  chunk_key first_key = 0;
+  std::uint32_t key_count = 0;
+  std::uint64_t bytes = 0;                ///< content and headers that may be written
+  std::vector<replica_address> replicas;  ///< chain order
+  std::int64_t idle_ms = 0;  ///< the grant ends this long after the session's last connection
+};
+BOOST_DESCRIBE_STRUCT(grant_reply, (),
+                      (volume, generation, first_key, key_count, bytes, replicas, idle_ms))
+/// A right to write into a volume. May wait at the master until a volume is ready.
+struct grant_request {
+  static constexpr opcode code = opcode::grant;
+  using reply = grant_reply;
+  std::uint8_t replication = 0;  ///< 0: the cluster's default
+  std::uint64_t bytes = 0;       ///< wanted; the master decides
+  std::uint32_t key_count = 0;   ///< wanted; the master decides
+  std::vector<volume_id> exclude_volumes;      ///< at most 64
+  std::vector<std::string> exclude_addresses;  ///< nodes that failed for this caller, at most 64
+  std::string_view user;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(grant_request, (),
+                      (replication, bytes, key_count, exclude_volumes, exclude_addresses, user,
+                       token))
+
+struct end_grant_reply {};
+BOOST_DESCRIBE_STRUCT(end_grant_reply, (), ())
+/// The caller will not commit anything of this grant any more.
+struct end_grant_request {
+  static constexpr opcode code = opcode::end_grant;
+  using reply = end_grant_reply;
+  volume_id volume;
+  generation_t generation = 0;
+  chunk_key first_key = 0;
+};
+BOOST_DESCRIBE_STRUCT(end_grant_request, (), (volume, generation, first_key))
+
+}  // namespace ssdfs::wire

@@ -1,0 +1,41 @@
+#include "wire/opcodes.hpp"
+
+namespace ssdfs::wire {
+
+std::string_view name_of(opcode code) noexcept {
+  switch (code) {
+    case opcode::hello: return "hello";
+    case opcode::ping: return "ping";
+    case opcode::server_stats: return "server_stats";
+    case opcode::lookup: return "lookup";
+    case opcode::locate: return "locate";
+    case opcode::list: return "list";
+    case opcode::summary: return "summary";
+    case opcode::commit_file: return "commit_file";
+    case opcode::make_directory: return "make_directory";
+    case opcode::rename: return "rename";
+    case opcode::remove: return "remove";
+    case opcode::set_attributes: return "set_attributes";
+    case opcode::grant: return "grant";
+    case opcode::end_grant: return "end_grant";
+    case opcode::admin_report: return "admin_report";
+    case opcode::admin_volumes: return "admin_volumes";
+    case opcode::admin_seal: return "admin_seal";
+    case opcode::admin_config: return "admin_config";
+    case opcode::admin_safemode: return "admin_safemode";
+    case opcode::trash_empty: return "trash_empty";
+    case opcode::register_node: return "register_node";
+    case opcode::report_volumes: return "report_volumes";
+    case opcode::heartbeat: return "heartbeat";
+    case opcode::live_chunks: return "live_chunks";
+    case opcode::write_chunk: return "write_chunk";
+    case opcode::write_begin: return "write_begin";
+    case opcode::write_piece: return "write_piece";
+    case opcode::write_end: return "write_end";
+    case opcode::read_chunk: return "read_chunk";
+    case opcode::replica_chunks: return "replica_chunks";
+  }
+  return "unknown";
+}
+
+}  // namespace ssdfs::wire

@@ -1,0 +1,52 @@
+// Numbers of the requests. One RPC is one opcode and one function of the same name in the caller's
+// stub and in the role's service.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace ssdfs::wire {
+
+enum class opcode : std::uint16_t {
+  // every role
+  hello = 1,
+  ping = 2,
+  server_stats = 3,
+  // client to master: namespace
+  lookup = 16,
+  locate = 17,
+  list = 18,
+  summary = 19,
+  commit_file = 20,
+  make_directory = 21,
+  rename = 22,
+  remove = 23,
+  set_attributes = 24,
+  // client to master: grants
+  grant = 32,
+  end_grant = 33,
+  // operator to master
+  admin_report = 48,
+  admin_volumes = 49,
+  admin_seal = 50,
+  admin_config = 51,
+  admin_safemode = 52,
+  trash_empty = 53,
+  // datanode to master
+  register_node = 64,
+  report_volumes = 65,
+  heartbeat = 66,
+  live_chunks = 67,
+  // client or datanode to datanode
+  write_chunk = 80,
+  write_begin = 81,
+  write_piece = 82,
+  write_end = 83,
+  read_chunk = 84,
+  replica_chunks = 85,
+};
+
+/// The name, "unknown" for a number without one.
+[[nodiscard]] std::string_view name_of(opcode code) noexcept;
+
+}  // namespace ssdfs::wire
