@@ -15,12 +15,14 @@ namespace ssdfs {
 struct failure {
   boost::system::error_code code;
   std::string detail;
+  std::string hint;  ///< an address to act on: the leader to ask instead, the member that failed
 
   failure() = default;
   failure(errc e) : code(make_error_code(e)) {}
   failure(errc e, std::string text) : code(make_error_code(e)), detail(std::move(text)) {}
   failure(boost::system::error_code ec) : code(ec) {}
-  failure(boost::system::error_code ec, std::string text) : code(ec), detail(std::move(text)) {}
+  failure(boost::system::error_code ec, std::string text, std::string address = {})
+      : code(ec), detail(std::move(text)), hint(std::move(address)) {}
 
   /// The detail, or the code's message if there is none.
   [[nodiscard]] std::string message() const { return detail.empty() ? code.message() : detail; }

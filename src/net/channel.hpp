@@ -9,7 +9,9 @@
 #include "wire/frame.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/dispatch.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -45,8 +47,8 @@ struct call_options {
 
 /// Connects on the first call, reconnects after a loss with capped back-off. Thread-safe. Handlers
 /// run on the channel's executor, each exactly once, never inside call(). A lost connection fails
-/// all calls in flight with errc::connection: whether they happened is unknown. Calls that are
-/// queued in one turn of the executor leave in one system call.
+/// all calls in flight with errc::connection: whether they happened is unknown. An error answer of
+/// the server comes as failure{status, detail, hint}. Calls that are queued in one turn of the executor leave in one system call.
 class channel : public std::enable_shared_from_this<channel> {
  public:
   static std::shared_ptr<channel> make(boost::asio::any_io_executor executor, std::string address,
