@@ -16,7 +16,12 @@ struct strong {
 
   constexpr strong() = default;
   constexpr explicit strong(T v) : value(v) {}
-  constexpr auto operator<=>(const strong&) const = default;
+  // Not defaulted: uuids, which have neither constexpr nor three-way comparison, are wrapped, too.
+  friend constexpr bool operator==(const strong& a, const strong& b) { return a.value == b.value; }
+  friend constexpr std::strong_ordering operator<=>(const strong& a, const strong& b) {
+    if (a.value < b.value) return std::strong_ordering::less;
+    return b.value < a.value ? std::strong_ordering::greater : std::strong_ordering::equal;
+  }
 
   /// The following id.
   [[nodiscard]] constexpr strong next() const { return strong(static_cast<T>(value + 1)); }
