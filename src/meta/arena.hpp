@@ -1,0 +1,144 @@
+// Memory for the namespace: blocks of 8 to 4,096 bytes that never move and are named by 32 bits.
+#pragma once
+
+#include "base/assert.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace ssdfs::meta {
+
+/// A range of addresses that becomes memory piece by piece: growing it moves nothing and copies
+/// nothing. Not thread-safe.
+class reserved_memory {
+ public:
+  /// Reserves addresses only; throws std::bad_alloc.
+  explicit reserved_memory(std::size_t capacity);
+  ~reserved_memory();
+  reserved_memory(const reserved_memory&) = delete;
+  reserved_memory& operator=(const reserved_memory&) = delete;
+
+  [[nodiscard]] std::byte* data() const noexcept { return data_; }
+  /// Makes the first `bytes` usable (zeros at first). False beyond the capacity; throws
+  /// std::bad_alloc when the system has no memory.
+  bool extend(std::size_t bytes) { return bytes <= usable_ || grow(bytes); }
+
+ private:
+  bool grow(std::size_t bytes);
+
+  std::byte* data_ = nullptr;
+  std::size_t capacity_ = 0;
+  std::size_t usable_ = 0;
+};
+
+/// What a block holds: the low four bits of its first byte; the other bits are its owner's.
+enum class block_kind : std::uint8_t {
+  free = 0,
+  file = 1,
+  directory = 2,
+  text = 3,
+  chunk_list = 4,
+  leaf = 5,
+  inner = 6,
+  reserved = 15,  ///< the 8 bytes at id 0, so that 0 can mean "none"
+};
+
+[[nodiscard]] inline block_kind kind_of(const std::byte* block) noexcept {
+  return static_cast<block_kind>(std::to_integer<unsigned>(*block) & 15U);
+}
+
+/// The arena.
+///
+/// An id is the offset of a block divided by 8, which reaches 32 GiB. Blocks are taken from lists
+/// of freed ones of the same size, else cut from a larger freed one, else from the end. Every block
+/// tells its kind and with that its size, so memory can be walked block by block in slices of
+/// 64 KiB that no block straddles. When much is free but does not fit, a sweep goes through all
+/// slices, a few for each that would be taken from the end, and joins neighbours.
+///
+/// Single-threaded. Ids and addresses stay valid until release.
+class arena {
+ public:
+  static constexpr std::size_t max_block = 4096;
+  static constexpr std::size_t slice_bytes = std::size_t{64} << 10;
+  /// Returns the bytes of a used block (a multiple of 8) from its contents.
+  using size_function = std::size_t (*)(const std::byte* block);
+
+  /// `size_of` must know every kind that is allocated. Throws std::bad_alloc.
+  explicit arena(size_function size_of);
+
+  /// A block of `bytes` (a multiple of 8, 8 to max_block) whose first byte is set to the kind; the
+  /// rest is uninitialized. The contents must tell the block's size to `size_of` before the next
+  /// call of a non-const function. has_room must have been asked.
+  [[nodiscard]] std::uint32_t allocate(block_kind kind, std::size_t bytes);
+  /// Frees a block of exactly `bytes`.
+  void release(std::uint32_t id, std::size_t bytes);
+  /// Gives back the end of a block, which stays where it is.
+  void shrink(std::uint32_t id, std::size_t bytes, std::size_t new_bytes);
+
+  /// True if so many more bytes can be allocated, in blocks of any size. Throws std::bad_alloc.
+  [[nodiscard]] bool has_room(std::size_t bytes) {
+    return memory_.extend(end_ * 8 + bytes + bytes / 8 + slice_bytes);
+  }
+
+  [[nodiscard]] std::byte* at(std::uint32_t id) const noexcept {
+    return base_ + std::size_t{id} * 8;
+  }
+
+  [[nodiscard]] std::size_t slices() const noexcept {
+    return (end_ + slice_units - 1) / slice_units;
+  }
+  /// Calls visitor(id) for every used block of a slice. The visitor may shrink or release that
+  /// block and none other.
+  template <class Visitor>
+  void for_each_block(std::size_t slice, Visitor&& visitor) const {
+    std::size_t unit = slice * slice_units;
+    const std::size_t limit = end_ < unit + slice_units ? end_ : unit + slice_units;
+    while (unit < limit) {
+      const auto id = static_cast<std::uint32_t>(unit);
+      const block_kind kind = kind_of(at(id));
+      unit += units_at(id);
+      if (kind != block_kind::free && kind != block_kind::reserved) visitor(id);
+    }
+  }
+
+  /// Bytes in blocks of a kind (free: freed and not used again).
+  [[nodiscard]] std::uint64_t bytes(block_kind kind) const noexcept {
+    return bytes_[static_cast<std::size_t>(kind)];
+  }
+  /// Bytes taken from the system.
+  [[nodiscard]] std::uint64_t total_bytes() const noexcept { return end_ * 8; }
+  /// True if all blocks lie end to end and their sizes agree with the accounting. Walks everything.
+  [[nodiscard]] bool consistent() const;
+
+ private:
+  struct free_block;
+  static constexpr std::size_t slice_units = slice_bytes / 8;
+  static constexpr std::size_t max_units = max_block / 8;
+  /// Lists by units; the last one holds all that are larger than max_units.
+  static constexpr std::size_t lists = max_units + 2;
+  /// A block is cut only if what remains is of use for something.
+  static constexpr std::size_t smallest_rest = 3;
+
+  [[nodiscard]] std::size_t units_at(std::uint32_t id) const;
+  [[nodiscard]] std::uint32_t take_listed(std::size_t units);
+  [[nodiscard]] std::uint32_t take_from_end(std::size_t units);
+  [[nodiscard]] std::size_t find_list(std::size_t from) const noexcept;
+  void make_free(std::uint32_t id, std::size_t units);
+  void push(std::uint32_t id, std::size_t units);
+  void start_sweep_if_worthwhile();
+  void sweep_slice();
+
+  size_function size_of_;
+  reserved_memory memory_;
+  std::byte* base_;
+  std::size_t end_ = 1;  ///< units in use or freed, counted from the start
+  std::array<std::uint32_t, lists> heads_{};
+  std::array<std::uint64_t, lists / 64 + 1> filled_{};  ///< bit per non-empty list
+  std::array<std::uint64_t, 16> bytes_{};               ///< by block_kind
+  std::size_t sweep_at_ = 0;   ///< next slice to sweep
+  std::size_t sweep_end_ = 0;  ///< slices [sweep_at_, sweep_end_) are not listed at the moment
+  std::uint64_t freed_since_sweep_ = 0;
+};
+
+}  // namespace ssdfs::meta
