@@ -1,0 +1,80 @@
+#include "cli/run.hpp"
+
+#include "cli/command.hpp"
+#include "cli/options.hpp"
+#include "cli/serve.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+
+namespace ssdfs::cli {
+namespace {
+
+void print_help(std::ostream& out) {
+  out << "Usage: ssdfs COMMAND [options] [arguments]\n"
+         "       ssdfs --role=master|backup|datanode|all [options]\n\nCommands:\n";
+  for (const command& c : commands()) {
+    std::string name(c.name);
+    name.resize(std::max<std::size_t>(name.size() + 2, 22), ' ');
+    out << "  " << name << c.summary << "\n";
+  }
+  out << "\n'ssdfs COMMAND --help' tells more; 'ssdfs --role=all --help' lists the options of the "
+         "servers.\n";
+}
+
+int usage(const std::string& why) {
+  std::cerr << "ssdfs: " << why << " (try 'ssdfs --help')\n";
+  return exit_usage;
+}
+
+// Commands of two words ("admin report") are tried first.
+int run_command(const std::vector<std::string>& arguments) {
+  for (const std::size_t words : {std::size_t{2}, std::size_t{1}}) {
+    if (arguments.size() < words) continue;
+    const std::string name = words == 2 ? arguments[0] + " " + arguments[1] : arguments[0];
+    for (const command& c : commands()) {
+      if (c.name == name) {
+        return c.run({arguments.begin() + static_cast<std::ptrdiff_t>(words), arguments.end()});
+      }
+    }
+  }
+  const std::string group = arguments.front() + " ";
+  std::string members;
+  for (const command& c : commands()) {
+    if (c.name.starts_with(group)) {
+      members += (members.empty() ? "" : ", ") + std::string(c.name.substr(group.size()));
+    }
+  }
+  if (!members.empty()) return usage(arguments.front() + ": one of " + members + " is needed");
+  return usage("unknown command " + arguments.front());
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  if (arguments.empty()) return usage("a command or --role is needed");
+  if (arguments.front() == "--version") {
+    std::cout << "ssdfs " << SSDFS_VERSION << "\n";
+    return exit_done;
+  }
+  if (arguments.front() == "--help" || arguments.front() == "help") {
+    print_help(std::cout);
+    return exit_done;
+  }
+  if (!arguments.front().starts_with("-")) return run_command(arguments);
+
+  std::vector<std::string> environment;
+  for (char** at = environ; *at != nullptr; ++at) environment.emplace_back(*at);
+  const auto options = settings::read(arguments, environment);
+  if (!options) return usage(options.error().message());
+  if (options->help()) {
+    std::cout << server_help();
+    return exit_done;
+  }
+  return serve(*options, arguments, environment);
+}
+
+}  // namespace ssdfs::cli

@@ -1,0 +1,230 @@
+#include "cli/serve.hpp"
+
+#include "base/log.hpp"
+#include "cli/logging.hpp"
+#include "cli/notify.hpp"
+#include "cli/roles.hpp"
+#include "http/server.hpp"
+#include "io/file.hpp"
+#include "net/address.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <thread>
+
+namespace ssdfs::cli {
+namespace {
+
+namespace asio = boost::asio;
+
+// A role with its HTTP server, stopped together.
+struct part {
+  std::unique_ptr<http::server> http;
+  std::unique_ptr<running_role> role;
+};
+
+class composition {
+ public:
+  composition(asio::io_context& io, const settings& options) : io_(io), options_(options) {}
+
+  result<void> start(std::function<void(const failure&)> on_fatal) {
+    switch (options_.which()) {
+      case role::master: return add_master(options_.text("data-dir"), std::move(on_fatal));
+      case role::datanode:
+        return add_datanode({options_.text("data-dir"), options_.text("listen"),
+                             options_.text("http"), options_.text("master"), options_.text("name")});
+      case role::all: return start_all(std::move(on_fatal));
+      case role::backup:
+        return failure(errc::unsupported, "this version has no backup role yet");
+    }
+    return {};
+  }
+
+  void stop() {
+    for (auto& p : parts_) {
+      if (p->http) p->http->stop();
+    }
+    // Clients of the others first: datanodes before the master they talk to.
+    for (auto at = parts_.rbegin(); at != parts_.rend(); ++at) {
+      if ((*at)->role) (*at)->role->stop();
+    }
+  }
+
+  [[nodiscard]] const part& first() const { return *parts_.front(); }
+  void set_slow_op_ms(std::int64_t ms) {
+    for (auto& p : parts_) p->role->set_slow_op_ms(ms);
+  }
+
+ private:
+  result<void> start_all(std::function<void(const failure&)> on_fatal) {
+    const std::string& base = options_.text("data-dir");
+    SSDFS_TRY(add_master(base + "/master", std::move(on_fatal)));
+    const auto own = net::parse_host_port(options_.text("listen"));
+    if (!own) return own.error();
+    const bool any_port = own->port == 0;
+    const std::string& master = parts_.front()->role->address();
+    for (std::int64_t i = 0; i < options_.integer("datanodes"); ++i) {
+      const auto port = static_cast<std::uint16_t>(any_port ? 0 : 9610 + 2 * i);
+      const auto http_port = static_cast<std::uint16_t>(any_port ? 0 : port + 1);
+      const bool http_off = options_.text("http") == "off";
+      const std::string name = "datanode-" + std::to_string(i + 1);
+      SSDFS_TRY(add_datanode({base + "/" + name, net::format_host_port({own->host, port}),
+                              http_off ? "off" : net::format_host_port({own->host, http_port}),
+                              master, name}));
+    }
+    return {};
+  }
+
+  result<void> add_master(const std::string& data_dir,
+                          std::function<void(const failure&)> on_fatal) {
+    auto& p = add_part();
+    SSDFS_TRY(add_http(p, options_.text("http")));
+    auto started = start_master(io_, options_,
+                                {data_dir, options_.text("listen"), http_address(p), {}, {}},
+                                std::move(on_fatal));
+    return finish(p, std::move(started));
+  }
+
+  result<void> add_datanode(role_place place) {
+    auto& p = add_part();
+    SSDFS_TRY(add_http(p, place.http));
+    place.http = http_address(p);
+    return finish(p, start_datanode(io_, options_, place));
+  }
+
+  part& add_part() { return *parts_.emplace_back(std::make_unique<part>()); }
+
+  // HTTP is bound before the role starts, so that the role can tell others the port, and answers
+  // once the role is there.
+  result<void> add_http(part& p, const std::string& address) {
+    if (address == "off") return {};
+    auto bound = http::server::listen(io_, address);
+    if (!bound) return bound.error();
+    p.http = std::move(*bound);
+    return {};
+  }
+
+  static std::string http_address(const part& p) { return p.http ? p.http->address() : ""; }
+
+  result<void> finish(part& p, result<std::unique_ptr<running_role>> started) {
+    if (!started) return started.error();
+    p.role = std::move(*started);
+    if (p.http) {
+      http::route_health(*p.http, [role = p.role.get()] { return role->not_ready(); });
+      p.http->start();
+    }
+    return {};
+  }
+
+  asio::io_context& io_;
+  const settings& options_;
+  std::vector<std::unique_ptr<part>> parts_;  // in order of their start
+};
+
+result<void> write_ready_file(const settings& options, const part& first) {
+  const std::string& path = options.text("ready-file");
+  if (path.empty()) return {};
+  boost::json::object object;
+  object["role"] = std::string(name_of(options.which()));
+  object["pid"] = ::getpid();
+  object["listen"] = first.role->address();
+  if (first.http) {
+    object["http"] = first.http->address();
+  } else {
+    object["http"] = nullptr;
+  }
+  object["node"] = to_string(first.role->node());
+  const std::string text = boost::json::serialize(object) + "\n";
+  return io::replace_file(io::system_files(), path, as_bytes(text));
+}
+
+// Runs the io_context on its threads until it is stopped.
+class thread_group {
+ public:
+  thread_group(asio::io_context& io, std::size_t count)
+      : io_(io), work_(asio::make_work_guard(io)) {
+    for (std::size_t i = 0; i < count; ++i) threads_.emplace_back([this] { io_.run(); });
+  }
+  ~thread_group() {
+    work_.reset();
+    io_.stop();
+    for (auto& t : threads_) t.join();
+  }
+  thread_group(const thread_group&) = delete;
+  thread_group& operator=(const thread_group&) = delete;
+
+ private:
+  asio::io_context& io_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::vector<std::thread> threads_;
+};
+
+std::size_t thread_count(const settings& options) {
+  const auto wanted = options.integer("threads");
+  if (wanted > 0) return static_cast<std::size_t>(wanted);
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4);
+}
+
+int report(const failure& why) {
+  std::cerr << "ssdfs: " << why.message() << "\n";
+  return why.code == make_error_code(errc::invalid_argument) ? 2 : 1;
+}
+
+}  // namespace
+
+int serve(const settings& options, const std::vector<std::string>& arguments,
+          const std::vector<std::string>& environment) {
+  // Signals are waited for on the main thread; all others are created with them blocked.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, s);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  start_logging(options.text("log-level"), options.text("log-format"));
+
+  asio::io_context io(static_cast<int>(thread_count(options)));
+  std::atomic<bool> fatal = false;
+  composition roles(io, options);
+  thread_group threads(io, thread_count(options));
+  auto started = roles.start([&fatal](const failure& why) {
+    SSDFS_LOG(error) << why.message() << "; stopping";
+    fatal = true;
+    ::kill(::getpid(), SIGTERM);
+  });
+  if (started) started = write_ready_file(options, roles.first());
+  if (!started) {
+    roles.stop();
+    return report(started.error());
+  }
+  SSDFS_LOG(info) << "ssdfs " << SSDFS_VERSION << " " << name_of(options.which())
+                  << " ready on " << roles.first().role->address();
+  notify_service_manager("READY=1");
+
+  for (int signal = 0; signal != SIGTERM && signal != SIGINT;) {
+    if (sigwait(&signals, &signal) != 0) break;
+    if (signal != SIGHUP) continue;
+    const auto again = settings::read(arguments, environment);
+    if (!again) {
+      SSDFS_LOG(error) << "configuration not read again: " << again.error().message();
+      continue;
+    }
+    set_log_level(again->text("log-level"));
+    roles.set_slow_op_ms(again->duration_ms("slow-op"));
+    SSDFS_LOG(info) << "configuration read again";
+  }
+  notify_service_manager("STOPPING=1");
+  SSDFS_LOG(info) << "stopping";
+  roles.stop();
+  return fatal ? 1 : 0;
+}
+
+}  // namespace ssdfs::cli

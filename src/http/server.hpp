@@ -1,0 +1,51 @@
+// A small HTTP server on Boost.Beast: routes by path prefix, bounded requests.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_function.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace ssdfs::http {
+
+using http_request = boost::beast::http::request<boost::beast::http::string_body>;
+using http_response = boost::beast::http::response<boost::beast::http::string_body>;
+
+/// Answers one request. Called on a thread of the io_context; must not block.
+using handler = std::function<http_response(const http_request&)>;
+
+/// A text answer with Content-Type and Content-Length set, for the request's HTTP version.
+[[nodiscard]] http_response text_response(const http_request& request,
+                                          boost::beast::http::status status, std::string body,
+                                          std::string_view content_type = "text/plain");
+
+/// Operation: HTTP/1.1 with keep-alive; a request has at most 16 KiB of header and 1 MiB of body
+/// and 30 s to arrive; at most `max_connections` at a time, further ones are closed at once.
+/// Concurrency: handlers of different connections may run at the same time on different threads.
+class server {
+ public:
+  /// Binds and listens; errc::io with the reason. HEAD is answered as GET without the body.
+  static result<std::unique_ptr<server>> listen(boost::asio::io_context& io,
+                                                const std::string& address,
+                                                std::size_t max_connections = 4096);
+  virtual ~server() = default;
+  /// Requests whose path (without the query) equals `path` go to `answer`. Before start() only.
+  virtual void route(std::string path, handler answer) = 0;
+  virtual void start() = 0;
+  [[nodiscard]] virtual std::string address() const = 0;
+  /// Closes everything; returns when no handler runs or will run. Not from an io thread.
+  virtual void stop() = 0;
+};
+
+/// Routes /healthz (200 while the process answers) and /readyz (200, or 503 with the reason).
+/// `not_ready` returns an empty string when the role can do its job. Called from io threads.
+void route_health(server& to, std::function<std::string()> not_ready);
+
+}  // namespace ssdfs::http
