@@ -128,7 +128,8 @@ struct mutation_reply {
 };
 BOOST_DESCRIBE_STRUCT(mutation_reply, (), (txid, replaced, path))
 
-/// Makes a file visible, whole. Parents are created as needed.
+/// Makes a file visible, whole. Parents are created as needed. errc::regrant: the volume of one of
+/// the chunks is closed; the error's hint is its id in decimal (empty: write all chunks again).
 struct commit_file_request {
   static constexpr opcode code = opcode::commit_file;
   using reply = mutation_reply;
@@ -220,9 +221,11 @@ struct grant_reply {
   std::uint64_t bytes = 0;                ///< content and headers that may be written
   std::vector<replica_address> replicas;  ///< chain order
   std::int64_t idle_ms = 0;  ///< the grant ends this long after the session's last connection
+  std::uint32_t chunk_size = 0;  ///< length of the chunks that files should be cut into; 0: 8 MiB
 };
 BOOST_DESCRIBE_STRUCT(grant_reply, (),
-                      (volume, generation, first_key, key_count, bytes, replicas, idle_ms))
+                      (volume, generation, first_key, key_count, bytes, replicas, idle_ms,
+                       chunk_size))
 /// A right to write into a volume. May wait at the master until a volume is ready.
 struct grant_request {
   static constexpr opcode code = opcode::grant;
