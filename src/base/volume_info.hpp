@@ -30,9 +30,10 @@ enum class seal_reason : std::uint8_t {
   master_started = 4,  ///< all open volumes are sealed when a master starts
   reclaim = 5,         ///< old, with something to reclaim
   operator_request = 6,///< admin seal
+  degraded = 7,        ///< fewer members than copies wanted, and there are nodes for more
 };
 BOOST_DESCRIBE_ENUM(seal_reason, none, full, member_failed, member_restarted, master_started,
-                    reclaim, operator_request)
+                    reclaim, operator_request, degraded)
 
 /// The durable truth about a volume, changed by edit records only.
 struct volume_info {

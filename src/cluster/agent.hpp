@@ -1,0 +1,218 @@
+// A datanode's membership: a state machine between its replicas and the master. Events come in,
+// actions come out; the datanode performs the actions and reports back with events. Nothing here
+// touches a socket, a file or a clock.
+//
+//   disconnected --connected--> registering --reply--> reporting --last page--> live
+//        ^                                                                       |
+//        +---------- connection lost, refusal, timeout (after a pause) ----------+
+//
+// Guarantees:
+//  * An epoch is taken only from a registration reply, never goes back, and is bound to the first
+//    leader that used it; a master of an older epoch, or a second leader of the same, is left.
+//  * The witness (epoch, leader, durable txid) is persisted before a destructive order runs.
+//  * Queued orders of an older epoch are dropped before the replicas are reported to a new one, and
+//    destructive ones that run are waited for, so no report lists what such an order then removes.
+//  * Each change of a replica reaches the master: heartbeats are numbered, an unanswered one is
+//    sent again with equal content, and when that is impossible everything is reported anew.
+#pragma once
+
+#include "base/orders.hpp"
+#include "base/result.hpp"
+#include "cluster/time.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace ssdfs::cluster {
+
+struct agent_config {
+  node_id node;
+  std::uint64_t incarnation = 0;  ///< start time in microseconds
+  std::string name;
+  std::string rack;
+  std::string address;
+  std::string http_address;
+  std::vector<std::string> masters;  ///< at least one address
+  std::int64_t retry_min_ms = 100;   ///< pause before the next try to connect; doubles
+  std::int64_t retry_max_ms = 2'000;
+  std::int64_t reply_timeout_ms = 5'000;  ///< beyond the time that the master may hold a heartbeat
+  std::uint32_t page_size = 4'096;        ///< replicas a page, at most 4,096
+  std::uint32_t orders_running_max = 8;   ///< others wait in the queue
+  std::uint32_t orders_queued_max = 1'024;///< beyond it they are left to be given again
+};
+
+/// The values of a master's answer to a registration, without the protocol around it.
+struct registration_answer {
+  witness reign;
+  cluster_settings settings;
+};
+/// The values of a master's answer to a heartbeat.
+struct heartbeat_answer {
+  witness reign;
+  cluster_settings settings;
+  std::vector<order> orders;
+};
+
+namespace action {
+/// Open a connection to this master; answer with connected() or connection_lost().
+struct connect {
+  std::string master;
+};
+/// Close the connection, if one is open. No event is expected.
+struct disconnect {};
+/// Send and answer with register_answered(). The datanode may fill in the address that it
+/// advertises when that depends on the connection.
+struct send_registration {
+  node_registration registration;
+};
+/// Send and answer with page_answered(). Pages are sent one at a time.
+struct send_page {
+  epoch_t epoch;
+  volume_page page;
+};
+/// Send and answer with heartbeat_answered(number, ...). Up to two are on the way at a time.
+struct send_heartbeat {
+  node_heartbeat heartbeat;
+};
+/// Write and sync the witness, then answer with witness_persisted(same value).
+struct persist_witness {
+  witness value;
+};
+/// Take these settings of the cluster into use.
+struct apply_settings {
+  cluster_settings settings;
+};
+/// Do it and answer with order_finished(). Orders of one volume come one at a time.
+struct execute {
+  order what;
+};
+/// Stop this order if it can be stopped (copy, reconcile, compact); order_finished() follows all
+/// the same.
+struct cancel {
+  std::uint64_t order_id = 0;
+};
+/// Two processes use this node's identity, or the cluster refuses it: tell people. Retried.
+struct complain {
+  failure why;
+};
+}  // namespace action
+
+using agent_action =
+    std::variant<action::connect, action::disconnect, action::send_registration, action::send_page,
+                 action::send_heartbeat, action::persist_witness, action::apply_settings,
+                 action::execute, action::cancel, action::complain>;
+
+enum class agent_state : std::uint8_t { disconnected, connecting, registering, reporting, live };
+
+/// See the head of this file.
+///
+/// Operation: call an event, then perform all of take_actions(), in order; call timer() at or after
+/// next_deadline(). start() comes first, after all replicas were made known by replica_changed().
+///
+/// Concurrency: one strand; the datanode's disk work reports back by posting to it.
+///
+/// Limitations: answers must be given for the connection they were sent on; after disconnect or
+/// connection_lost() the answers still on the way must be swallowed (an answer that comes all the
+/// same is ignored unless it fits).
+class agent {
+ public:
+  /// `persisted` is the witness read from the data directory (all zero if there is none).
+  agent(agent_config config, const witness& persisted);
+
+  void start(time_ms now);
+
+  // ---- connection -----------------------------------------------------------------------------
+  void connected(time_ms now);
+  /// The connection failed, could not be made, or ended.
+  void connection_lost(time_ms now);
+  /// errc::not_active may carry the leader's address in failure::hint: it is tried next.
+  void register_answered(const result<registration_answer>& answer, time_ms now);
+  void page_answered(const result<void>& answer, time_ms now);
+  void heartbeat_answered(std::uint64_t number, const result<heartbeat_answer>& answer,
+                          time_ms now);
+
+  // ---- from the node itself -------------------------------------------------------------------
+  /// A replica is new or changed. Call at once when state, generation or removal number change;
+  /// for appends to open replicas once in a while is enough: those wait for the next heartbeat.
+  void replica_changed(const replica_report& report, time_ms now);
+  void replica_gone(volume_id id, time_ms now);
+  void disks_changed(std::vector<disk_report> disks, time_ms now);
+  /// This node, as part of a chain, could not forward an append. At most one a volume is kept.
+  void chain_failed(const chain_failure& failure, time_ms now);
+  /// The report of what an order changed must be given before this.
+  void order_finished(const order_result& outcome, time_ms now);
+  void witness_persisted(const witness& value, time_ms now);
+  void timer(time_ms now);
+
+  // ---- out ------------------------------------------------------------------------------------
+  [[nodiscard]] std::vector<agent_action> take_actions();
+  /// When timer() must be called next; `never` if it need not.
+  [[nodiscard]] time_ms next_deadline() const noexcept;
+
+  [[nodiscard]] agent_state state() const noexcept { return state_; }
+  /// The reign that the node follows; epoch 0 before the first registration of its life.
+  [[nodiscard]] const witness& following() const noexcept { return highest_; }
+  [[nodiscard]] std::size_t orders_waiting() const noexcept { return queue_.size(); }
+
+ private:
+  struct running_order {
+    order what;
+    epoch_t epoch;
+  };
+  struct sent_heartbeat {
+    node_heartbeat content;
+    time_ms deadline = 0;
+  };
+
+  void try_master(time_ms now);
+  void drop_connection(time_ms now);
+  void start_registration(time_ms now);
+  void start_reporting(time_ms now);
+  void send_next_page(time_ms now);
+  void send_heartbeat(time_ms now);
+  void maybe_send_heartbeat(time_ms now);
+  [[nodiscard]] bool something_urgent() const noexcept;
+  [[nodiscard]] bool accept_reign(const witness& reign);
+  void enqueue(const order& what, const witness& reign, time_ms now);
+  void run_orders();
+  void drop_older_orders(epoch_t epoch);
+  [[nodiscard]] bool destructive_running(epoch_t older_than) const;
+  [[nodiscard]] std::string next_master();
+
+  agent_config config_;
+  agent_state state_ = agent_state::disconnected;
+  witness highest_;    ///< what a registration told, the durable txid raised by heartbeats
+  witness persisted_;  ///< what is on disk
+  bool persisting_ = false;
+  cluster_settings settings_;
+  std::vector<disk_report> disks_;
+  std::map<volume_id, replica_report> replicas_;
+
+  std::set<volume_id> dirty_;  ///< changed or gone since the last heartbeat
+  bool urgent_ = false;
+  std::vector<order_result> results_;
+  std::map<volume_id, chain_failure> failures_;
+  std::deque<sent_heartbeat> unanswered_;
+  std::uint64_t next_number_ = 1;
+  time_ms next_heartbeat_at_ = never;
+
+  std::vector<volume_page> pages_;  ///< still to be sent, the next one last
+  bool waiting_to_report_ = false;  ///< destructive orders of an older epoch run
+
+  std::deque<running_order> queue_;
+  std::map<std::uint64_t, running_order> running_;
+
+  std::size_t master_index_ = 0;
+  std::string hinted_master_;
+  std::int64_t retry_ms_ = 0;
+  time_ms retry_at_ = never;
+  time_ms reply_deadline_ = never;
+  std::vector<agent_action> actions_;
+};
+
+}  // namespace ssdfs::cluster

@@ -1,0 +1,234 @@
+// The brain of a master's cluster side: it knows the nodes and their replicas, decides what each
+// volume needs, and keeps volumes ready for writers.
+//
+// How the master drives it:
+//   events in      register_node, report_volumes, heartbeat, connection_closed  (from datanodes)
+//                  volume_changed, grants_changed, request_done, committed      (from its log)
+//                  tick                                     (each 100 to 1,000 ms)
+//   after any event:
+//     for (log_request& r : take_log_requests())  -> check and append the edit record, apply it,
+//                                                    volume_changed(id), request_done(r.ticket)
+//     for (node_id n : take_nodes_with_orders())  -> answer the heartbeat held for n, if there is
+//                                                    one, with take_orders(n)
+//     if (take_ready_changed())                   -> serve clients that wait for a grant
+//
+// Concurrency: one strand (the namespace strand); nothing blocks, nothing is thread-safe. The
+// durable_state must outlive the controller and change only between its calls.
+//
+// Cost: an event touches the volumes it concerns; tick is O(nodes + volumes whose time has come).
+#pragma once
+
+#include "base/orders.hpp"
+#include "base/result.hpp"
+#include "base/volume_info.hpp"
+#include "cluster/placement.hpp"
+#include "cluster/registry.hpp"
+#include "cluster/time.hpp"
+#include "cluster/volume_life.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ssdfs::cluster {
+
+/// Keys whose records are to be removed from the replicas of a volume: one RECLAIM record.
+struct removal_batch {
+  std::uint64_t number = 0;  ///< 1, 2, ... per volume
+  std::vector<chunk_key> keys;
+  txid logged;
+};
+
+/// The durable truth that the controller plans on, kept by the master's replayed state.
+/// All calls see the state after the last applied record (durable or not).
+class durable_state {
+ public:
+  virtual ~durable_state() = default;
+  /// nullptr if there is no such volume. Valid until the next record is applied.
+  [[nodiscard]] virtual const volume_info* find(volume_id id) const = 0;
+  /// Calls `visit` once for each volume; only used when the controller is made.
+  virtual void for_each_volume(const std::function<void(const volume_info&)>& visit) const = 0;
+  /// Grants on the volume that have not ended.
+  [[nodiscard]] virtual std::size_t grants_outstanding(volume_id id) const = 0;
+  /// Lowest number of a removal batch that is still kept for the volume; 0 if none is.
+  [[nodiscard]] virtual std::uint64_t first_removal(volume_id id) const = 0;
+  /// A kept batch, nullptr if it is not kept. Valid until the next record is applied.
+  [[nodiscard]] virtual const removal_batch* removal(volume_id id, std::uint64_t number) const = 0;
+  /// True if chunks of the volume are past the delete grace and wait for a RECLAIM record (which
+  /// the master writes for closed volumes only).
+  [[nodiscard]] virtual bool reclaim_due(volume_id id) const = 0;
+};
+
+struct controller_settings {
+  registry_settings nodes;
+  life_settings life;
+  cluster_settings announced;        ///< what datanodes are told
+  std::uint8_t replication = 2;      ///< default class of new volumes
+  std::uint8_t min_replication = 1;
+  std::int64_t safemode_max_ms = 2'400'000;
+  std::uint32_t ready_per_node = 4;  ///< open replicas kept on each node ahead of demand
+  std::int64_t degraded_wait_ms = 2'000;  ///< wait for more nodes before making a narrow volume
+  std::int64_t order_resend_ms = 5'000;   ///< an order without a result is given again
+  std::uint32_t compactions_per_node = 1;
+  std::uint32_t copies_per_node = 2;      ///< streams in or out of a node
+  std::uint64_t random_seed = 0;
+  std::vector<reign> history;        ///< START records of the log, the last is this master's
+};
+
+/// A record that the master should append, after checking it against the state as every command.
+struct log_request {
+  enum class kind : std::uint8_t { add, seal, close, reopen, members };
+  std::uint64_t ticket = 0;  ///< for request_done
+  kind what = kind::add;
+  volume_id volume;                        ///< all but add, whose id the log takes
+  seal_reason reason = seal_reason::none;  ///< seal
+  generation_t generation = 0;             ///< reopen, members: the new; seal, close: the current
+  std::uint8_t replication = 0;            ///< add
+  std::uint64_t length = 0;                ///< close, reopen: the volume's length from here on
+  std::vector<node_id> members;            ///< add, members
+};
+
+/// What a writer asks for.
+struct volume_wish {
+  std::uint8_t replication = 0;  ///< 0: the default class
+  std::uint64_t bytes = 0;       ///< room wanted
+  std::span<const volume_id> exclude_volumes;
+  std::span<const std::string> exclude_addresses;  ///< nodes that failed for the caller
+};
+
+/// Where a writer may write, or why not.
+struct volume_choice {
+  enum class outcome : std::uint8_t {
+    ready,         ///< the fields below are filled: append a GRANT for the volume
+    wait,          ///< a volume is being opened: ask again when take_ready_changed() says so
+    no_datanodes,  ///< fewer live nodes than min-replication (errc::no_datanodes)
+    no_space,      ///< there are nodes, but all are full (errc::no_space)
+  };
+  outcome what = outcome::wait;
+  volume_id volume;
+  generation_t generation = 0;
+  std::uint64_t room = 0;  ///< bytes that may be granted; at least life.min_grant_bytes
+  std::vector<replica_address> replicas;  ///< chain order
+};
+
+/// Totals for reports and metrics; kept up to date, O(1).
+struct cluster_counts {
+  std::uint64_t volumes_open = 0;
+  std::uint64_t volumes_sealed = 0;     ///< sealed or closed
+  std::uint64_t volumes_ready = 0;
+  std::uint64_t under_replicated = 0;   ///< volumes with fewer good copies than wanted
+  std::uint64_t over_replicated = 0;    ///< volumes with more replicas than wanted
+  std::uint64_t missing = 0;            ///< chunks in volumes without any reported replica
+  std::uint64_t bad_records = 0;        ///< quarantined records on replicas
+  std::uint64_t unknown_replicas = 0;   ///< replicas of volumes that the log does not have
+  std::uint64_t orders_outstanding = 0;
+};
+
+/// One replica of a volume, for reports.
+struct replica_status {
+  node_id node;
+  bool member = false;
+  std::string_view standing;  ///< "complete", or why it does not count
+  replica_report report;      ///< generation 0 if there is none
+};
+struct volume_report {
+  volume_condition condition = volume_condition::opening;
+  std::uint32_t complete = 0;
+  std::size_t grants = 0;
+  std::vector<replica_status> replicas;
+};
+
+class controller {
+ public:
+  /// Builds its index from all volumes of `state`. Open ones will be sealed (master_started).
+  controller(controller_settings settings, const durable_state& state, time_ms now);
+  ~controller();
+  controller(const controller&) = delete;
+  controller& operator=(const controller&) = delete;
+
+  // ---- from datanodes -------------------------------------------------------------------------
+
+  /// The cluster id has been checked by the caller. errc::duplicate_node, errc::invalid_argument.
+  /// Its volumes follow with report_volumes. After each call the caller looks at deposed_by().
+  [[nodiscard]] result<void> register_node(const node_registration& registration,
+                                           connection_number connection, time_ms now);
+  /// errc::unknown_node: the node must register again. errc::too_large: more than 4,096 replicas.
+  [[nodiscard]] result<void> report_volumes(epoch_t epoch, const volume_page& page,
+                                            connection_number connection, time_ms now);
+  /// Takes the changes, results and failures. The answer is take_orders(), at once or held back
+  /// while that is empty. A duplicate is answered the same way. errc::unknown_node: register again.
+  [[nodiscard]] result<void> heartbeat(const node_heartbeat& beat, connection_number connection,
+                                       time_ms now);
+  /// The connection that the node registered or sent heartbeats on has ended.
+  void connection_closed(node_id node, connection_number connection, time_ms now);
+  /// Orders to put into the next heartbeat reply for the node: new ones, and those that were sent
+  /// longer than order_resend_ms ago and have no result. Bounded; the rest comes with the next.
+  [[nodiscard]] std::vector<order> take_orders(node_id node, time_ms now);
+  /// Nodes for which take_orders() has become non-empty since the last call.
+  [[nodiscard]] std::vector<node_id> take_nodes_with_orders();
+
+  // ---- from the log ---------------------------------------------------------------------------
+
+  /// A record of the volume was applied (added, sealed, closed, reopened, members, reclaim); `at`
+  /// is its txid. No order follows from it before committed(at).
+  void volume_changed(volume_id id, txid at, time_ms now);
+  /// A GRANT was applied, or grants of the volume ended, or its reclaim became due.
+  void grants_changed(volume_id id, time_ms now);
+  /// Everything up to `durable` is committed (durable here, and where else it must be).
+  void committed(txid durable, time_ms now);
+  /// What should be logged now; each is given once. At most one a volume is in flight.
+  [[nodiscard]] std::vector<log_request> take_log_requests();
+  /// The request was applied (after volume_changed), or refused by the state as it is by now; a
+  /// refused one is derived again after a pause if it is still right. Every ticket must be done.
+  void request_done(std::uint64_t ticket, bool applied, time_ms now);
+
+  // ---- for clients ----------------------------------------------------------------------------
+
+  /// A volume to grant on. Never waits; asks for more volumes by itself when room runs short.
+  [[nodiscard]] volume_choice choose_volume(const volume_wish& wish, time_ms now);
+  /// True once after volumes became ready, or a wish that waited may now be refused.
+  [[nodiscard]] bool take_ready_changed();
+  /// A client says that a write on the volume failed: only a hint, the volume is offered last.
+  void grant_failed(volume_id id, time_ms now);
+  /// Where a chunk of the volume can be read: live nodes first, the best copies first among them,
+  /// stale ones last. Members only, unless none of them has a replica.
+  [[nodiscard]] std::vector<replica_address> readers(volume_id id) const;
+
+  // ---- time and operators ---------------------------------------------------------------------
+
+  void tick(time_ms now);
+  /// errc::not_found. Sealing what is not open is done already.
+  [[nodiscard]] result<void> seal_volume(volume_id id, time_ms now);
+  void enter_safe_mode(time_ms now);
+  void leave_safe_mode(time_ms now);
+  [[nodiscard]] bool safe_mode() const noexcept;
+  /// "off", or what it waits for, for people.
+  [[nodiscard]] std::string safe_mode_reason() const;
+  /// An operator accepts lost history (see registry::accept_loss).
+  void accept_loss(time_ms now);
+
+  // ---- views ----------------------------------------------------------------------------------
+
+  [[nodiscard]] const registry& nodes() const noexcept;
+  [[nodiscard]] cluster_counts counts() const noexcept;
+  [[nodiscard]] volume_report report(volume_id id) const;
+  /// Replicas that the node has reported, for node lists.
+  [[nodiscard]] std::size_t replicas_on(node_id node) const;
+  /// Removal batches up to this number are on every member's disk: the log may forget them.
+  [[nodiscard]] std::uint64_t removals_settled(volume_id id) const;
+  /// Set if a node knows of a higher epoch: this master must stop at once.
+  [[nodiscard]] const std::optional<witness>& deposed_by() const noexcept;
+  /// Set if a node has seen history that this master's log lacks: reads only. No orders and no log
+  /// requests come out meanwhile.
+  [[nodiscard]] const std::optional<std::string>& read_only_reason() const noexcept;
+  [[nodiscard]] const controller_settings& settings() const noexcept;
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace ssdfs::cluster
