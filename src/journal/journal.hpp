@@ -1,0 +1,160 @@
+// The edits log of a running master (or backup): records go in on the namespace strand, a thread of
+// its own makes them durable, backups read them out again.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_function.hpp"
+#include "io/file.hpp"
+#include "journal/log_writer.hpp"
+#include "journal/recent_lines.hpp"
+#include "meta/records.hpp"
+#include "meta/text_buffer.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace ssdfs::journal {
+
+struct journal_options {
+  std::string directory;  ///< of the segments; must exist and be locked by the caller
+  std::uint64_t segment_bytes = std::uint64_t{64} << 20;  ///< a new segment begins beyond this
+  std::uint64_t preallocate_bytes = std::uint64_t{4} << 20;  ///< zeros written ahead, in one step
+  std::uint64_t reserve_bytes = std::uint64_t{256} << 20;  ///< has_room() is false below this
+  std::size_t max_backlog_bytes = std::size_t{64} << 20;   ///< append() answers busy beyond this
+  std::size_t recent_bytes = std::size_t{32} << 20;        ///< durable lines kept in memory
+};
+
+/// Where the log ends: the result of recovery, or {0, 0} for a new one.
+struct log_position {
+  ssdfs::txid last;         ///< last record
+  std::uint32_t chain = 0;  ///< CRC of its line
+  friend bool operator==(const log_position&, const log_position&) = default;
+};
+
+/// Durable lines, as they are in the segments.
+struct log_lines {
+  ssdfs::txid first;  ///< 0 if there are none
+  ssdfs::txid last;
+  std::string text;
+};
+
+/// The journal.
+///
+/// Operation: append() encodes a record into the current buffer. The syncer swaps the buffers,
+/// writes and syncs the full one, and reports: group commit, one sync for all that was appended
+/// during the last. Segments are rolled between two batches; on_durable(txid) follows each batch.
+///
+/// Failure: the first write or sync that fails fences the log for good. Nothing is written after
+/// it, append() fails, on_failed is called once. What was reported durable is; the process has to
+/// say why and stop, because what it has in memory may not be.
+///
+/// Concurrency: append(), append_line() and flush() belong to one strand. Everything else is
+/// thread-safe. Both callbacks come on the syncer's thread and must only post.
+class journal {
+ public:
+  struct callbacks {
+    unique_function<void(ssdfs::txid)> on_durable;
+    unique_function<void(failure)> on_failed;
+  };
+
+  /// Starts a new segment behind `end` and the syncer. Every older segment must be finalized,
+  /// which recover() does.
+  static result<std::unique_ptr<journal>> start(io::file_system& fs, journal_options options,
+                                                log_position end, callbacks on);
+  /// As stop(), but what that fails with is only logged.
+  ~journal();
+  journal(const journal&) = delete;
+  journal& operator=(const journal&) = delete;
+
+  /// Takes one record, whose txid must follow the last one's; sets its `durable` if it begins a
+  /// batch. Returns the CRC of its line, which state::apply wants. Never blocks on a disk. Failures
+  /// change nothing: read_only (fenced), busy (backlog full), shutting_down.
+  /// The syncer sees it at the next flush().
+  result<std::uint32_t> append(meta::record& r);
+
+  /// The same for a line that the log of another master has made (with its newline). Its CRC must
+  /// continue the chain: errc::damaged if it does not. Lines that begin a batch there do so here.
+  result<std::uint32_t> append_line(std::string_view line);
+
+  /// Wakes the syncer if something was appended. To be called once after the appends of one turn
+  /// of the strand.
+  void flush();
+
+  /// The last record that is durable.
+  [[nodiscard]] ssdfs::txid durable() const noexcept {
+    return ssdfs::txid(durable_.load(std::memory_order_acquire));
+  }
+  /// Bytes that are appended and not yet durable.
+  [[nodiscard]] std::size_t backlog() const noexcept {
+    return backlog_.load(std::memory_order_relaxed);
+  }
+  /// False near the reserve of the log's disk: changes of clients should be refused (no_space).
+  /// Refreshed as segments grow, and every second.
+  [[nodiscard]] bool has_room() const noexcept { return room_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool fenced() const noexcept { return fenced_.load(std::memory_order_acquire); }
+
+  /// Durable lines from record `from` on, at most about `max_bytes` (at least one line), out of
+  /// memory or else out of the segments; blocks on the disk in the latter case. No lines if `from`
+  /// is not durable yet. not_found: older than every segment that is left.
+  result<log_lines> read_from(ssdfs::txid from, std::size_t max_bytes);
+
+  /// Ends the current segment after what was appended so far and goes on in a new one; on_durable
+  /// reports as for a batch. For checkpoints.
+  void roll();
+
+  /// Makes everything durable, finalizes the segment and joins the syncer. Later calls give the
+  /// same answer.
+  result<void> stop();
+
+ private:
+  journal(io::file_system& fs, journal_options options, log_position end, callbacks on);
+
+  struct pending {  // what one batch consists of
+    meta::text_buffer text;
+    ssdfs::txid first;
+    ssdfs::txid last;
+    std::vector<std::size_t> barriers;  // offsets before which a sync is due
+    bool roll = false;
+  };
+
+  void run();
+  void write_batch(pending& batch);
+  void fence(failure why);
+  void check_space();
+  result<void> may_append(std::size_t bytes) const;
+  void appended(std::size_t bytes);
+
+  io::file_system& fs_;
+  const journal_options options_;
+  callbacks on_;
+
+  // The strand's side.
+  ssdfs::txid last_;
+  std::uint32_t chain_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  pending current_;       // under mutex_
+  bool flushed_ = false;  // under mutex_: there is something to do
+  bool stopping_ = false; // under mutex_
+
+  // The syncer's side.
+  pending writing_;
+  log_writer writer_;
+  std::optional<failure> failure_;  // written by the syncer before it ends
+
+  recent_lines recent_;
+  std::atomic<std::uint64_t> durable_;
+  std::atomic<std::size_t> backlog_{0};
+  std::atomic<bool> room_{true};
+  std::atomic<bool> fenced_{false};
+  std::thread syncer_;
+};
+
+}  // namespace ssdfs::journal

@@ -1,0 +1,61 @@
+// Questions about the namespace, with permissions checked where they are on.
+#pragma once
+
+#include "base/result.hpp"
+#include "meta/commands.hpp"
+#include "meta/state.hpp"
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace ssdfs::meta {
+
+/// Attributes of an entry. Views into the state: valid until its next change.
+struct entry_view {
+  inode entry;
+  std::string_view name;  ///< the last component; "" for the root
+  bool directory = false;
+  std::uint64_t size = 0;
+  std::uint32_t crc32c = 0;
+  std::int64_t mtime_ms = 0;
+  std::string_view owner;
+  std::string_view group;
+  std::uint16_t mode = 0;
+  std::uint8_t replication = 0;
+  std::string_view content_type;
+};
+
+/// Whether and as whom to check.
+struct viewer {
+  caller by;
+  bool permissions = false;
+  std::string_view superuser = "root";
+};
+
+/// Attributes of an entry that is known to exist.
+[[nodiscard]] entry_view view_of(const state& s, inode entry);
+
+/// invalid_path, name_too_long, not_found, not_directory, permission_denied.
+result<entry_view> lookup(const state& s, std::string_view path, const viewer& v);
+
+/// Chunks of a file with the ids of their volumes, appended to `out`.
+void chunks_of(const state& s, inode file, std::vector<chunk_record>& out);
+
+/// A page of a directory: up to `limit` names after `after` in byte order, appended to `out`;
+/// true if there are more. The root's /.trash is left out. Failures as lookup.
+result<bool> list(const state& s, std::string_view path, std::string_view after,
+                  std::uint32_t limit, const viewer& v, std::vector<entry_view>& out);
+
+/// Totals at and below a path, the path itself included (a file is one file). The root's leave
+/// /.trash out. Failures as lookup.
+result<subtree_totals> summarize(const state& s, std::string_view path, const viewer& v);
+
+/// What the trash holds.
+[[nodiscard]] subtree_totals trash_totals(const state& s);
+
+/// Whether `v` may do what `bits` (4 read, 2 write, 1 search) say with an entry; always true when
+/// permissions are off or for the superuser.
+[[nodiscard]] bool allowed(const state& s, inode entry, unsigned bits, const viewer& v);
+
+}  // namespace ssdfs::meta
