@@ -1,0 +1,156 @@
+// Requests of operators.
+#include "master/mutate.hpp"
+
+#include "base/log.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::master {
+namespace {
+
+constexpr std::uint32_t volumes_limit = 1000;
+
+std::string state_name(const cluster::node_view& node, const meta::state& s) {
+  const auto decided = s.nodes().find(node.node);
+  if (node.state == cluster::node_state::live && decided != s.nodes().end()) {
+    if (decided->second.decision == meta::node_decision::maintenance) return "maintenance";
+    if (decided->second.decision == meta::node_decision::decommission) return "decommissioning";
+  }
+  return std::string(cluster::name_of(node.state));
+}
+
+}  // namespace
+
+void service::admin_report(net::request r) {
+  wire::admin_report_request q;
+  if (!r.decode(q)) return r.fail(errc::protocol);
+  const meta::state& s = core_.state();
+  const auto& cluster = core_.nodes();
+  const auto now = core::steady_now_ms();
+  wire::admin_report_reply reply;
+  reply.cluster = s.cluster();
+  reply.epoch = s.epoch();
+  reply.txid = s.last_txid();
+  reply.safemode = cluster.safe_mode();
+  reply.safemode_reason = cluster.safe_mode_reason();
+  const auto totals = s.names().totals(meta::root_directory);
+  reply.files = totals.files;
+  reply.directories = totals.directories + 1;
+  reply.bytes = totals.bytes;
+  if (const auto trash = s.names().lookup(meta::trash_path)) {
+    const auto hidden = s.names().totals(s.names().directory_of(*trash));
+    reply.trash_files = hidden.files;
+    reply.trash_bytes = hidden.bytes;
+    reply.files -= hidden.files;
+    reply.directories -= hidden.directories + 1;
+    reply.bytes -= hidden.bytes;
+  }
+  const auto counts = cluster.counts();
+  reply.volumes_open = counts.volumes_open;
+  reply.volumes_sealed = counts.volumes_sealed;
+  reply.under_replicated = counts.under_replicated;
+  reply.over_replicated = counts.over_replicated;
+  reply.missing = counts.missing;
+  reply.corrupt = counts.bad_records;
+  reply.pending_reclaim = s.volumes().freed_count();
+  for (const auto& [id, node] : cluster.nodes().nodes()) {
+    wire::node_status status;
+    status.node = id;
+    status.name = node.name;
+    status.address = node.address;
+    status.http = node.http_address;
+    status.rack = node.rack;
+    status.state = state_name(node, s);
+    status.capacity_bytes = node.capacity_bytes();
+    status.used_bytes = node.used_bytes();
+    status.volumes = cluster.replicas_on(id);
+    status.last_heartbeat_ms = std::max<std::int64_t>(0, now - node.last_heard);
+    status.disks = node.disks;
+    reply.nodes.push_back(std::move(status));
+  }
+  answer_read(std::move(r), std::move(reply));
+}
+
+wire::volume_status service::volume_status_of(const volume_info& info) {
+  const auto report = core_.nodes().report(info.id);
+  wire::volume_status out;
+  out.info = info;
+  out.reason = cluster::name_of(report.condition);
+  out.complete = report.complete;
+  out.grants = static_cast<std::uint32_t>(report.grants);
+  for (const auto& replica : report.replicas) {
+    wire::volume_replica to;
+    to.node = replica.node;
+    to.state = replica.standing;
+    to.report = replica.report;
+    if (const auto* node = core_.nodes().nodes().find(replica.node)) {
+      to.address = node->address;
+      to.node_name = node->name;
+    }
+    out.replicas.push_back(std::move(to));
+  }
+  return out;
+}
+
+void service::admin_volumes(net::request r) {
+  wire::admin_volumes_request q;
+  if (!r.decode(q)) return r.fail(errc::protocol);
+  if (q.limit == 0 || q.limit > volumes_limit) {
+    return r.fail(failure(errc::invalid_argument, "limit must be 1 to 1000"));
+  }
+  // Slots are in the order of ids: epochs grow, and so do the counters within one.
+  const auto& volumes = core_.state().volumes();
+  std::size_t low = 0;
+  std::size_t high = volumes.size();
+  const auto id_at = [&](std::size_t slot) {
+    return volumes[meta::volume_slot(static_cast<std::uint32_t>(slot))].info.id;
+  };
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    if (id_at(middle) < q.from) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  wire::admin_volumes_reply reply;
+  for (; low < volumes.size() && reply.volumes.size() < q.limit; ++low) {
+    reply.volumes.push_back(volume_status_of(
+        volumes[meta::volume_slot(static_cast<std::uint32_t>(low))].info));
+  }
+  reply.more = low < volumes.size();
+  answer_read(std::move(r), std::move(reply));
+}
+
+void service::admin_seal(net::request r) {
+  wire::admin_seal_request q;
+  if (!r.decode(q)) return r.fail(errc::protocol);
+  if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
+  const auto done = core_.nodes().seal_volume(q.volume, core::steady_now_ms());
+  if (!done) return r.fail(done.error());
+  // The record follows in this turn's settle(); whoever asked sees the volume sealed.
+  answer_read(std::move(r), wire::admin_seal_reply{});
+}
+
+void service::admin_config(net::request r) {
+  wire::admin_config_request q;
+  if (!r.decode(q)) return r.fail(errc::protocol);
+  r.reply(wire::admin_config_reply{core_.options().config});
+}
+
+void service::admin_safemode(net::request r) {
+  wire::admin_safemode_request q;
+  if (!r.decode(q)) return r.fail(errc::protocol);
+  const auto now = core::steady_now_ms();
+  if (q.action == "enter") {
+    core_.nodes().enter_safe_mode(now);
+  } else if (q.action == "leave") {
+    core_.nodes().leave_safe_mode(now);
+  } else if (q.action != "get") {
+    return r.fail(failure(errc::invalid_argument, "safemode takes get, enter or leave"));
+  }
+  if (q.action != "get") SSDFS_LOG(info) << "safe mode: " << q.action << " by an operator";
+  r.reply(wire::admin_safemode_reply{core_.nodes().safe_mode(), core_.nodes().safe_mode_reason()});
+}
+
+}  // namespace ssdfs::master

@@ -1,0 +1,157 @@
+// Requests of datanodes, and the log's side of what the controller decides.
+#include "master/mutate.hpp"
+
+#include "base/log.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace ssdfs::master {
+namespace {
+
+constexpr std::uint32_t live_chunks_limit = 16'384;
+
+std::uint64_t connection_of(const net::request& r) {
+  const auto* number = std::any_cast<std::uint64_t>(&r.from().attachment);
+  return number == nullptr ? 0 : *number;
+}
+
+}  // namespace
+
+void service::register_node(net::request r) {
+  wire::register_node_request q;
+  if (!r.decode(q)) return r.fail(errc::protocol);
+  const node_id node = q.registration.node;
+  if (node != r.from().peer().node) {
+    return r.fail(failure(errc::invalid_argument, "the hello named another node"));
+  }
+  const auto done =
+      core_.nodes().register_node(q.registration, connection_of(r), core::steady_now_ms());
+  check_standing();
+  if (!done) return r.fail(done.error());
+  SSDFS_LOG(info) << "datanode " << q.registration.name << " (" << to_string(node) << ") at "
+                  << q.registration.address << " registers " << q.registration.volume_count
+                  << " volumes";
+  // A reign that is announced must be durable, which the START record is; its txid moves on.
+  wire::register_node_reply reply;
+  reply.cluster = core_.state().cluster();
+  reply.reign = core_.reign();
+  reply.settings = core_.nodes().settings().announced;
+  r.reply(reply);
+}
+
+void service::report_volumes(net::request r) {
+  wire::report_volumes_request q;
+  if (!r.decode(q)) return r.fail(errc::protocol);
+  const auto done = core_.nodes().report_volumes(q.epoch, q.page, connection_of(r),
+                                                 core::steady_now_ms());
+  if (!done) return r.fail(done.error());
+  r.reply(wire::report_volumes_reply{});
+}
+
+void service::heartbeat(net::request r) {
+  wire::heartbeat_request q;
+  if (!r.decode(q)) return r.fail(errc::protocol);
+  const node_id node = q.heartbeat.node;
+  const auto now = core::steady_now_ms();
+  const auto done = core_.nodes().heartbeat(q.heartbeat, connection_of(r), now);
+  check_standing();
+  if (!done) return r.fail(done.error());
+  // A newer heartbeat releases the one that is held.
+  if (const auto old = held_.find(node); old != held_.end()) {
+    net::request older = std::move(old->second.request);
+    held_.erase(old);
+    answer_heartbeat(std::move(older), node);
+  }
+  held_.emplace(node,
+                held_heartbeat{std::move(r), now + core_.options().heartbeat_interval_ms});
+}
+
+void service::answer_heartbeat(net::request r, node_id node) {
+  wire::heartbeat_reply reply;
+  reply.reign = core_.reign();
+  reply.settings = core_.nodes().settings().announced;
+  reply.orders = core_.nodes().take_orders(node, core::steady_now_ms());
+  r.reply(reply);
+}
+
+void service::live_chunks(net::request r) {
+  wire::live_chunks_request q;
+  if (!r.decode(q) || q.limit == 0 || q.limit > live_chunks_limit) return r.fail(errc::protocol);
+  const auto* volume = core_.state().volumes().find(q.volume);
+  if (volume == nullptr) return r.fail(errc::not_found);
+  if (volume->info.state != volume_state::closed) {
+    return r.fail(failure(errc::busy, "the volume is not closed"));
+  }
+  const auto list = live_lists_.want(q.volume, core::steady_now_ms());
+  if (!list) {
+    walk_lists();
+    return r.fail(failure(errc::busy, "the list is being made"));
+  }
+  wire::live_chunks_reply reply;
+  reply.removal_number = volume->info.removal_number;
+  reply.generation = volume->info.generation;
+  auto at = std::lower_bound(list->begin(), list->end(), q.from_key,
+                             [](const wire::chunk_entry& e, chunk_key k) { return e.key < k; });
+  for (; at != list->end() && reply.chunks.size() < q.limit; ++at) reply.chunks.push_back(*at);
+  reply.more = at != list->end();
+  answer_read(std::move(r), std::move(reply));
+}
+
+void service::settle() {
+  if (stopped_) return core_.flush();
+  // What is logged may make volumes ready, and grants may ask for more volumes: until it is quiet.
+  for (bool again = true; again;) {
+    again = false;
+    for (const auto& request : core_.nodes().take_log_requests()) {
+      again = true;
+      log_cluster_request(request);
+    }
+    if (core_.nodes().take_ready_changed() && !waiting_grants_.empty()) {
+      again = true;
+      serve_waiting_grants();
+    }
+  }
+  for (const node_id node : core_.nodes().take_nodes_with_orders()) {
+    const auto held = held_.find(node);
+    if (held == held_.end()) continue;
+    net::request r = std::move(held->second.request);
+    held_.erase(held);
+    answer_heartbeat(std::move(r), node);
+  }
+  core_.flush();
+}
+
+result<meta::record> service::record_for(const cluster::log_request& q) {
+  using kind = cluster::log_request::kind;
+  const meta::state& s = core_.state();
+  const meta::context& c = core_.context();
+  switch (q.what) {
+    case kind::add: return meta::make_add_volume(s, q.members, q.replication, c);
+    case kind::seal: return meta::make_seal(s, q.volume, q.reason, c);
+    case kind::close: return meta::make_close(s, q.volume, q.length, c);
+    case kind::reopen: return meta::make_reopen(s, q.volume, c);
+    case kind::members: return meta::make_members(s, q.volume, q.members, c);
+  }
+  return errc::internal;
+}
+
+void service::log_cluster_request(const cluster::log_request& request) {
+  const auto now = core::steady_now_ms();
+  auto change = record_for(request);
+  bool applied = change.has_value();
+  if (!applied) SSDFS_LOG(debug) << "not logged: " << change.error().message();
+  volume_id volume = request.volume;
+  if (applied) {
+    if (const auto* added = std::get_if<meta::add_volume_record>(&change->body)) {
+      volume = added->volume;
+    }
+    applied = core_.log(*change).has_value();
+  }
+  if (applied) {
+    SSDFS_LOG(debug) << meta::kind_name(change->body) << " volume " << volume;
+    core_.nodes().volume_changed(volume, change->txid, now);
+  }
+  core_.nodes().request_done(request.ticket, applied, now);
+}
+
+}  // namespace ssdfs::master

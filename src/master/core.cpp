@@ -1,0 +1,263 @@
+#include "master/core.hpp"
+
+#include "base/assert.hpp"
+#include "base/log.hpp"
+#include "io/clock.hpp"
+#include "io/file.hpp"
+#include "journal/recovery.hpp"
+#include "wire/namespace_messages.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <condition_variable>
+#include <mutex>
+
+namespace ssdfs::master {
+
+const volume_info* durable_view::find(volume_id id) const {
+  const auto* entry = state_.volumes().find(id);
+  return entry == nullptr ? nullptr : &entry->info;
+}
+
+void durable_view::for_each_volume(const std::function<void(const volume_info&)>& visit) const {
+  const auto& volumes = state_.volumes();
+  for (std::size_t slot = 0; slot < volumes.size(); ++slot) {
+    visit(volumes[meta::volume_slot(static_cast<std::uint32_t>(slot))].info);
+  }
+}
+
+std::size_t durable_view::grants_outstanding(volume_id id) const {
+  const auto* entry = state_.volumes().find(id);
+  return entry == nullptr ? 0 : entry->grants.size();
+}
+
+std::uint64_t durable_view::first_removal(volume_id id) const {
+  const auto* entry = state_.volumes().find(id);
+  return entry == nullptr || entry->removals.empty() ? 0 : entry->removals.front().number;
+}
+
+const cluster::removal_batch* durable_view::removal(volume_id id, std::uint64_t number) const {
+  const auto* entry = state_.volumes().find(id);
+  if (entry == nullptr || entry->removals.empty()) return nullptr;
+  const std::uint64_t first = entry->removals.front().number;
+  if (number < first || number - first >= entry->removals.size()) return nullptr;
+  const meta::removal_batch& batch = entry->removals[number - first];
+  shown_.number = batch.number;
+  shown_.keys = batch.keys;
+  shown_.logged = batch.txid;
+  return &shown_;
+}
+
+bool durable_view::reclaim_due(volume_id id) const {
+  const auto* entry = state_.volumes().find(id);
+  return entry != nullptr && !entry->freed.empty() &&
+         entry->oldest_freed_ms() + grace_ms_ <= now_ms_;
+}
+
+core::core(boost::asio::io_context& io, const master_options& options)
+    : strand_(boost::asio::make_strand(io)), options_(options),
+      view_(state_, options.delete_grace_ms), sessions_(options.session_ms) {
+  context_.replication = options.replication;
+  context_.trash_expiry_ms = options.trash_expiry_ms;
+  context_.delete_grace_ms = options.delete_grace_ms;
+  context_.permissions = options.permissions;
+}
+
+std::int64_t core::steady_now_ms() { return io::steady_ms(); }
+
+meta::context& core::context() {
+  context_.wall_ms = io::wall_ms();
+  context_.now_ms = clock_->tick(context_.wall_ms, io::steady_ms());
+  view_.set_log_time(context_.now_ms);
+  return context_;
+}
+
+namespace {
+
+// Lets start-up wait for the first record without an io_context that runs already.
+class first_sync {
+ public:
+  void durable(txid id) {
+    const std::lock_guard lock(mutex_);
+    durable_ = id;
+    changed_.notify_all();
+  }
+  void failed(const failure& why) {
+    const std::lock_guard lock(mutex_);
+    failure_ = why;
+    changed_.notify_all();
+  }
+  result<void> wait_for(txid id) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return failure_ || durable_ >= id; });
+    if (failure_) return *failure_;
+    return {};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  txid durable_;
+  std::optional<failure> failure_;
+};
+
+}  // namespace
+
+result<void> core::open(node_id node) {
+  node_ = node;
+  io::file_system& files = options_.files != nullptr ? *options_.files : io::system_files();
+  journal::recovery_options from;
+  from.directory = options_.data_dir;
+  from.progress = [](double share) {
+    SSDFS_LOG(info) << "replaying the edits log, " << static_cast<int>(share * 100) << " %";
+  };
+  auto recovered = journal::recover(
+      files, std::move(from), [this](const meta::record& r, std::uint32_t crc) -> result<void> {
+        SSDFS_TRY(state_.apply(r, crc));
+        return {};
+      });
+  if (!recovered) return recovered.error();
+  if (recovered->cut) {
+    SSDFS_LOG(warning) << "edits log: a torn tail was cut at txid " << recovered->cut->txid << " ("
+                       << recovered->cut->segment << ", offset " << recovered->cut->offset << ")";
+  }
+  SSDFS_LOG(info) << "edits log: " << recovered->records << " records replayed, last txid "
+                  << recovered->end.last;
+  clock_.emplace(state_.log_time_ms(), io::wall_ms(), io::steady_ms());
+
+  const auto first = std::make_shared<first_sync>();
+  journal::journal_options to;
+  to.directory = options_.data_dir;
+  journal::journal::callbacks on;
+  on.on_durable = [this, first](txid upto) {
+    first->durable(upto);
+    boost::asio::post(strand_, [this, upto] { durable(upto); });
+  };
+  on.on_failed = [this, first](const failure& why) {
+    first->failed(why);
+    if (options_.on_fatal) options_.on_fatal(why);
+  };
+  auto started = journal::journal::start(files, std::move(to), recovered->end, std::move(on));
+  if (!started) return started.error();
+  journal_ = std::move(*started);
+
+  cluster_id cluster = state_.cluster();
+  if (cluster == cluster_id()) cluster = cluster_id(io::random_uuid());
+  auto begun = meta::make_start(state_, {node, cluster, false}, context());
+  if (!begun) return begun.error();
+  SSDFS_TRY(log(*begun));
+  flush();
+  SSDFS_TRY(first->wait_for(begun->txid));
+  committed_ = begun->txid;
+  return {};
+}
+
+void core::begin() {
+  cluster::controller_settings to;
+  to.nodes.heartbeat_interval_ms = options_.heartbeat_interval_ms;
+  to.nodes.stale_after_ms = options_.stale_after_ms;
+  to.nodes.dead_after_ms = options_.dead_after_ms;
+  to.life.volume_size = options_.volume_size;
+  to.announced.heartbeat_interval_ms = options_.heartbeat_interval_ms;
+  to.announced.volume_size = options_.volume_size;
+  to.announced.repair_rate = options_.repair_rate;
+  to.announced.scrub_rate = options_.scrub_rate;
+  to.replication = options_.replication;
+  to.min_replication = options_.min_replication;
+  to.safemode_max_ms = options_.safemode_max_ms;
+  to.random_seed = io::random_u64();
+  for (const auto& e : state_.epochs()) to.history.push_back({e.epoch, e.leader, e.first});
+  context();  // the view's clock
+  const auto now = steady_now_ms();
+  controller_ = std::make_unique<cluster::controller>(std::move(to), view_, now);
+  controller_->committed(committed_, now);
+
+  // Grants outlive a restart of the master; their owners get the time of a session to come back.
+  const auto& volumes = state_.volumes();
+  for (std::size_t slot = 0; slot < volumes.size(); ++slot) {
+    const auto& volume = volumes[meta::volume_slot(static_cast<std::uint32_t>(slot))];
+    for (const auto& grant : volume.grants) {
+      grants_.add(grant.owner, {volume.info.id, grant.first});
+      sessions_.expect(grant.owner, now);
+    }
+  }
+}
+
+result<void> core::may_change() const {
+  const auto& reason = controller_->read_only_reason();
+  if (reason) return failure(errc::read_only, *reason);
+  if (!journal_->has_room()) {
+    return failure(errc::no_space, "the master's log disk is nearly full");
+  }
+  return {};
+}
+
+result<void> core::log(meta::record& change) {
+  const auto crc = journal_->append(change);
+  if (!crc) return crc.error();
+  // A grant's end does not name its owner: look before the state forgets it.
+  const auto* grant = std::get_if<meta::grant_record>(&change.body);
+  if (grant != nullptr) {
+    client_id owner = grant->owner;
+    const auto* volume = state_.volumes().find(grant->volume);
+    if (grant->end && volume != nullptr) {
+      if (const auto* held = volume->grant_at(grant->first)) owner = held->owner;
+      grants_.remove(owner, {grant->volume, grant->first});
+    } else {
+      grants_.add(owner, {grant->volume, grant->first});
+    }
+  }
+  const auto applied = state_.apply(change, *crc);
+  if (!applied) {
+    // The log holds a record that the state cannot follow: a defect. Going on would serve a tree
+    // that no replay produces.
+    SSDFS_LOG(error) << "txid " << change.txid << ": " << applied.error().message();
+    SSDFS_ASSERT(applied.has_value());
+  }
+  return {};
+}
+
+witness core::reign() const { return {state_.epoch(), node_, committed_}; }
+
+void core::answer_mutation(net::request r, const meta::outcome& answer) {
+  if (answer.txid <= committed_) return send(r, answer);
+  pending_.push_back({answer.txid, std::move(r), answer, {}, {}});
+}
+
+void core::refuse(net::request r, failure why) {
+  if (!behind()) return r.fail(why);
+  pending_.push_back({state_.last_txid(), std::move(r), {}, std::move(why), {}});
+}
+
+void core::when_durable(unique_function<void()> answer) {
+  if (!behind()) return answer();
+  pending_.push_back({state_.last_txid(), std::nullopt, {}, {}, std::move(answer)});
+}
+
+void core::send(pending_answer& a) {
+  if (a.callback) return a.callback();
+  if (a.why.code) return a.request->fail(a.why);
+  send(*a.request, a.answer);
+}
+
+void core::send(net::request& to, const meta::outcome& answer) {
+  wire::mutation_reply reply;
+  reply.txid = answer.txid;
+  reply.replaced = answer.replaced;
+  reply.path = answer.path;
+  to.reply(reply);
+}
+
+void core::durable(txid upto) {
+  committed_ = std::max(committed_, upto);
+  while (!pending_.empty() && pending_.front().until <= committed_) {
+    // Taken out first: an answer may queue another one.
+    pending_answer next = std::move(pending_.front());
+    pending_.pop_front();
+    send(next);
+  }
+  if (controller_) controller_->committed(committed_, steady_now_ms());
+  if (on_committed) on_committed();
+}
+
+}  // namespace ssdfs::master

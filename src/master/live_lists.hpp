@@ -1,0 +1,49 @@
+// Which chunks should be in a volume: made by a walk over all files, for replicas that differ.
+#pragma once
+
+#include "meta/state.hpp"
+#include "wire/chunk_messages.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+namespace ssdfs::master {
+
+/// Operation: want() names a volume; step() walks a bounded number of slices of the tree's memory
+/// a call, for all wanted volumes at once. A list is kept while it is right, which its digest
+/// tells: it must equal the volume's, so a list that missed a change is never used. Lists are
+/// dropped a minute after their last use.
+/// Concurrency: the namespace strand.
+class live_lists {
+ public:
+  explicit live_lists(const meta::state& state) : state_(state) {}
+
+  using list = std::vector<wire::chunk_entry>;  ///< sorted by key
+
+  /// The list, if there is one and it is right now; else it is wanted from here on.
+  [[nodiscard]] std::shared_ptr<const list> want(volume_id volume, std::int64_t now_ms);
+
+  /// Walks on; true while there is more to do.
+  bool step(std::int64_t now_ms);
+
+ private:
+  struct entry {
+    std::shared_ptr<list> chunks;
+    std::int64_t used_ms = 0;
+  };
+  void begin_walk();
+  void finish_walk(std::int64_t now_ms);
+  [[nodiscard]] bool is_right(volume_id volume, const list& chunks) const;
+
+  const meta::state& state_;
+  std::set<volume_id> wanted_;              // for the next walk
+  std::map<std::uint32_t, std::shared_ptr<list>> walking_;  // by slot; of the walk under way
+  std::size_t next_slice_ = 0;
+  std::map<volume_id, entry> ready_;
+};
+
+}  // namespace ssdfs::master

@@ -1,0 +1,131 @@
+#include "master/master.hpp"
+
+#include "base/log.hpp"
+#include "io/clock.hpp"
+#include "io/file.hpp"
+#include "io/identity.hpp"
+#include "master/service.hpp"
+#include "net/server.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <future>
+#include <mutex>
+
+namespace ssdfs::master {
+namespace {
+
+class running final : public master {
+ public:
+  running(boost::asio::io_context& io, master_options options)
+      : io_(io), options_(std::move(options)), core_(io, options_) {}
+  ~running() override { stop(); }
+
+  result<void> start() {
+    io::file_system& files = options_.files != nullptr ? *options_.files : io::system_files();
+    SSDFS_TRY(files.make_directories(options_.data_dir));
+    auto lock = files.lock(options_.data_dir);
+    if (!lock) return lock.error();
+    lock_ = std::move(*lock);
+    auto who = own_identity(files);
+    if (!who) return who.error();
+    SSDFS_TRY(core_.open(who->node));
+    const cluster_id cluster = core_.state().cluster();
+    if (who->cluster != cluster_id() && who->cluster != cluster) {
+      return failure(errc::wrong_cluster, options_.data_dir + ": the directory belongs to cluster " +
+                                              to_string(who->cluster) + ", its edits log to " +
+                                              to_string(cluster));
+    }
+    if (who->cluster == cluster_id()) {
+      who->cluster = cluster;
+      SSDFS_TRY(io::write_identity(files, options_.data_dir, *who));
+    }
+    cluster_ = cluster;
+    core_.begin();
+    service_ = std::make_unique<service>(io_, core_);
+    net::server_options to;
+    to.listen = options_.listen;
+    to.max_connections = options_.max_connections;
+    auto bound = net::server::listen(io_, *service_, std::move(to));
+    if (!bound) return bound.error();
+    server_ = std::move(*bound);
+    // The strand may run from here on, so the service's timer starts there.
+    boost::asio::post(core_.strand(), [this] { service_->start(); });
+    server_->start();
+    SSDFS_LOG(info) << "master of cluster " << to_string(cluster) << ", epoch "
+                    << core_.state().epoch().value;
+    return {};
+  }
+
+  std::string address() const override { return server_->address(); }
+  node_id node() const override { return core_.node(); }
+  cluster_id cluster() const override { return cluster_; }
+
+  readiness_state readiness() const override {
+    const std::string reason = service_->not_ready();
+    return {reason.empty(), reason};
+  }
+
+  void set_slow_op_ms(std::int64_t ms) override { service_->set_slow_op_ms(ms); }
+
+  void stop() override {
+    const std::lock_guard lock(stop_mutex_);
+    if (std::exchange(stopped_, true)) return;
+    if (server_) server_->stop_accepting();
+    if (service_) {
+      // What is queued is handled first; then the log's last batch answers what waits for it.
+      std::promise<void> done;
+      boost::asio::post(core_.strand(), [&] {
+        service_->shut_down();
+        done.set_value();
+      });
+      done.get_future().wait();
+    }
+    if (core_.has_log()) {
+      const auto closed = core_.edits().stop();
+      if (!closed) SSDFS_LOG(error) << "edits log: " << closed.error().message();
+      // Let the answers of the last batch leave before the connections close.
+      std::promise<void> sent;
+      boost::asio::post(core_.strand(), [&] { sent.set_value(); });
+      sent.get_future().wait();
+    }
+    if (server_) server_->stop();
+  }
+
+ private:
+  result<io::identity> own_identity(io::file_system& files) {
+    auto found = io::read_identity(files, options_.data_dir);
+    if (!found) return found.error();
+    if (*found) {
+      if ((*found)->role != "master") {
+        return failure(errc::invalid_argument, options_.data_dir + ": belongs to a " +
+                                                   (*found)->role + ", not to a master");
+      }
+      return **found;
+    }
+    io::identity fresh{"master", node_id(io::random_uuid()), {}};
+    SSDFS_TRY(io::write_identity(files, options_.data_dir, fresh));
+    return fresh;
+  }
+
+  boost::asio::io_context& io_;
+  master_options options_;
+  std::unique_ptr<io::directory_lock> lock_;
+  core core_;
+  std::unique_ptr<service> service_;
+  std::unique_ptr<net::server> server_;
+  cluster_id cluster_;
+  std::mutex stop_mutex_;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+result<std::unique_ptr<master>> master::start(boost::asio::io_context& io,
+                                              master_options options) {
+  auto made = std::make_unique<running>(io, std::move(options));
+  SSDFS_TRY(made->start());
+  return std::unique_ptr<master>(std::move(made));
+}
+
+}  // namespace ssdfs::master

@@ -1,0 +1,144 @@
+#include "master/service.hpp"
+
+#include "base/log.hpp"
+#include "io/clock.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace ssdfs::master {
+
+service::service(boost::asio::io_context& io, core& shared)
+    : core_(shared), timer_(io), live_lists_(shared.state()) {
+  slow_op_ms_ = shared.options().slow_op_ms;
+  core_.on_committed = [this] { settle(); };
+}
+
+result<wire::hello_reply> service::hello(const wire::hello_request& caller,
+                                         net::connection& from) {
+  // The cluster's id is constant from open() on, so it may be read on any thread.
+  const cluster_id cluster = core_.state().cluster();
+  if (caller.cluster != cluster_id() && caller.cluster != cluster) {
+    return failure(errc::wrong_cluster, "this is cluster " + to_string(cluster) +
+                                            ", the caller belongs to " +
+                                            to_string(caller.cluster));
+  }
+  from.attachment = next_connection_.fetch_add(1);
+  if (caller.role == wire::peer_role::client) {
+    enqueue(event([this, client = caller.client] { core_.clients().opened(client); }));
+  }
+  wire::hello_reply reply;
+  reply.role = wire::peer_role::master;
+  reply.cluster = cluster;
+  reply.node = core_.node();
+  reply.epoch = core_.state().epoch();
+  reply.software = std::string("ssdfs ") + SSDFS_VERSION;
+  reply.session_ms = static_cast<std::uint32_t>(core_.options().session_ms);
+  return reply;
+}
+
+void service::handle(std::span<net::request> batch) {
+  bool post = false;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    for (net::request& r : batch) queue_.emplace_back(std::move(r));
+    post = !std::exchange(draining_, true);
+  }
+  if (post) boost::asio::post(core_.strand(), [this] { drain(); });
+}
+
+void service::closed(net::connection& from) {
+  const auto number = std::any_cast<std::uint64_t>(&from.attachment);
+  if (number == nullptr) return;  // refused in hello
+  enqueue(event([this, peer = from.peer(), number = *number] {
+    const auto now = core::steady_now_ms();
+    if (peer.role == wire::peer_role::client) core_.clients().closed(peer.client, now);
+    if (peer.role == wire::peer_role::datanode) {
+      core_.nodes().connection_closed(peer.node, number, now);
+    }
+  }));
+}
+
+void service::enqueue(item next) {
+  bool post = false;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    queue_.push_back(std::move(next));
+    post = !std::exchange(draining_, true);
+  }
+  if (post) boost::asio::post(core_.strand(), [this] { drain(); });
+}
+
+void service::drain() {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    turn_.swap(queue_);
+    draining_ = false;
+  }
+  core_.context();  // the clocks of this turn
+  for (item& next : turn_) {
+    if (auto* call = std::get_if<event>(&next)) {
+      (*call)();
+    } else {
+      dispatch(std::get<net::request>(next));
+    }
+  }
+  turn_.clear();
+  settle();
+}
+
+void service::dispatch(net::request& r) {
+  if (stopped_) return r.fail(errc::shutting_down);
+  const auto code = r.code();
+  const std::int64_t began_ns = io::steady_ns();
+  const std::int64_t received_ns = r.received_ns();
+  switch (code) {
+    case wire::opcode::lookup: lookup(std::move(r)); break;
+    case wire::opcode::locate: locate(std::move(r)); break;
+    case wire::opcode::list: list(std::move(r)); break;
+    case wire::opcode::summary: summary(std::move(r)); break;
+    case wire::opcode::commit_file: commit_file(std::move(r)); break;
+    case wire::opcode::make_directory: make_directory(std::move(r)); break;
+    case wire::opcode::rename: rename(std::move(r)); break;
+    case wire::opcode::remove: remove(std::move(r)); break;
+    case wire::opcode::set_attributes: set_attributes(std::move(r)); break;
+    case wire::opcode::trash_empty: trash_empty(std::move(r)); break;
+    case wire::opcode::grant: grant(std::move(r)); break;
+    case wire::opcode::end_grant: end_grant(std::move(r)); break;
+    case wire::opcode::register_node: register_node(std::move(r)); break;
+    case wire::opcode::report_volumes: report_volumes(std::move(r)); break;
+    case wire::opcode::heartbeat: heartbeat(std::move(r)); break;
+    case wire::opcode::live_chunks: live_chunks(std::move(r)); break;
+    case wire::opcode::admin_report: admin_report(std::move(r)); break;
+    case wire::opcode::admin_volumes: admin_volumes(std::move(r)); break;
+    case wire::opcode::admin_seal: admin_seal(std::move(r)); break;
+    case wire::opcode::admin_config: admin_config(std::move(r)); break;
+    case wire::opcode::admin_safemode: admin_safemode(std::move(r)); break;
+    default: return r.fail(failure(errc::unsupported, "a master does not answer this request"));
+  }
+  const std::int64_t now_ns = io::steady_ns();
+  latency_[static_cast<std::size_t>(code) % latency_.size()].record(
+      static_cast<std::uint64_t>((now_ns - received_ns) / 1000));
+  const std::int64_t slow_ms = slow_op_ms_.load(std::memory_order_relaxed);
+  if (slow_ms > 0 && now_ns - received_ns > slow_ms * 1'000'000) {
+    SSDFS_LOG(warning) << "slow " << wire::name_of(code) << ": "
+                       << (began_ns - received_ns) / 1000 << " us queued, "
+                       << (now_ns - began_ns) / 1000 << " us handled";
+  }
+}
+
+void service::start() {
+  started_ms_ = core::steady_now_ms();
+  arm_tick();
+}
+
+void service::shut_down() {
+  stopped_ = true;
+  timer_.cancel();
+  core_.on_committed.reset();
+  for (auto& w : waiting_grants_) w.request.fail(errc::shutting_down);
+  waiting_grants_.clear();
+  for (auto& [node, held] : held_) held.request.fail(errc::shutting_down);
+  held_.clear();
+}
+
+}  // namespace ssdfs::master

@@ -1,0 +1,159 @@
+// The master's requests: one function an opcode, all on the namespace strand.
+#pragma once
+
+#include "base/histogram.hpp"
+#include "master/core.hpp"
+#include "master/live_lists.hpp"
+#include "net/server.hpp"
+#include "wire/admin_messages.hpp"
+#include "wire/cluster_messages.hpp"
+#include "wire/namespace_messages.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <variant>
+#include <vector>
+
+namespace ssdfs::master {
+
+/// Operation: requests and session events of all connections are queued in their order and drained
+/// in one turn of the namespace strand, so that a turn handles everything that is waiting: one
+/// strand hop and one group of answers for many requests. After each turn settle() lets the
+/// cluster's side log what it decided and answers whoever waits for that.
+///
+/// Concurrency: hello, handle and closed are called by the server's threads and only queue; the
+/// rest runs on the strand. Kept alive by the master until the server and the timers have stopped.
+class service final : public net::service {
+ public:
+  service(boost::asio::io_context& io, core& shared);
+
+  result<wire::hello_reply> hello(const wire::hello_request& caller,
+                                  net::connection& from) override;
+  void handle(std::span<net::request> batch) override;
+  void closed(net::connection& from) override;
+
+  /// Starts the timer of tick().
+  void start();
+  /// Ends the timers and refuses what waits. On the strand.
+  void shut_down();
+
+ private:
+  using event = unique_function<void()>;
+  using item = std::variant<net::request, event>;
+
+  // queue.cpp
+  void enqueue(item next);
+  void drain();
+  void dispatch(net::request& r);
+  void record_latency(const net::request& r, std::int64_t began_ns);
+
+  // namespace_service.cpp
+  void lookup(net::request r);
+  void locate(net::request r);
+  void list(net::request r);
+  void summary(net::request r);
+  void commit_file(net::request r);
+  void make_directory(net::request r);
+  void rename(net::request r);
+  void remove(net::request r);
+  void set_attributes(net::request r);
+  void trash_empty(net::request r);
+
+  // grant_service.cpp
+  void grant(net::request r);
+  void end_grant(net::request r);
+  void try_grant(net::request r, bool may_wait, std::int64_t deadline_ms);
+  void serve_waiting_grants();
+  void end_grants_of(client_id client);
+  bool end_one_grant(const grant_index::entry& which, client_id owner);
+
+  // cluster_service.cpp
+  void register_node(net::request r);
+  void report_volumes(net::request r);
+  void heartbeat(net::request r);
+  void live_chunks(net::request r);
+  void answer_heartbeat(net::request r, node_id node);
+  /// Logs what the controller asks for and answers who waits for it. After every turn.
+  void settle();
+  void log_cluster_request(const cluster::log_request& request);
+  [[nodiscard]] result<meta::record> record_for(const cluster::log_request& request);
+
+  // upkeep.cpp
+  void tick();
+  void arm_tick();
+  void reclaim_volumes();
+  void expire_trash();
+  void reclaim_removed();
+  void walk_lists();
+  void check_standing();
+  void note_readiness();
+
+  // admin_service.cpp
+  void admin_report(net::request r);
+  void admin_volumes(net::request r);
+  void admin_seal(net::request r);
+  void admin_config(net::request r);
+  void admin_safemode(net::request r);
+  [[nodiscard]] wire::volume_status volume_status_of(const volume_info& info);
+
+  // What follows is shared by the files above.
+  template <class Reply>
+  void answer_read(net::request r, Reply reply);
+  template <class Request, class Command>
+  void mutate(net::request r, Command command);
+  [[nodiscard]] meta::caller caller_of(std::string_view user, std::string_view group) const;
+
+  struct waiting_grant {
+    net::request request;
+    std::int64_t deadline_ms = 0;
+  };
+  struct held_heartbeat {
+    net::request request;
+    std::int64_t deadline_ms = 0;
+  };
+
+  core& core_;
+  boost::asio::steady_timer timer_;
+
+  std::mutex queue_mutex_;
+  std::vector<item> queue_;  // guarded by queue_mutex_
+  bool draining_ = false;    // guarded by queue_mutex_: a drain() is posted
+  std::vector<item> turn_;   // what drain() works on
+
+  std::deque<waiting_grant> waiting_grants_;
+  std::map<node_id, held_heartbeat> held_;
+  live_lists live_lists_;
+  std::int64_t started_ms_ = 0;
+  std::int64_t next_upkeep_ms_ = 0;
+  std::size_t reclaim_cursor_ = 0;
+  bool reclaiming_ = false;  // a reclaim_step is posted
+  bool walking_ = false;     // a step of live_lists_ is posted
+  bool stopped_ = false;
+  std::atomic<std::uint64_t> next_connection_{1};
+
+ public:
+  /// Latency of each opcode, from receipt to its turn's end, in microseconds. Any thread.
+  [[nodiscard]] const histogram& latency(wire::opcode code) const {
+    return latency_[static_cast<std::size_t>(code) % latency_.size()];
+  }
+  /// Why the master cannot do its job, as of the last tick; empty if it can. Any thread.
+  [[nodiscard]] std::string not_ready() const {
+    const std::lock_guard lock(ready_mutex_);
+    return not_ready_;
+  }
+  /// Any thread.
+  void set_slow_op_ms(std::int64_t ms) noexcept { slow_op_ms_ = ms; }
+
+ private:
+  std::array<histogram, 128> latency_;
+  std::atomic<std::int64_t> slow_op_ms_{0};
+  mutable std::mutex ready_mutex_;
+  std::string not_ready_;  // guarded by ready_mutex_
+};
+
+}  // namespace ssdfs::master

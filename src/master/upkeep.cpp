@@ -1,0 +1,128 @@
+// What happens by itself: timers, expiries, reclaim.
+#include "master/mutate.hpp"
+
+#include "base/log.hpp"
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/post.hpp>
+
+namespace ssdfs::master {
+namespace {
+
+constexpr std::int64_t upkeep_interval_ms = 1000;
+constexpr std::int64_t trash_wait_ms = 10 * 60 * 1000;  // after a start
+constexpr std::size_t reclaim_budget = 2000;            // entries a turn: about a millisecond
+constexpr std::size_t volumes_per_upkeep = 20'000;
+
+}  // namespace
+
+void service::arm_tick() {
+  const auto interval = std::clamp<std::int64_t>(core_.options().heartbeat_interval_ms / 4, 10, 250);
+  timer_.expires_after(std::chrono::milliseconds(interval));
+  timer_.async_wait(boost::asio::bind_executor(
+      core_.strand(), [this](const boost::system::error_code& ec) {
+        if (ec || stopped_) return;
+        tick();
+        arm_tick();
+      }));
+}
+
+void service::tick() {
+  const auto now = core::steady_now_ms();
+  core_.context();
+  core_.nodes().tick(now);
+  check_standing();
+  for (auto at = held_.begin(); at != held_.end();) {
+    if (at->second.deadline_ms > now) {
+      ++at;
+      continue;
+    }
+    const node_id node = at->first;
+    net::request r = std::move(at->second.request);
+    at = held_.erase(at);
+    answer_heartbeat(std::move(r), node);
+  }
+  for (const client_id client : core_.clients().expire(now)) end_grants_of(client);
+  if (now >= next_upkeep_ms_) {
+    next_upkeep_ms_ = now + upkeep_interval_ms;
+    // Grants that have waited too long are refused by being tried once more.
+    if (!waiting_grants_.empty()) serve_waiting_grants();
+    if (!core_.nodes().safe_mode() && core_.may_change()) {
+      reclaim_volumes();
+      expire_trash();
+    }
+  }
+  reclaim_removed();
+  note_readiness();
+  settle();
+}
+
+void service::note_readiness() {
+  const auto allowed = core_.may_change();
+  const std::lock_guard lock(ready_mutex_);
+  not_ready_ = allowed ? std::string() : allowed.error().message();
+}
+
+void service::reclaim_volumes() {
+  const auto& volumes = core_.state().volumes();
+  const auto now = core::steady_now_ms();
+  for (std::size_t done = 0; done < std::min(volumes_per_upkeep, volumes.size()); ++done) {
+    reclaim_cursor_ = (reclaim_cursor_ + 1) % volumes.size();
+    const meta::volume_slot slot(static_cast<std::uint32_t>(reclaim_cursor_));
+    const volume_id id = volumes[slot].info.id;
+    if (!volumes[slot].removals.empty()) {
+      core_.state().confirm_removals(slot, core_.nodes().removals_settled(id));
+    }
+    if (!core_.view().reclaim_due(id)) continue;
+    if (volumes[slot].info.state != volume_state::closed) {
+      core_.nodes().grants_changed(id, now);  // its reclaim is due: it may have to be sealed
+      continue;
+    }
+    auto change = meta::make_reclaim(core_.state(), id, core_.context());
+    if (!change || !*change) continue;  // too many batches wait for the members
+    if (!core_.log(**change)) return;
+    core_.nodes().volume_changed(id, (*change)->txid, now);
+  }
+}
+
+void service::expire_trash() {
+  if (core::steady_now_ms() - started_ms_ < std::min(trash_wait_ms, core_.options().trash_expiry_ms)) {
+    return;
+  }
+  auto change = meta::make_trash_expiry(core_.state(), core_.context());
+  if (!change || !*change) return;
+  const std::string path(std::get<meta::delete_record>((*change)->body).path);
+  if (core_.log(**change)) SSDFS_LOG(info) << "trash: " << path << " has expired";
+}
+
+void service::reclaim_removed() {
+  if (reclaiming_ || core_.state().names().detached().empty()) return;
+  reclaiming_ = true;
+  boost::asio::post(core_.strand(), [this] {
+    reclaiming_ = false;
+    if (stopped_) return;
+    if (core_.state().reclaim_step(reclaim_budget)) reclaim_removed();
+  });
+}
+
+void service::walk_lists() {
+  if (std::exchange(walking_, true)) return;
+  boost::asio::post(core_.strand(), [this] {
+    walking_ = false;
+    if (!stopped_ && live_lists_.step(core::steady_now_ms())) walk_lists();
+  });
+}
+
+void service::check_standing() {
+  const auto& other = core_.nodes().deposed_by();
+  if (!other || stopped_) return;
+  stopped_ = true;
+  if (core_.options().on_fatal) {
+    core_.options().on_fatal(failure(
+        errc::stale_epoch, "a datanode follows epoch " + std::to_string(other->epoch.value) +
+                               " of master " + to_string(other->leader) + ", this one is epoch " +
+                               std::to_string(core_.state().epoch().value)));
+  }
+}
+
+}  // namespace ssdfs::master
