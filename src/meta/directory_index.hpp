@@ -9,7 +9,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace ssdfs::meta {
 
@@ -75,23 +74,27 @@ class directory_index {
  private:
   struct unpacked_inner;
 
+  [[nodiscard]] place locate_last(std::uint32_t root) const;
+  [[nodiscard]] bool advance_leaf(place& where) const;
+
+  // Leaves.
   void insert_into_leaf(std::uint32_t& root, const place& where, std::uint32_t id,
                         std::string_view name);
   void split_leaf(std::uint32_t& root, const place& where);
-  void replace_child(std::uint32_t& root, const place& where, std::size_t depth,
-                     std::uint32_t child);
-  void link_right(std::uint32_t& root, const place& where, std::size_t depth,
-                  std::string_view separator, std::uint32_t child);
-  void insert_separator(std::uint32_t& root, const place& where, std::size_t depth,
-                        std::string_view separator, std::uint32_t child);
-  void split_inner(std::uint32_t& root, const place& where, std::size_t depth,
-                   std::string_view separator, std::uint32_t child);
-  void unlink_child(std::uint32_t& root, const place& where, std::size_t depth);
   void merge_leaf(std::uint32_t& root, const place& where);
-  void merge_inner(std::uint32_t& root, const place& where, std::size_t depth);
-  void collapse_root(std::uint32_t& root);
   [[nodiscard]] std::uint32_t make_leaf(std::span<const std::uint32_t> ids, std::size_t capacity);
   void refresh_leaf(std::uint32_t leaf);
+  void set_leaf_capacity(std::uint32_t leaf, std::size_t capacity);
+
+  // Inner nodes. `level` counts from the root, 0, to the leaves, where.depth.
+  void replace_node(std::uint32_t& root, const place& where, std::size_t level,
+                    std::uint32_t node);
+  void link_right(std::uint32_t& root, const place& where, std::size_t level,
+                  std::string_view separator, std::uint32_t node);
+  void split_inner(std::uint32_t& root, const place& where, std::size_t level,
+                   std::string_view separator, std::uint32_t child);
+  void unlink(std::uint32_t& root, const place& where, std::size_t level);
+  void merge_inner(std::uint32_t& root, const place& where, std::size_t level);
   [[nodiscard]] unpacked_inner unpack(std::uint32_t node) const;
   [[nodiscard]] std::uint32_t pack(const unpacked_inner& inner);
   void release_inner(std::uint32_t node);

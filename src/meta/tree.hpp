@@ -180,24 +180,38 @@ class tree {
 
  private:
   friend class tree_loader;
-  struct delta;
+  struct weight;
   struct verification;
 
-  [[nodiscard]] bool has_room(std::size_t chunks) const;
+  [[nodiscard]] directory_index index() const noexcept { return directory_index(arena_); }
+  [[nodiscard]] bool has_room(std::size_t chunks);
+  [[nodiscard]] file_record& file(inode entry) const noexcept {
+    return block_as<file_record>(arena_, entry.value);
+  }
   [[nodiscard]] std::uint64_t digest_of(inode entry, std::uint32_t parent_serial) const;
-  [[nodiscard]] std::uint64_t parent_serial_of(inode entry) const;
-  void apply(directory_id from, const delta& change);
-  [[nodiscard]] delta weight_of(inode entry) const;
-  void store_content(inode file, const file_attributes& attributes,
-                     std::span<const chunk_ref> chunks);
-  void release_chunk_list(inode file);
-  void release_entry(inode entry);
-  void release_directory(directory_id directory);
-  void rename_record(inode entry, std::string_view name);
+  [[nodiscard]] weight weight_of(inode entry, std::uint32_t parent_serial) const;
+  void add(directory_id directory, const weight& change);
+  void subtract(directory_id directory, const weight& change);
   template <class Change>
   void change_entry(inode entry, Change&& change);
 
-  arena arena_;
+  [[nodiscard]] result<void> check_limits(directory_id directory, std::uint64_t names,
+                                          std::uint64_t bytes) const;
+  [[nodiscard]] static result<void> check(const file_attributes& attributes,
+                                          std::span<const chunk_ref> chunks);
+  [[nodiscard]] inode make_file(directory_id parent, std::string_view name,
+                                const file_attributes& attributes,
+                                std::span<const chunk_ref> chunks);
+  [[nodiscard]] inode make_directory(directory_id parent, std::string_view name,
+                                     const directory_attributes& attributes, std::uint32_t serial);
+  void store_content(inode file, const file_attributes& attributes,
+                     std::span<const chunk_ref> chunks);
+  void rename_record(inode entry, std::string_view name);
+  void release_chunk_list(inode file);
+  void release_entry(inode entry);
+  void unlink(inode entry);
+
+  mutable arena arena_;  ///< mutable for index() only; const functions only search with that
   directory_table directories_;
   boost::unordered_flat_map<std::uint32_t, quota> quotas_;  ///< by directory_id
   std::deque<directory_id> detached_;
@@ -237,6 +251,9 @@ class tree_loader {
 
  private:
   result<void> check_entry(std::string_view name) const;
+  result<directory_id> make_directory(directory_id parent, std::string_view name,
+                                      const directory_attributes& attributes,
+                                      std::uint32_t serial);
   void append(std::uint32_t id);
   void flush_leaf();
 
@@ -245,7 +262,8 @@ class tree_loader {
   std::uint32_t current_serial_ = 0;
   std::uint32_t pending_[directory_index::leaf_capacity];  ///< entries of the leaf being filled
   std::size_t pending_count_ = 0;
-  std::uint32_t last_ = 0;  ///< the entry before the next one in `current_`; 0 if none
+  std::uint32_t before_pending_ = 0;  ///< the last entry of the leaf before that
+  std::uint32_t last_ = 0;            ///< the entry before the next one in `current_`; 0 if none
 };
 
 }  // namespace ssdfs::meta

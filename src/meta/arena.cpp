@@ -1,0 +1,207 @@
+#include "meta/arena.hpp"
+
+#include <sys/mman.h>
+
+#include <bit>
+#include <new>
+
+namespace ssdfs::meta {
+namespace {
+
+// Addresses are made usable in steps of this size; untouched pages cost nothing.
+constexpr std::size_t growth_step = std::size_t{16} << 20;
+constexpr std::size_t arena_capacity = std::size_t{32} << 30;
+// Slices swept for each one taken from the end: the arena grows by at most 1/16 during a sweep.
+constexpr int sweep_ratio = 16;
+constexpr std::uint64_t smallest_sweep = std::uint64_t{1} << 20;
+
+}  // namespace
+
+reserved_memory::reserved_memory(std::size_t capacity)
+    : capacity_((capacity + growth_step - 1) / growth_step * growth_step) {
+  void* at = ::mmap(nullptr, capacity_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                    0);
+  if (at == MAP_FAILED) throw std::bad_alloc();
+  // A fault on a huge page would stop the strand for as long as it takes to clear 2 MiB. That the
+  // advice is unknown (EINVAL) means that there are none.
+  static_cast<void>(::madvise(at, capacity_, MADV_NOHUGEPAGE));
+  data_ = static_cast<std::byte*>(at);
+}
+
+reserved_memory::~reserved_memory() { ::munmap(data_, capacity_); }
+
+bool reserved_memory::grow(std::size_t bytes) {
+  const std::size_t usable = (bytes + growth_step - 1) / growth_step * growth_step;
+  if (usable > capacity_) return false;
+  if (::mprotect(data_ + usable_, usable - usable_, PROT_READ | PROT_WRITE) != 0) {
+    throw std::bad_alloc();
+  }
+  usable_ = usable;
+  return true;
+}
+
+/// A free block, which is on the list of its size unless its slice waits to be swept.
+struct arena::free_block {
+  std::uint8_t kind;
+  std::uint8_t unused;
+  std::uint16_t units;
+  std::uint32_t next;
+};
+
+arena::arena(size_function size_of)
+    : size_of_(size_of), memory_(arena_capacity), base_(memory_.data()) {
+  static_assert(sizeof(free_block) == 8);
+  static_assert(slice_units <= UINT16_MAX);
+  memory_.extend(slice_bytes);
+  *base_ = static_cast<std::byte>(block_kind::reserved);
+}
+
+std::size_t arena::units_at(std::uint32_t id) const {
+  const std::byte* block = at(id);
+  switch (kind_of(block)) {
+    case block_kind::free: return reinterpret_cast<const free_block*>(block)->units;
+    case block_kind::reserved: return 1;
+    default: return size_of_(block) / 8;
+  }
+}
+
+std::uint32_t arena::allocate(block_kind kind, std::size_t bytes) {
+  SSDFS_ASSERT(bytes % 8 == 0 && bytes > 0 && bytes <= max_block);
+  const std::size_t units = bytes / 8;
+  std::uint32_t id = take_listed(units);
+  if (id == 0) id = take_from_end(units);
+  *at(id) = static_cast<std::byte>(kind);
+  bytes_[static_cast<std::size_t>(kind)] += bytes;
+  return id;
+}
+
+std::uint32_t arena::take_listed(std::size_t units) {
+  std::size_t list = units;
+  if (heads_[list] == 0) {
+    list = find_list(units + smallest_rest);
+    if (list == lists) return 0;
+  }
+  const std::uint32_t id = heads_[list];
+  const auto& block = *reinterpret_cast<const free_block*>(at(id));
+  heads_[list] = block.next;
+  if (block.next == 0) filled_[list / 64] &= ~(std::uint64_t{1} << list % 64);
+  const std::size_t rest = block.units - units;
+  bytes_[0] -= units * 8;
+  if (rest > 0) push(id + static_cast<std::uint32_t>(units), rest);
+  return id;
+}
+
+std::size_t arena::find_list(std::size_t from) const noexcept {
+  if (from >= lists) return heads_[lists - 1] != 0 ? lists - 1 : lists;
+  std::size_t word = from / 64;
+  std::uint64_t bits = filled_[word] & (~std::uint64_t{0} << from % 64);
+  while (bits == 0) {
+    if (++word == filled_.size()) return heads_[lists - 1] != 0 ? lists - 1 : lists;
+    bits = filled_[word];
+  }
+  return word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+}
+
+std::uint32_t arena::take_from_end(std::size_t units) {
+  const std::size_t left = (slice_units - end_ % slice_units) % slice_units;
+  if (left < units) {
+    // Into the next slice; what is left of this one is free.
+    const bool usable = memory_.extend((end_ + left) * 8 + slice_bytes);
+    SSDFS_ASSERT(usable);
+    const auto rest = static_cast<std::uint32_t>(end_);
+    end_ += left;
+    if (left > 0) {
+      bytes_[0] += left * 8;
+      push(rest, left);
+    }
+    start_sweep_if_worthwhile();
+    for (int i = 0; i < sweep_ratio && sweep_at_ < sweep_end_; ++i) sweep_slice();
+  }
+  const auto id = static_cast<std::uint32_t>(end_);
+  end_ += units;
+  return id;
+}
+
+void arena::release(std::uint32_t id, std::size_t bytes) {
+  SSDFS_ASSERT(id != 0 && kind_of(at(id)) != block_kind::free);
+  bytes_[static_cast<std::size_t>(kind_of(at(id)))] -= bytes;
+  make_free(id, bytes / 8);
+}
+
+void arena::shrink(std::uint32_t id, std::size_t bytes, std::size_t new_bytes) {
+  if (bytes == new_bytes) return;
+  SSDFS_ASSERT(new_bytes > 0 && new_bytes < bytes && new_bytes % 8 == 0);
+  bytes_[static_cast<std::size_t>(kind_of(at(id)))] -= bytes - new_bytes;
+  make_free(id + static_cast<std::uint32_t>(new_bytes / 8), (bytes - new_bytes) / 8);
+}
+
+void arena::make_free(std::uint32_t id, std::size_t units) {
+  bytes_[0] += units * 8;
+  freed_since_sweep_ += units * 8;
+  push(id, units);
+}
+
+void arena::push(std::uint32_t id, std::size_t units) {
+  auto& block = *reinterpret_cast<free_block*>(at(id));
+  block = {0, 0, static_cast<std::uint16_t>(units), 0};
+  const std::size_t slice = id / slice_units;
+  if (slice >= sweep_at_ && slice < sweep_end_) return;  // the sweep will find it
+  const std::size_t list = units <= max_units ? units : lists - 1;
+  block.next = heads_[list];
+  heads_[list] = id;
+  filled_[list / 64] |= std::uint64_t{1} << list % 64;
+}
+
+void arena::start_sweep_if_worthwhile() {
+  // A sweep costs the walk of everything; what was freed since the last one must be worth it.
+  const std::uint64_t worthwhile = total_bytes() / 16;
+  if (sweep_at_ < sweep_end_ || bytes_[0] < worthwhile || freed_since_sweep_ < worthwhile ||
+      bytes_[0] < smallest_sweep) {
+    return;
+  }
+  heads_.fill(0);
+  filled_.fill(0);
+  freed_since_sweep_ = 0;
+  sweep_at_ = 0;
+  sweep_end_ = end_ / slice_units;  // the last slice may be unfinished
+}
+
+void arena::sweep_slice() {
+  const std::size_t slice = sweep_at_++;
+  std::size_t unit = slice * slice_units;
+  const std::size_t limit = unit + slice_units;
+  std::size_t run = 0;  // free units in front of `unit`
+  for (;;) {
+    const bool inside = unit < limit;
+    const auto id = static_cast<std::uint32_t>(unit);
+    if (inside && kind_of(at(id)) == block_kind::free) {
+      const std::size_t units = units_at(id);
+      run += units;
+      unit += units;
+      continue;
+    }
+    if (run > 0) push(static_cast<std::uint32_t>(unit - run), run);
+    run = 0;
+    if (!inside) return;
+    unit += units_at(id);
+  }
+}
+
+bool arena::consistent() const {
+  std::array<std::uint64_t, 16> seen{};
+  for (std::size_t slice = 0; slice < slices(); ++slice) {
+    std::size_t unit = slice * slice_units;
+    const std::size_t limit = end_ < unit + slice_units ? end_ : unit + slice_units;
+    while (unit < limit) {
+      const auto id = static_cast<std::uint32_t>(unit);
+      const std::size_t units = units_at(id);
+      if (units == 0 || unit + units > limit) return false;
+      seen[static_cast<std::size_t>(kind_of(at(id)))] += units * 8;
+      unit += units;
+    }
+  }
+  seen[static_cast<std::size_t>(block_kind::reserved)] = 0;
+  return seen == bytes_;
+}
+
+}  // namespace ssdfs::meta

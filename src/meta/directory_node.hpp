@@ -1,0 +1,206 @@
+// The nodes of a directory's B+tree in the arena, and searching in one.
+//
+//   leaf   header | hints[capacity] | ids[capacity]
+//   inner  header | prefix, padded to 4 | hints[capacity] | texts[capacity] | children[capacity + 1]
+//
+// A leaf's `prefix` is a length: that many bytes are common to all its names. The hint of a name is
+// the four bytes behind the prefix as a big-endian number, padded with zeros, which no name
+// contains, so hints sort as names do as far as they reach. An inner node has `count` separators:
+// child i holds names below separator i, child i + 1 names that are not. Its prefix is common to
+// all separators and stands in the node. A separator that ends within prefix and hint needs no
+// more (its text is 0); a longer one stands in a text block.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "meta/arena.hpp"
+#include "meta/directory_entry.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include <nmmintrin.h>
+
+namespace ssdfs::meta {
+
+struct node_header {
+  std::uint8_t head;      ///< block_kind leaf or inner
+  std::uint8_t count;     ///< entries of a leaf, separators of an inner node
+  std::uint8_t capacity;  ///< what count may grow to without a new block
+  std::uint8_t prefix;    ///< bytes common to all names or separators
+  std::uint32_t unused;
+
+  [[nodiscard]] bool is_leaf() const noexcept {
+    return (head & 15U) == static_cast<unsigned>(block_kind::leaf);
+  }
+};
+static_assert(sizeof(node_header) == 8);
+
+struct leaf_node : node_header {
+  [[nodiscard]] std::uint32_t* hints() noexcept {
+    return reinterpret_cast<std::uint32_t*>(this + 1);
+  }
+  [[nodiscard]] const std::uint32_t* hints() const noexcept {
+    return reinterpret_cast<const std::uint32_t*>(this + 1);
+  }
+  [[nodiscard]] std::uint32_t* ids() noexcept { return hints() + capacity; }
+  [[nodiscard]] const std::uint32_t* ids() const noexcept { return hints() + capacity; }
+
+  [[nodiscard]] static constexpr std::size_t bytes(std::size_t capacity) noexcept {
+    return sizeof(node_header) + 8 * capacity;
+  }
+};
+
+struct inner_node : node_header {
+  [[nodiscard]] char* prefix_bytes() noexcept { return reinterpret_cast<char*>(this + 1); }
+  [[nodiscard]] const char* prefix_bytes() const noexcept {
+    return reinterpret_cast<const char*>(this + 1);
+  }
+  [[nodiscard]] std::string_view prefix_view() const noexcept { return {prefix_bytes(), prefix}; }
+  [[nodiscard]] std::uint32_t* hints() noexcept {
+    return reinterpret_cast<std::uint32_t*>(prefix_bytes() + ((prefix + 3U) & ~3U));
+  }
+  [[nodiscard]] const std::uint32_t* hints() const noexcept {
+    return reinterpret_cast<const std::uint32_t*>(prefix_bytes() + ((prefix + 3U) & ~3U));
+  }
+  [[nodiscard]] std::uint32_t* texts() noexcept { return hints() + capacity; }
+  [[nodiscard]] const std::uint32_t* texts() const noexcept { return hints() + capacity; }
+  [[nodiscard]] std::uint32_t* children() noexcept { return texts() + capacity; }
+  [[nodiscard]] const std::uint32_t* children() const noexcept { return texts() + capacity; }
+
+  [[nodiscard]] static constexpr std::size_t bytes(std::size_t capacity,
+                                                   std::size_t prefix) noexcept {
+    const std::size_t exact =
+        sizeof(node_header) + ((prefix + 3) & ~std::size_t{3}) + 4 * (3 * capacity + 1);
+    return (exact + 7) & ~std::size_t{7};
+  }
+};
+
+/// The hint of a name behind a prefix of a length; 0 if the name is not longer than that.
+[[nodiscard]] inline std::uint32_t hint_of(std::string_view name, std::size_t prefix) noexcept {
+  std::uint32_t raw = 0;
+  if (name.size() >= prefix + 4) {
+    std::memcpy(&raw, name.data() + prefix, 4);
+  } else if (name.size() > prefix) {
+    std::memcpy(&raw, name.data() + prefix, name.size() - prefix);
+  }
+  return __builtin_bswap32(raw);
+}
+
+/// The hint behind a shorter prefix, from the old hint and the bytes that left the prefix.
+[[nodiscard]] inline std::uint32_t widen_hint(std::uint32_t hint, std::string_view lost) noexcept {
+  const std::uint32_t front = hint_of(lost, 0);
+  return lost.size() >= 4 ? front : front | hint >> (8 * lost.size());
+}
+
+[[nodiscard]] inline std::size_t common_prefix(std::string_view a, std::string_view b) noexcept {
+  const std::size_t n = std::min(a.size(), b.size());
+  std::size_t i = 0;
+  while (i < n && a[i] == b[i]) ++i;
+  return i;
+}
+
+/// Entries [first, first + equal) have the hint searched for, those before are below it.
+struct hint_range {
+  std::uint32_t first;
+  std::uint32_t equal;
+};
+
+/// Counts with vectors of four. Reads up to 12 bytes behind the hints, which is inside of every
+/// node.
+[[nodiscard]] inline hint_range search_hints(const std::uint32_t* hints, std::uint32_t count,
+                                             std::uint32_t wanted) noexcept {
+  const __m128i flip = _mm_set1_epi32(static_cast<int>(0x80000000U));
+  const __m128i key = _mm_xor_si128(_mm_set1_epi32(static_cast<int>(wanted)), flip);
+  const auto load = [&](std::uint32_t i) {
+    return _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(hints + i)), flip);
+  };
+  __m128i below = _mm_setzero_si128();
+  __m128i same = _mm_setzero_si128();
+  std::uint32_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    const __m128i v = load(i);
+    below = _mm_sub_epi32(below, _mm_cmplt_epi32(v, key));
+    same = _mm_sub_epi32(same, _mm_cmpeq_epi32(v, key));
+  }
+  if (i < count) {
+    const __m128i lanes = _mm_cmplt_epi32(_mm_setr_epi32(0, 1, 2, 3),
+                                          _mm_set1_epi32(static_cast<int>(count - i)));
+    const __m128i v = load(i);
+    below = _mm_sub_epi32(below, _mm_and_si128(lanes, _mm_cmplt_epi32(v, key)));
+    same = _mm_sub_epi32(same, _mm_and_si128(lanes, _mm_cmpeq_epi32(v, key)));
+  }
+  const auto total = [](__m128i v) {
+    v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4e));
+    v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0xb1));
+    return static_cast<std::uint32_t>(_mm_cvtsi128_si32(v));
+  };
+  return {total(below), total(same)};
+}
+
+/// Starts to load the hints and ids of a node whose header is there.
+inline void prefetch_arrays(const node_header& node) noexcept {
+  const auto* at = reinterpret_cast<const char*>(&node);
+  const std::size_t bytes = node.is_leaf() ? 8 + 4U * (node.capacity + node.count)
+                                           : 8 + node.prefix + 4U * node.count;
+  for (std::size_t line = 64; line < bytes; line += 64) __builtin_prefetch(at + line);
+}
+
+/// Among entries with equal hints: the first whose name is not less than `name`.
+[[nodiscard]] inline std::uint32_t lower_bound_by_name(const arena& memory, const leaf_node& leaf,
+                                                       hint_range range,
+                                                       std::string_view name) noexcept {
+  std::uint32_t low = range.first;
+  std::uint32_t high = range.first + range.equal;
+  while (low < high) {
+    const std::uint32_t middle = (low + high) / 2;
+    if (entry_name(memory, leaf.ids()[middle]) < name) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+/// The separator `i` of an inner node, put together in `space` if it has no text.
+[[nodiscard]] inline std::string_view separator_of(const arena& memory, const inner_node& inner,
+                                                   std::uint32_t i, char (&space)[260]) noexcept {
+  if (const std::uint32_t text = inner.texts()[i]; text != 0) {
+    return block_as<text_block>(memory, text).view();
+  }
+  std::memcpy(space, inner.prefix_bytes(), inner.prefix);
+  std::size_t length = inner.prefix;
+  for (std::uint32_t rest = inner.hints()[i]; rest != 0; rest <<= 8) {
+    space[length++] = static_cast<char>(rest >> 24);
+  }
+  return {space, length};
+}
+
+/// Which child holds `name`: the number of separators that are not greater.
+[[nodiscard]] inline std::uint32_t child_for(const arena& memory, const inner_node& inner,
+                                             std::string_view name) noexcept {
+  if (inner.prefix > 0) {
+    const int order = name.substr(0, inner.prefix).compare(inner.prefix_view());
+    if (order < 0) return 0;
+    if (order > 0) return inner.count;
+  }
+  const hint_range range = search_hints(inner.hints(), inner.count, hint_of(name, inner.prefix));
+  std::uint32_t low = range.first;
+  std::uint32_t high = range.first + range.equal;
+  while (low < high) {
+    const std::uint32_t middle = (low + high) / 2;
+    const std::uint32_t text = inner.texts()[middle];
+    // A separator without text is at an end where its hint is, so it is a prefix of the name.
+    if (text == 0 || block_as<text_block>(memory, text).view() <= name) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+}  // namespace ssdfs::meta

@@ -1,0 +1,178 @@
+// Finding entries by path.
+#include "meta/directory_node.hpp"
+#include "meta/path.hpp"
+#include "meta/tree.hpp"
+
+#include <array>
+
+namespace ssdfs::meta {
+namespace {
+
+constexpr std::size_t lines_ahead = 3;  ///< of a node, loaded before its header is known
+constexpr std::size_t line = 64;
+
+void prefetch_node(const std::byte* node) {
+  for (std::size_t i = 0; i < lines_ahead; ++i) __builtin_prefetch(node + i * line);
+}
+
+/// One lookup of a batch. Each step ends by asking for the memory that the next one needs.
+class probe {
+ public:
+  void start(std::string_view path, std::uint32_t root_record) {
+    rest_ = path;
+    entry_ = root_record;
+    matched_ = true;
+    stage_ = stage::record;
+    name_ = {};
+  }
+
+  /// False when the lookup is over.
+  bool step(const arena& memory, const directory_table& directories) {
+    switch (stage_) {
+      case stage::directory: return enter(memory, directories);
+      case stage::node:
+        prefetch_arrays(*node_);
+        stage_ = node_->is_leaf() ? stage::leaf : stage::inner;
+        return true;
+      case stage::inner: {
+        const auto& inner = static_cast<const inner_node&>(*node_);
+        descend(memory, inner.children()[child_for(memory, inner, name_)]);
+        return true;
+      }
+      case stage::leaf: return search(memory);
+      case stage::record: return decide(memory, directories);
+    }
+    return false;
+  }
+
+  [[nodiscard]] lookup_outcome outcome() const {
+    return matched_ ? lookup_outcome{inode(entry_), errc{}} : lookup_outcome{no_inode, error_};
+  }
+
+ private:
+  enum class stage : std::uint8_t { directory, node, inner, leaf, record };
+
+  bool fail(errc error) {
+    matched_ = false;
+    error_ = error;
+    return false;
+  }
+
+  void descend(const arena& memory, std::uint32_t id) {
+    prefetch_node(memory.at(id));
+    node_ = &block_as<node_header>(memory, id);
+    stage_ = stage::node;
+  }
+
+  bool enter(const arena& memory, const directory_table& directories) {
+    const std::uint32_t root = directories[directory_].index;
+    if (root == 0) return fail(errc::not_found);
+    descend(memory, root);
+    return true;
+  }
+
+  bool search(const arena& memory) {
+    const auto& leaf = static_cast<const leaf_node&>(*node_);
+    range_ = search_hints(leaf.hints(), leaf.count, hint_of(name_, leaf.prefix));
+    if (range_.equal == 0) return fail(errc::not_found);
+    entry_ = leaf.ids()[range_.first];
+    __builtin_prefetch(memory.at(entry_));
+    __builtin_prefetch(memory.at(entry_) + line - 8);
+    stage_ = stage::record;
+    return true;
+  }
+
+  bool decide(const arena& memory, const directory_table& directories) {
+    if (!name_.empty()) {
+      if (range_.equal > 1) {
+        const auto& leaf = static_cast<const leaf_node&>(*node_);
+        const std::uint32_t at = lower_bound_by_name(memory, leaf, range_, name_);
+        if (at == range_.first + range_.equal) return fail(errc::not_found);
+        entry_ = leaf.ids()[at];
+      }
+      if (entry_name(memory, entry_) != name_) return fail(errc::not_found);
+    }
+    name_ = pop_component(rest_);
+    if (name_.empty()) return false;
+    if (is_file_record(memory.at(entry_))) return fail(errc::not_directory);
+    directory_ = directory_id(block_as<directory_record>(memory, entry_).id);
+    __builtin_prefetch(&directories[directory_]);
+    stage_ = stage::directory;
+    return true;
+  }
+
+  std::string_view rest_;  ///< behind name_
+  std::string_view name_;  ///< the component that is being looked for
+  const node_header* node_ = nullptr;
+  hint_range range_{};
+  std::uint32_t entry_ = 0;
+  directory_id directory_;
+  stage stage_ = stage::record;
+  bool matched_ = true;
+  errc error_ = errc::not_found;
+};
+
+}  // namespace
+
+inode tree::find(directory_id parent, std::string_view name) const {
+  return inode(index().find(directories_[parent].index, name));
+}
+
+path_walk tree::walk(std::string_view path) const {
+  path_walk reached{inode_of(root_directory), path};
+  for (std::string_view rest = path;;) {
+    const std::string_view name = pop_component(rest);
+    if (name.empty()) return {reached.last, {}};
+    const directory_id directory = directory_of(reached.last);
+    if (directory == no_directory) return reached;
+    const inode next = find(directory, name);
+    if (next == no_inode) return reached;
+    reached = {next, rest};
+  }
+}
+
+result<inode> tree::lookup(std::string_view path) const {
+  const path_walk reached = walk(path);
+  if (reached.rest.empty()) return reached.last;
+  return is_directory(reached.last) ? errc::not_found : errc::not_directory;
+}
+
+void tree::lookup_many(std::span<const std::string_view> paths,
+                       std::span<lookup_outcome> outcomes) const {
+  SSDFS_ASSERT(paths.size() == outcomes.size());
+  constexpr std::size_t lanes = 16;
+  const std::uint32_t root = directories_[root_directory].record;
+  std::array<probe, lanes> probes;
+  std::array<std::size_t, lanes> asked;  // which path a probe is at
+  std::size_t next = 0;
+  std::size_t active = 0;
+  for (; active < lanes && next < paths.size(); ++active, ++next) {
+    probes[active].start(paths[next], root);
+    asked[active] = next;
+  }
+  while (active > 0) {
+    for (std::size_t lane = 0; lane < active;) {
+      if (probes[lane].step(arena_, directories_)) {
+        ++lane;
+        continue;
+      }
+      outcomes[asked[lane]] = probes[lane].outcome();
+      if (next < paths.size()) {
+        probes[lane].start(paths[next], root);
+        asked[lane++] = next++;
+      } else {
+        --active;
+        probes[lane] = probes[active];
+        asked[lane] = asked[active];
+      }
+    }
+  }
+}
+
+std::size_t tree::list(directory_id parent, std::string_view after, std::span<inode> out) const {
+  static_assert(sizeof(inode) == sizeof(std::uint32_t));
+  const std::span<std::uint32_t> ids(reinterpret_cast<std::uint32_t*>(out.data()), out.size());
+  return index().list(directories_[parent].index, after, ids);
+}
+
+}  // namespace ssdfs::meta
