@@ -1,0 +1,148 @@
+#include "volume/data_directory.hpp"
+
+#include "base/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace ssdfs::volume {
+namespace {
+
+// How much may be admitted on the strength of one look at the disk.
+constexpr std::uint64_t measure_step = 64 * 1024 * 1024;
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+bool is_operators(const failure& f) {
+  return f == errc::locked || f == errc::invalid_argument;
+}
+
+}  // namespace
+
+data_directory::data_directory(io::file_system& fs, directory_options options,
+                               std::optional<std::uint64_t> reserved)
+    : fs_(fs), options_(std::move(options)), reserved_option_(reserved) {}
+
+result<void> data_directory::open() {
+  auto prepared = prepare();
+  if (!prepared) {
+    if (is_operators(prepared.error())) return prepared;
+    fail(prepared.error());
+  }
+  return {};
+}
+
+result<void> data_directory::prepare() {
+  SSDFS_TRY(fs_.make_directories(volumes_path()));
+  SSDFS_TRY(fs_.sync_directory(parent_of(path())));
+  SSDFS_TRY(fs_.sync_directory(path()));
+  auto lock = fs_.lock(path());
+  if (!lock) return lock.error();
+  lock_ = std::move(*lock);
+  auto identity = io::read_identity(fs_, path());
+  if (!identity) return identity.error();
+  identity_ = std::move(*identity);
+  if (identity_ && identity_->role != "datanode") {
+    return failure(errc::invalid_argument,
+                   path() + ": is the data directory of a " + identity_->role);
+  }
+  const std::lock_guard guard(mutex_);
+  measure();
+  return {};
+}
+
+void data_directory::close() { lock_.reset(); }
+
+result<void> data_directory::set_identity(const io::identity& identity) {
+  SSDFS_TRY(io::write_identity(fs_, path(), identity));
+  identity_ = identity;
+  return {};
+}
+
+std::string data_directory::volume_path(volume_id id) const {
+  std::array<char, 24> name;
+  std::snprintf(name.data(), name.size(), "/%016llx.vol",
+                static_cast<unsigned long long>(id.value));
+  return volumes_path() + name.data();
+}
+
+bool data_directory::usable() const {
+  const std::lock_guard lock(mutex_);
+  return problem_.empty();
+}
+
+std::string data_directory::problem() const {
+  const std::lock_guard lock(mutex_);
+  return problem_;
+}
+
+void data_directory::fail(const failure& why) {
+  SSDFS_LOG(error) << path() << ": directory is out of use: " << why.message();
+  const std::lock_guard lock(mutex_);
+  problem_ = why.message();
+}
+
+void data_directory::measure() {
+  auto space = fs_.space(path());
+  if (!space) {
+    SSDFS_LOG(warning) << space.error().message();
+    free_ = 0;  // what cannot be measured is not filled up
+    return;
+  }
+  capacity_ = std::min(options_.capacity.value_or(space->capacity), space->capacity);
+  const std::uint64_t reserved = reserved_option_.value_or(space->capacity / 50);
+  const std::uint64_t on_disk = space->available > reserved ? space->available - reserved : 0;
+  const std::uint64_t allowed = capacity_ > used_ ? capacity_ - used_ : 0;
+  free_ = std::min(on_disk, allowed);
+  unmeasured_ = 0;
+}
+
+// What appends may take so that the largest volume can still be rewritten and 1 % is left for
+// removals and indexes.
+std::uint64_t data_directory::room(std::uint64_t largest) const {
+  const std::uint64_t kept = largest + capacity_ / 100 + unmeasured_;
+  return free_ > kept ? free_ - kept : 0;
+}
+
+bool data_directory::admit(std::uint64_t bytes, std::uint64_t volume_length) {
+  const std::lock_guard lock(mutex_);
+  if (!problem_.empty()) return false;
+  if (unmeasured_ + bytes > measure_step || bytes > room(std::max(largest_, volume_length + bytes))) {
+    used_ += unmeasured_;
+    measure();
+  }
+  const std::uint64_t largest = std::max(largest_, volume_length + bytes);
+  if (bytes > room(largest)) return false;
+  largest_ = largest;
+  unmeasured_ += bytes;
+  return true;
+}
+
+void data_directory::refresh(std::uint64_t used, std::uint64_t largest) {
+  const std::lock_guard lock(mutex_);
+  used_ = used;
+  largest_ = largest;
+  measure();
+}
+
+std::uint64_t data_directory::capacity() const {
+  const std::lock_guard lock(mutex_);
+  return capacity_;
+}
+
+std::uint64_t data_directory::used() const {
+  const std::lock_guard lock(mutex_);
+  return used_ + unmeasured_;
+}
+
+std::uint64_t data_directory::available() const {
+  const std::lock_guard lock(mutex_);
+  return problem_.empty() ? room(largest_) : 0;
+}
+
+}  // namespace ssdfs::volume

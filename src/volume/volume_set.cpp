@@ -1,0 +1,361 @@
+#include "volume/volume_set.hpp"
+
+#include "base/log.hpp"
+#include "base/units.hpp"
+#include "io/clock.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace ssdfs::volume {
+namespace {
+
+constexpr std::string_view volume_suffix = ".vol";
+
+bool ends_with(const std::string& name, std::string_view suffix) {
+  return name.size() >= suffix.size() &&
+         name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+}
+
+// The id in "00000001000000ff.vol"; nothing for other names.
+std::optional<volume_id> id_of(const std::string& name) {
+  if (name.size() != 16 + volume_suffix.size() || !ends_with(name, volume_suffix)) {
+    return std::nullopt;
+  }
+  std::uint64_t value = 0;
+  const auto [end, ec] = std::from_chars(name.data(), name.data() + 16, value, 16);
+  if (ec != std::errc() || end != name.data() + 16) return std::nullopt;
+  return volume_id(value);
+}
+
+bool is_nil(const cluster_id& id) { return id.value.is_nil(); }
+
+}  // namespace
+
+result<directory_options> parse_directory(std::string_view text) {
+  directory_options out;
+  const auto colon = text.rfind(':');
+  // "DIR:SIZE"; a colon that belongs to the directory's name is followed by a slash somewhere.
+  if (colon != std::string_view::npos && text.find('/', colon) == std::string_view::npos) {
+    auto size = parse_size(text.substr(colon + 1));
+    if (!size) return size.error();
+    out.capacity = *size;
+    text = text.substr(0, colon);
+  }
+  while (text.size() > 1 && text.back() == '/') text.remove_suffix(1);
+  if (text.empty()) return failure(errc::invalid_argument, "a data directory without a name");
+  out.path = text;
+  return out;
+}
+
+volume_set::volume_set(volume_set_options options) : options_(std::move(options)) {}
+
+volume_set::~volume_set() { stop(); }
+
+result<std::unique_ptr<volume_set>> volume_set::open(volume_set_options options) {
+  if (options.fs == nullptr || options.directories.empty()) {
+    return failure(errc::invalid_argument, "no data directory");
+  }
+  std::unique_ptr<volume_set> set(new volume_set(std::move(options)));
+  SSDFS_TRY(set->open_directories());
+  SSDFS_TRY(set->agree_on_identity());
+  for (const auto& home : set->directories_) {
+    if (home->usable()) set->open_volumes(*home);
+  }
+  static_cast<void>(set->measure());
+  return set;
+}
+
+result<void> volume_set::open_directories() {
+  std::string problems;
+  for (const directory_options& d : options_.directories) {
+    for (const auto& other : directories_) {
+      if (other->path() == d.path) {
+        return failure(errc::invalid_argument, d.path + ": given twice");
+      }
+    }
+    directories_.push_back(
+        std::make_unique<data_directory>(*options_.fs, d, options_.reserved_bytes));
+    SSDFS_TRY(directories_.back()->open());
+    if (!directories_.back()->usable()) problems += " " + directories_.back()->problem();
+  }
+  const bool any = std::any_of(directories_.begin(), directories_.end(),
+                               [](const auto& d) { return d->usable(); });
+  if (!any) return failure(errc::io, "no data directory is usable:" + problems);
+  return {};
+}
+
+// All directories belong to one node of one cluster; new ones are made its own.
+result<void> volume_set::agree_on_identity() {
+  std::optional<io::identity> own;
+  std::string from;
+  for (const auto& d : directories_) {
+    if (!d->usable() || !d->identity()) continue;
+    const io::identity& theirs = *d->identity();
+    if (!own) {
+      own = theirs;
+      from = d->path();
+      continue;
+    }
+    if (theirs.node != own->node) {
+      return failure(errc::invalid_argument, d->path() + " and " + from + " belong to two nodes");
+    }
+    if (is_nil(own->cluster)) own->cluster = theirs.cluster;
+    if (!is_nil(theirs.cluster) && theirs.cluster != own->cluster) {
+      return failure(errc::wrong_cluster, d->path() + " belongs to cluster " +
+                                              to_string(theirs.cluster) + ", " + from + " to " +
+                                              to_string(own->cluster));
+    }
+  }
+  if (!own) own = io::identity{"datanode", node_id(io::random_uuid()), {}};
+  node_ = own->node;
+  return write_identities(*own);
+}
+
+result<void> volume_set::write_identities(const io::identity& own) {
+  for (const auto& d : directories_) {
+    if (!d->usable() || (d->identity() && *d->identity() == own)) continue;
+    if (auto written = d->set_identity(own); !written) d->fail(written.error());
+  }
+  const bool any = std::any_of(directories_.begin(), directories_.end(),
+                               [](const auto& d) { return d->usable(); });
+  if (!any) return failure(errc::io, "no data directory takes the node's identity");
+  const std::lock_guard lock(mutex_);
+  cluster_ = own.cluster;
+  return {};
+}
+
+cluster_id volume_set::cluster() const {
+  const std::lock_guard lock(mutex_);
+  return cluster_;
+}
+
+result<void> volume_set::bind_cluster(cluster_id cluster) {
+  const cluster_id own = this->cluster();
+  if (own == cluster) return {};
+  if (!is_nil(own)) {
+    return failure(errc::wrong_cluster, "the data directories belong to cluster " + to_string(own) +
+                                            ", not " + to_string(cluster));
+  }
+  return write_identities({"datanode", node_, cluster});
+}
+
+const std::string& volume_set::primary_directory() const {
+  for (const auto& d : directories_) {
+    if (d->usable()) return d->path();
+  }
+  return directories_.front()->path();
+}
+
+environment volume_set::environment_of(data_directory& home) const {
+  return {options_.fs, options_.sync, options_.max_volume_size, &home};
+}
+
+void volume_set::open_volumes(data_directory& home) {
+  auto listed = options_.fs->list(home.volumes_path());
+  if (!listed) {
+    home.fail(listed.error());
+    return;
+  }
+  for (const io::directory_entry& e : *listed) {
+    if (const auto id = id_of(e.name)) open_volume(home, *id, home.volumes_path() + "/" + e.name);
+  }
+  // What is left under a temporary name was never valid, or is of no use any more.
+  for (const io::directory_entry& e : *listed) {
+    if (!ends_with(e.name, new_suffix) && !ends_with(e.name, ".tmp")) continue;
+    auto removed = options_.fs->remove(home.volumes_path() + "/" + e.name);
+    if (!removed && !(removed.error() == errc::not_found)) {
+      SSDFS_LOG(warning) << removed.error().message();
+    }
+  }
+}
+
+void volume_set::open_volume(data_directory& home, volume_id id, const std::string& path) {
+  entry e{nullptr, &home, path, {}};
+  if (const auto other = volumes_.find(id); other != volumes_.end()) {
+    SSDFS_LOG(error) << path << ": ignored, the volume is also " << other->second.path;
+    return;
+  }
+  auto opened = volume::open(environment_of(home), path, id);
+  if (opened) {
+    e.open = std::move(*opened);
+  } else {
+    e.problem = opened.error().message();
+    SSDFS_LOG(error) << "volume is quarantined: " << e.problem;
+  }
+  volumes_.emplace(id, std::move(e));
+}
+
+std::shared_ptr<volume> volume_set::find(volume_id id) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = volumes_.find(id);
+  return at == volumes_.end() ? nullptr : at->second.open;
+}
+
+std::vector<std::shared_ptr<volume>> volume_set::all() const {
+  std::vector<std::shared_ptr<volume>> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, e] : volumes_) {
+    if (e.open) out.push_back(e.open);
+  }
+  return out;
+}
+
+std::vector<replica_report> volume_set::reports() const {
+  std::vector<replica_report> out;
+  const std::lock_guard lock(mutex_);
+  out.reserve(volumes_.size());
+  for (const auto& [id, e] : volumes_) {
+    if (e.open) {
+      out.push_back(e.open->report());
+    } else {
+      replica_report r;
+      r.id = id;
+      r.state = replica_state::damaged;
+      out.push_back(r);
+    }
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return out;
+}
+
+std::vector<quarantined_volume> volume_set::quarantined() const {
+  std::vector<quarantined_volume> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, e] : volumes_) {
+    if (!e.open) out.push_back({id, e.path, e.problem});
+  }
+  return out;
+}
+
+std::vector<directory_status> volume_set::status() const {
+  std::vector<directory_status> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& d : directories_) {
+    directory_status s{d->path(), d->problem(), d->capacity(), d->used(), d->available(), 0};
+    for (const auto& [id, e] : volumes_) {
+      if (e.home == d.get()) ++s.volumes;
+    }
+    out.push_back(std::move(s));
+  }
+  return out;
+}
+
+// What the open volumes of a directory will still take. Under mutex_.
+std::uint64_t volume_set::promised(const data_directory& home) const {
+  std::uint64_t bytes = 0;
+  for (const auto& [id, e] : volumes_) {
+    if (e.home != &home || !e.open) continue;
+    const replica_report r = e.open->report();
+    const bool growing =
+        r.state == replica_state::open || r.state == replica_state::recovering;
+    if (growing && r.length < options_.max_volume_size) {
+      bytes += options_.max_volume_size - r.length;
+    }
+  }
+  return bytes;
+}
+
+data_directory* volume_set::choose(const create_options& options) const {
+  data_directory* best = nullptr;
+  double best_share = 0;
+  for (const auto& d : directories_) {
+    const std::uint64_t available = d->available();
+    if (!d->usable() || available == 0 || available < options.expected_bytes) continue;
+    // Negative when more is promised than there is: still a choice, but the last one.
+    const double share = (static_cast<double>(available) - static_cast<double>(promised(*d))) /
+                         static_cast<double>(std::max<std::uint64_t>(d->capacity(), 1));
+    if (best == nullptr || share > best_share) {
+      best = d.get();
+      best_share = share;
+    }
+  }
+  return best;
+}
+
+result<std::shared_ptr<volume>> volume_set::create(const create_options& options) {
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return errc::shutting_down;
+  if (volumes_.contains(options.id)) {
+    return failure(errc::exists, "volume " + std::to_string(options.id.value) + " is here");
+  }
+  data_directory* home = choose(options);
+  if (home == nullptr) return failure(errc::no_space, "no data directory has room for a volume");
+  const std::string path = home->volume_path(options.id);
+  auto made = volume::create(environment_of(*home), path,
+                             {options.id, options.generation, cluster_, options.recovering});
+  if (!made) return made.error();
+  volumes_.emplace(options.id, entry{*made, home, path, {}});
+  return *made;
+}
+
+result<void> volume_set::drop(volume_id id) {
+  const std::lock_guard lock(mutex_);
+  const auto at = volumes_.find(id);
+  if (at == volumes_.end()) return errc::not_found;
+  // The volume file first: an index without a volume is nothing, the reverse would come back.
+  const std::string path = at->second.path;
+  SSDFS_TRY(options_.fs->remove(path));
+  SSDFS_TRY(options_.fs->sync_directory(at->second.home->volumes_path()));
+  if (at->second.open) at->second.open->retire();
+  volumes_.erase(at);
+  for (const std::string& beside : {index_path(path), fence_path(path)}) {
+    auto removed = options_.fs->remove(beside);
+    if (!removed && !(removed.error() == errc::not_found)) {
+      SSDFS_LOG(warning) << removed.error().message();
+    }
+  }
+  return {};
+}
+
+// Tells the directories what their volumes take. Returns all open volumes.
+std::vector<std::shared_ptr<volume>> volume_set::measure() {
+  auto volumes = all();
+  struct sums {
+    std::uint64_t used = 0;
+    std::uint64_t largest = 0;
+  };
+  boost::unordered_flat_map<data_directory*, sums> by_home;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, e] : volumes_) {
+      if (!e.open) continue;
+      sums& s = by_home[e.home];
+      s.used += e.open->disk_bytes();
+      s.largest = std::max(s.largest, e.open->length());
+    }
+  }
+  for (const auto& d : directories_) {
+    if (d->usable()) d->refresh(by_home[d.get()].used, by_home[d.get()].largest);
+  }
+  return volumes;
+}
+
+std::size_t volume_set::sync_dirty() {
+  std::size_t failed = 0;
+  for (const auto& v : measure()) {
+    if (auto done = v->maintain(); !done) {
+      ++failed;
+      SSDFS_LOG(warning) << v->path() << ": " << done.error().message();
+    }
+  }
+  return failed;
+}
+
+void volume_set::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    stopped_ = true;
+  }
+  for (const auto& v : all()) {
+    if (v->report().state == replica_state::damaged) continue;
+    if (auto done = v->checkpoint(); !done) {
+      SSDFS_LOG(warning) << v->path() << ": " << done.error().message();
+    }
+    v->retire();
+  }
+  for (const auto& d : directories_) d->close();
+}
+
+}  // namespace ssdfs::volume

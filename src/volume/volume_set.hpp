@@ -1,0 +1,133 @@
+// All volumes of a datanode, spread over its data directories.
+#pragma once
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "base/volume_info.hpp"
+#include "io/file.hpp"
+#include "volume/data_directory.hpp"
+#include "volume/volume.hpp"
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ssdfs::volume {
+
+/// "DIR" or "DIR:SIZE" (as in --data-dir); errc::invalid_argument for a bad size.
+result<directory_options> parse_directory(std::string_view text);
+
+struct volume_set_options {
+  io::file_system* fs = nullptr;                ///< outlives the set
+  std::vector<directory_options> directories;   ///< at least one
+  std::optional<std::uint64_t> reserved_bytes;  ///< kept free on each disk; default 2 % of it
+  sync_policy sync = sync_policy::interval;
+  std::uint64_t max_volume_size = std::uint64_t{1} << 30;
+};
+
+/// State of one data directory, for reports and metrics.
+struct directory_status {
+  std::string path;
+  std::string problem;          ///< why it is out of use; empty if it is fine
+  std::uint64_t capacity = 0;   ///< bytes that volumes may use at most
+  std::uint64_t used = 0;       ///< bytes of volumes and indexes
+  std::uint64_t available = 0;  ///< bytes that appends may still take
+  std::size_t volumes = 0;
+};
+
+/// A volume that could not be opened. Its files are left as they are until it is dropped.
+struct quarantined_volume {
+  volume_id id;
+  std::string path;
+  std::string problem;
+};
+
+/// Operation: opens what is there, whatever the state of the rest: a directory that fails and a
+/// volume that cannot be opened are set aside and reported. Only a directory that is in use by
+/// another process or belongs to something else stops the start: that is the operator's mistake.
+/// Concurrency: thread-safe; everything but find(), reports() and status() blocks.
+class volume_set {
+ public:
+  /// Locks and opens the directories, making them if missing, and all their volumes. A set of
+  /// empty directories gets a new random node identity. errc::locked, errc::wrong_cluster,
+  /// errc::invalid_argument (bad options, directories of different nodes or of another role);
+  /// errc::io if no directory is usable.
+  static result<std::unique_ptr<volume_set>> open(volume_set_options options);
+  /// As stop().
+  ~volume_set();
+  volume_set(const volume_set&) = delete;
+  volume_set& operator=(const volume_set&) = delete;
+
+  [[nodiscard]] node_id node() const noexcept { return node_; }
+  /// Nil until the node has joined one.
+  [[nodiscard]] cluster_id cluster() const;
+  /// Binds the directories to a cluster, durably. errc::wrong_cluster if they belong to another.
+  result<void> bind_cluster(cluster_id cluster);
+  /// The first usable directory, for what else a datanode has to remember. Locked by the set.
+  [[nodiscard]] const std::string& primary_directory() const;
+
+  /// Null if the volume is not here or quarantined.
+  [[nodiscard]] std::shared_ptr<volume> find(volume_id id) const;
+  [[nodiscard]] std::vector<std::shared_ptr<volume>> all() const;
+  /// One report a volume, quarantined ones as `damaged` with generation 0; in order of id.
+  [[nodiscard]] std::vector<replica_report> reports() const;
+  [[nodiscard]] std::vector<quarantined_volume> quarantined() const;
+  [[nodiscard]] std::vector<directory_status> status() const;
+
+  struct create_options {
+    volume_id id;
+    generation_t generation = 1;
+    bool recovering = false;           ///< to receive a copy
+    std::uint64_t expected_bytes = 0;  ///< size hint of a copy; 0: it will grow to the maximum
+  };
+  /// Makes a volume in the directory with the largest share of free space, counting what open
+  /// volumes will still take. errc::exists, errc::no_space.
+  result<std::shared_ptr<volume>> create(const create_options& options);
+
+  /// Forgets the volume and deletes its files, also of a quarantined one. Readers that hold it
+  /// finish. errc::not_found.
+  result<void> drop(volume_id id);
+
+  /// What a timer calls every sync interval: under sync_policy::interval makes everything appended
+  /// durable; under all policies writes index checkpoints that are due and looks at the disks'
+  /// free space. Failures are logged and fence their volume. Returns how many volumes failed.
+  std::size_t sync_dirty();
+
+  /// Syncs and checkpoints every volume, then lets go of the directories. Changes after it fail
+  /// with errc::shutting_down; reads go on for those who hold a volume.
+  void stop();
+
+ private:
+  struct entry {
+    std::shared_ptr<volume> open;  // null if quarantined
+    data_directory* home = nullptr;
+    std::string path;
+    std::string problem;
+  };
+
+  explicit volume_set(volume_set_options options);
+  result<void> open_directories();
+  result<void> agree_on_identity();
+  result<void> write_identities(const io::identity& own);
+  std::vector<std::shared_ptr<volume>> measure();
+  void open_volumes(data_directory& home);
+  void open_volume(data_directory& home, volume_id id, const std::string& path);
+  data_directory* choose(const create_options& options) const;
+  [[nodiscard]] environment environment_of(data_directory& home) const;
+  [[nodiscard]] std::uint64_t promised(const data_directory& home) const;
+
+  const volume_set_options options_;
+  std::vector<std::unique_ptr<data_directory>> directories_;
+  node_id node_;
+  mutable std::mutex mutex_;  // guards what follows; held during create and drop
+  cluster_id cluster_;
+  boost::unordered_flat_map<volume_id, entry> volumes_;
+  bool stopped_ = false;
+};
+
+}  // namespace ssdfs::volume
