@@ -20,6 +20,11 @@ class buffer {
 
   [[nodiscard]] std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  /// True if the caller's reference is the only one, so that the memory may be written again: all
+  /// that others did with it happened before.
+  [[nodiscard]] bool unique() const noexcept {
+    return references_.load(std::memory_order_acquire) == 1;
+  }
 
   friend void intrusive_ptr_add_ref(buffer* b) noexcept {
     b->references_.fetch_add(1, std::memory_order_relaxed);

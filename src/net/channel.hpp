@@ -35,6 +35,8 @@ struct channel_options {
   std::int64_t backoff_max_ms = 2000;      ///< doubled up to this, with jitter
   std::int64_t ping_interval_ms = 30000;   ///< keep-alive when idle
   std::size_t unsent_bytes = 64U << 20;    ///< calls beyond answer errc::busy at once
+  /// Once connected, reconnect after a loss without waiting for a call.
+  bool keep_connected = false;
 };
 
 struct call_options {
@@ -48,7 +50,9 @@ struct call_options {
 /// Connects on the first call, reconnects after a loss with capped back-off. Thread-safe. Handlers
 /// run on the channel's executor, each exactly once, never inside call(). A lost connection fails
 /// all calls in flight with errc::connection: whether they happened is unknown. An error answer of
-/// the server comes as failure{status, detail, hint}. Calls that are queued in one turn of the executor leave in one system call.
+/// the server comes as failure{status, detail, hint}. Calls that are queued in one turn of the
+/// executor leave in one system call. When the last reference goes the channel stops; the executor's
+/// context must outlive it.
 class channel : public std::enable_shared_from_this<channel> {
  public:
   static std::shared_ptr<channel> make(boost::asio::any_io_executor executor, std::string address,
@@ -57,7 +61,8 @@ class channel : public std::enable_shared_from_this<channel> {
 
   using raw_handler = unique_function<void(result<response<bytes_view>>)>;
 
-  /// Sends one request. Returns an id for cancel().
+  /// Sends one request, with room for `Request` and body in one frame (errc::too_large otherwise).
+  /// Returns an id for cancel(), 0 if the call was refused at once.
   template <class Request, class Handler>
   std::uint64_t call(const Request& message, call_options options, Handler handler) {
     using reply = typename Request::reply;
@@ -85,9 +90,10 @@ class channel : public std::enable_shared_from_this<channel> {
           auto executor = boost::asio::get_associated_executor(handler, this->executor());
           this->call(m, std::move(o),
                      [h = std::move(handler), executor](answer a) mutable {
-                       boost::asio::dispatch(executor, [h = std::move(h), a = std::move(a)]() mutable {
-                         std::move(h)(std::move(a));
-                       });
+                       boost::asio::dispatch(
+                           executor, [h = std::move(h), a = std::move(a)]() mutable {
+                             std::move(h)(std::move(a));
+                           });
                      });
         },
         token, message, std::move(options));
@@ -101,11 +107,14 @@ class channel : public std::enable_shared_from_this<channel> {
   [[nodiscard]] virtual boost::asio::any_io_executor executor() const = 0;
   /// Calls without an answer, for choosing the least loaded of several.
   [[nodiscard]] virtual std::size_t in_flight() const noexcept = 0;
+  /// Our end of the current connection, "HOST:PORT"; empty if there is none.
+  [[nodiscard]] virtual std::string local_address() const { return {}; }
   /// The server's last hello; default-constructed before the first connect.
   [[nodiscard]] virtual wire::hello_reply server() const = 0;
 
  private:
-  // Encoding goes straight into the output under the channel's mutex (see request.hpp).
+  // Encoding goes straight into the output under the channel's mutex: begin_call locks it and opens
+  // a frame, finish_call completes it and unlocks.
   virtual void begin_call() = 0;
   virtual std::vector<std::byte>& call_bytes() = 0;
   virtual std::uint64_t finish_call(std::uint16_t code, call_options options,

@@ -53,11 +53,18 @@ class request {
     finish_reply(std::move(body));
   }
 
-  /// Answers with an error; `hint` as in error_reply.
+  /// Answers with an error; `hint` as in error_reply, by default the failure's own.
   void fail(const failure& why, std::string hint = {});
 
   /// True until reply or fail was called.
   [[nodiscard]] bool pending() const noexcept { return from_ != nullptr; }
+
+  /// For the server: body bytes that the answer may have; they count as unanswered from the start.
+  void expect(std::size_t reply_bytes) noexcept { expected_bytes_ = reply_bytes; }
+  /// What the request counts in its connection's unanswered bytes.
+  [[nodiscard]] std::size_t cost() const noexcept {
+    return header_.frame_length() + expected_bytes_;
+  }
 
  private:
   // Encoding happens straight into the connection's output under its mutex, so that an answer costs
@@ -72,6 +79,7 @@ class request {
   bytes_view body_;
   buffer_ref hold_;
   std::int64_t received_ns_ = 0;
+  std::size_t expected_bytes_ = 0;
 };
 
 }  // namespace ssdfs::net

@@ -23,11 +23,19 @@ class service {
   /// Checks a caller's hello and says who we are, or refuses (wrong_cluster, version_mismatch).
   virtual result<wire::hello_reply> hello(const wire::hello_request& caller, connection& from) = 0;
 
-  /// All complete requests of one read of one connection, in order. The service moves out what it
-  /// answers later. ping and server_stats never come here: the server answers them.
+  /// All complete requests of one read of one connection (at most 512), in order. The service moves
+  /// out what it answers later. ping and server_stats never come here: the server answers them.
   virtual void handle(std::span<request> batch) = 0;
 
-  /// The connection has ended; no further call mentions it.
+  /// Bytes that the body of the answer to `frame` may have. They count as unanswered while the
+  /// request waits, so that a few small requests for large answers cannot exhaust memory. The
+  /// message may be malformed.
+  [[nodiscard]] virtual std::size_t reply_bytes(const wire::frame_view& frame) noexcept {
+    static_cast<void>(frame);
+    return 0;
+  }
+
+  /// A connection whose hello was accepted has ended; no further call mentions it.
   virtual void closed(connection& from) = 0;
 };
 
@@ -37,9 +45,13 @@ struct server_options {
   std::int64_t handshake_timeout_ms = 5000; ///< from accept to a complete hello
   std::int64_t frame_timeout_ms = 30000;    ///< from the first byte of a frame to its last
   std::int64_t idle_timeout_ms = 120000;    ///< no byte either way: callers ping every 30 s
-  std::size_t unanswered_bytes = 16U << 20; ///< reading pauses while more is unanswered
-  std::size_t unanswered_requests = 8192;   ///< reading pauses while more are unanswered
-  std::size_t unsent_bytes = 32U << 20;     ///< reading pauses while more waits to be sent
+  // Back-pressure of one connection: reading pauses while more than this waits.
+  std::size_t unanswered_bytes = 16U << 20; ///< frames, and the answers that they may have
+  std::size_t unanswered_requests = 8192;
+  std::size_t unsent_bytes = 32U << 20;
+  /// Of all connections together. Beyond it each may have only crowded_bytes waiting.
+  std::size_t total_bytes = 1U << 30;
+  std::size_t crowded_bytes = 256U << 10;
 };
 
 /// One accepted connection, shared between the server, and requests that are being answered.
@@ -58,9 +70,11 @@ class connection : public std::enable_shared_from_this<connection> {
 
  private:
   friend class request;
-  virtual void begin_reply(const wire::frame_header& header) = 0;
-  virtual std::vector<std::byte>& reply_bytes() = 0;
-  virtual void finish_reply(const wire::frame_header& request, shared_bytes body) = 0;
+  // Locks the output and opens a frame; finish_reply completes it, frees `cost` and unlocks.
+  virtual void begin_reply() = 0;
+  virtual std::vector<std::byte>& reply_bytes() noexcept = 0;
+  virtual void finish_reply(const wire::frame_header& header, shared_bytes body,
+                            std::size_t cost) = 0;
 };
 
 /// Accepts, reads, decodes, and writes answers. Bounded in everything that comes from outside.
@@ -75,8 +89,9 @@ class server {
   virtual void start() = 0;
   /// Closes the listener; existing connections go on. From any thread.
   virtual void stop_accepting() = 0;
-  /// Closes everything; returns when no handler of the server runs or will run any more. Not from
-  /// an io thread.
+  /// Closes everything (answers that are already queued get a moment to leave); returns when no
+  /// handler of the server runs or will run any more. Not from an io thread. The io_context must
+  /// still be running, or have been stopped for good.
   virtual void stop() = 0;
 };
 

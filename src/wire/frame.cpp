@@ -20,6 +20,19 @@ void encode_header(const frame_header& header, bytes_view message, std::byte* ou
   store_le<std::uint32_t>(out + 44, crc32c(message, crc32c({out, 44})));
 }
 
+frame_header read_header(const std::byte* at) noexcept {
+  frame_header h;
+  h.version = load_le<std::uint8_t>(at + 4);
+  h.flags = load_le<std::uint8_t>(at + 5);
+  h.opcode = load_le<std::uint16_t>(at + 6);
+  h.request_id = load_le<std::uint64_t>(at + 8);
+  std::memcpy(h.cluster.value.data, at + 16, 16);
+  h.message_length = load_le<std::uint32_t>(at + 32);
+  h.body_length = load_le<std::uint32_t>(at + 36);
+  h.status = load_le<std::uint16_t>(at + 40);
+  return h;
+}
+
 decode_result decode_frame(bytes_view in) noexcept {
   decode_result out;
   out.length = frame_header_size;
@@ -38,14 +51,7 @@ decode_result decode_frame(bytes_view in) noexcept {
 
   const std::byte* at = in.data();
   frame_header& h = out.frame.header;
-  h.version = load_le<std::uint8_t>(at + 4);
-  h.flags = load_le<std::uint8_t>(at + 5);
-  h.opcode = load_le<std::uint16_t>(at + 6);
-  h.request_id = load_le<std::uint64_t>(at + 8);
-  std::memcpy(h.cluster.value.data, at + 16, 16);
-  h.message_length = load_le<std::uint32_t>(at + 32);
-  h.body_length = load_le<std::uint32_t>(at + 36);
-  h.status = load_le<std::uint16_t>(at + 40);
+  h = read_header(at);
   if (h.message_length > max_message || h.body_length > max_body) {
     out.status = decode_status::too_long;
     return out;

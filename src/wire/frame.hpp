@@ -50,6 +50,9 @@ struct frame_header {
 /// header.message_length).
 void encode_header(const frame_header& header, bytes_view message, std::byte* out) noexcept;
 
+/// Reads the fields of a header of this process's own frame layout back, without any check.
+[[nodiscard]] frame_header read_header(const std::byte* at) noexcept;
+
 enum class decode_status {
   complete,     ///< a whole frame is there
   incomplete,   ///< more bytes are needed

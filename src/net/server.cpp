@@ -1,0 +1,226 @@
+#include "net/server.hpp"
+
+#include "base/log.hpp"
+#include "io/clock.hpp"
+#include "net/address.hpp"
+#include "net/session.hpp"
+#include "net/socket.hpp"
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+namespace ssdfs::net {
+namespace {
+
+namespace asio = boost::asio;
+using tcp = asio::ip::tcp;
+using error_code = boost::system::error_code;
+
+class server_impl final : public server, public session_host {
+ public:
+  using executor = asio::io_context::executor_type;
+  using acceptor_type = asio::basic_socket_acceptor<tcp, executor>;
+
+  server_impl(asio::io_context& context, service& to, server_options o)
+      : session_host(context, to, options_),
+        options_(std::move(o)),
+        acceptor_(context),
+        timer_(context) {}
+  ~server_impl() override { stop(); }
+
+  result<void> open();
+  std::string address() const override { return address_; }
+  void start() override;
+  void stop_accepting() override;
+  void stop() override;
+  void ended(session& s) noexcept override;
+
+ private:
+  // Under mutex_.
+  void accept();
+  void tick_later();
+
+  void accepted(const error_code& ec, session::socket_type socket);
+  void tick();
+  [[nodiscard]] bool quiet() const noexcept { return sessions_.empty() && operations_ == 0; }
+
+  server_options options_;
+  std::string address_;
+  std::int64_t tick_ms_ = 1000;
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  acceptor_type acceptor_;
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                             executor>
+      timer_;
+  boost::unordered_flat_map<session*, std::shared_ptr<session>> sessions_;
+  int operations_ = 0;  // accept and tick that are pending or running
+  bool accepting_ = false;
+  bool accept_failed_ = false;  // out of descriptors: the tick tries again
+  bool stopped_ = false;
+};
+
+result<void> listen_on(server_impl::acceptor_type& acceptor, const tcp::endpoint& where) {
+  error_code ec;
+  const auto step = [&](auto&& action) {
+    if (!ec) action();
+  };
+  acceptor.open(where.protocol(), ec);
+  // A restarted server must not wait for its old connections to leave TIME_WAIT; a second process
+  // on the port is still refused.
+  step([&] { acceptor.set_option(asio::socket_base::reuse_address(true), ec); });
+  if (where.address().is_v6()) {
+    step([&] { acceptor.set_option(asio::ip::v6_only(!where.address().is_unspecified()), ec); });
+  }
+  step([&] { acceptor.bind(where, ec); });
+  step([&] { acceptor.listen(asio::socket_base::max_listen_connections, ec); });
+  if (!ec) return {};
+  error_code ignored;
+  acceptor.close(ignored);
+  std::string text = ec.message();
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] += 'a' - 'A';
+  return failure(errc::io, text);
+}
+
+result<void> server_impl::open() {
+  result<host_port> where = parse_host_port(options_.listen);
+  if (!where) return where.error();
+  const auto failed = [&](const failure& f) {
+    return failure(errc::io, "cannot listen on " + options_.listen + ": " + f.message());
+  };
+  if (where->host.empty()) {
+    // Every address: IPv6 with IPv4 mapped, or only IPv4 on a machine without IPv6.
+    if (!listen_on(acceptor_, {asio::ip::address_v6::any(), where->port})) {
+      auto v4 = listen_on(acceptor_, {asio::ip::address_v4::any(), where->port});
+      if (!v4) return failed(v4.error());
+    }
+  } else {
+    error_code ec;
+    tcp::resolver resolver(io);
+    const auto found =
+        resolver.resolve(where->host, std::to_string(where->port),
+                         tcp::resolver::passive | tcp::resolver::numeric_service, ec);
+    if (ec) return failed(failure(ec));
+    auto opened = listen_on(acceptor_, found.begin()->endpoint());
+    if (!opened) return failed(opened.error());
+  }
+  error_code ec;
+  const tcp::endpoint bound = acceptor_.local_endpoint(ec);
+  if (ec) return failed(failure(ec));
+  // 0.0.0.0 and not *: the text is also used to connect to this machine.
+  address_ = where->host.empty() ? format_host_port({"0.0.0.0", bound.port()})
+                                 : endpoint_text(bound);
+  const std::int64_t shortest = std::min(
+      {options_.handshake_timeout_ms, options_.frame_timeout_ms, options_.idle_timeout_ms});
+  tick_ms_ = std::clamp<std::int64_t>(shortest / 4, 10, 1000);
+  return {};
+}
+
+void server_impl::start() {
+  const std::lock_guard lock(mutex_);
+  if (stopped_ || accepting_) return;
+  accepting_ = true;
+  accept();
+  tick_later();
+}
+
+void server_impl::accept() {
+  ++operations_;
+  accept_failed_ = false;
+  acceptor_.async_accept([this](const error_code& ec, session::socket_type socket) {
+    accepted(ec, std::move(socket));
+  });
+}
+
+void server_impl::accepted(const error_code& ec, session::socket_type socket) {
+  std::shared_ptr<session> added;
+  const std::lock_guard lock(mutex_);
+  if (!ec && !stopped_) {
+    if (sessions_.size() < options_.max_connections) {
+      added = std::make_shared<session>(*this, std::move(socket));
+      sessions_.emplace(added.get(), added);
+      added->start(io::steady_ms());
+    } else {
+      SSDFS_LOG(warning) << address_ << ": refused a connection: there are "
+                         << options_.max_connections << " already";
+    }
+  }
+  if (accepting_) {
+    if (!ec || ec == asio::error::connection_aborted) {
+      accept();
+    } else {
+      SSDFS_LOG(warning) << address_ << ": accept: " << ec.message();
+      accept_failed_ = true;
+    }
+  }
+  --operations_;
+  changed_.notify_all();
+}
+
+void server_impl::tick_later() {
+  ++operations_;
+  timer_.expires_after(std::chrono::milliseconds(tick_ms_));
+  timer_.async_wait([this](const error_code&) { tick(); });
+}
+
+void server_impl::tick() {
+  const std::lock_guard lock(mutex_);
+  if (!stopped_) {
+    const std::int64_t now_ms = io::steady_ms();
+    for (const auto& [at, s] : sessions_) at->check(now_ms);
+    if (accepting_ && accept_failed_) accept();
+    tick_later();
+  }
+  --operations_;
+  changed_.notify_all();
+}
+
+void server_impl::ended(session& s) noexcept {
+  std::shared_ptr<session> last;  // destroyed after the lock is released
+  const std::lock_guard lock(mutex_);
+  if (const auto found = sessions_.find(&s); found != sessions_.end()) {
+    last = std::move(found->second);
+    sessions_.erase(found);
+  }
+  changed_.notify_all();
+}
+
+void server_impl::stop_accepting() {
+  const std::lock_guard lock(mutex_);
+  accepting_ = false;
+  error_code ignored;  // the descriptor is gone either way
+  acceptor_.close(ignored);
+}
+
+void server_impl::stop() {
+  using namespace std::chrono_literals;
+  stop_accepting();
+  std::unique_lock lock(mutex_);
+  stopped_ = true;
+  timer_.cancel();
+  for (const auto& [at, s] : sessions_) at->close_gently();
+  // Peers that read get their last answers; one that does not is not waited for.
+  changed_.wait_for(lock, 300ms, [&] { return quiet() || io.stopped(); });
+  for (const auto& [at, s] : sessions_) at->close();
+  while (!quiet() && !io.stopped()) changed_.wait_for(lock, 20ms);
+}
+
+}  // namespace
+
+result<std::unique_ptr<server>> server::listen(boost::asio::io_context& io, service& handler,
+                                               server_options options) {
+  auto out = std::make_unique<server_impl>(io, handler, std::move(options));
+  SSDFS_TRY(out->open());
+  return std::unique_ptr<server>(std::move(out));
+}
+
+}  // namespace ssdfs::net
