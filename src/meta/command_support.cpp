@@ -1,0 +1,116 @@
+#include "meta/command_support.hpp"
+
+#include "meta/path.hpp"
+#include "meta/trash.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::meta {
+namespace {
+
+result<void> check_text(std::string_view text, const char* what) {
+  const bool control = std::any_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+  if (text.size() > string_table::max_length || control || !is_utf8(text)) {
+    return failure(errc::invalid_argument, std::string(what) + " is not a text of 255 bytes");
+  }
+  return {};
+}
+
+}  // namespace
+
+record next_record(const state& s, const context& c, const operation& op) {
+  record r;
+  r.txid = s.last_txid().next();
+  r.time_ms = std::max(s.log_time_ms(), c.now_ms);
+  r.op = op;
+  return r;
+}
+
+result<bool> answered_before(const state& s, const operation& op, decision& d) {
+  auto known = s.results().find(op);
+  if (!known) return known.error();
+  if (*known == nullptr) return false;
+  d.answered = true;
+  d.answer = **known;
+  return true;
+}
+
+decision already(const state& s) {
+  decision d;
+  d.answered = true;
+  d.answer.txid = s.last_txid();
+  return d;
+}
+
+result<void> check_access(const state& s, std::string_view owner, std::string_view group,
+                          std::uint16_t mode) {
+  if (owner.empty() || group.empty()) {
+    return failure(errc::invalid_argument, "owner and group cannot be empty");
+  }
+  SSDFS_TRY(check_text(owner, "the owner"));
+  SSDFS_TRY(check_text(group, "the group"));
+  if (mode > 07777) return failure(errc::invalid_argument, "the mode is over 07777");
+  const access_table& table = s.access();
+  if (table.size() + 2 <= max_access_rights) return {};
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const auto id = static_cast<std::uint16_t>(i);
+    if (table.owner(id) == owner && table.group(id) == group && table.mode(id) == mode) return {};
+  }
+  return failure(errc::too_large, "too many combinations of owner, group and mode");
+}
+
+result<void> check_type(const state& s, std::string_view type) {
+  if (type.empty()) return {};
+  SSDFS_TRY(check_text(type, "the content type"));
+  const content_type_table& table = s.types();
+  if (table.size() < content_type_table::max_size) return {};
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (table.text(static_cast<std::uint16_t>(i)) == type) return {};
+  }
+  return failure(errc::too_large, "too many different content types");
+}
+
+result<void> check_target(std::string_view path) {
+  SSDFS_TRY(check_path(path));
+  if (in_trash(path)) {
+    return failure(errc::permission_denied, "only removing puts something into the trash");
+  }
+  return {};
+}
+
+result<void> require(const state& s, inode entry, unsigned bits, const viewer& v) {
+  if (allowed(s, entry, bits, v)) return {};
+  return failure(errc::permission_denied, s.names().path_of(entry) + ": permission denied");
+}
+
+result<void> check_search(const state& s, std::string_view path, const viewer& v) {
+  if (!v.permissions || owner_of(v.by) == v.superuser) return {};
+  const tree& names = s.names();
+  inode at = names.inode_of(root_directory);
+  while (names.is_directory(at)) {
+    const std::string_view name = pop_component(path);
+    if (name.empty()) return {};
+    SSDFS_TRY(require(s, at, 1, v));
+    at = names.find(names.directory_of(at), name);
+    if (at == no_inode) return {};
+  }
+  return {};
+}
+
+result<void> check_unlink(const state& s, std::string_view path, inode entry, const viewer& v) {
+  if (!v.permissions || owner_of(v.by) == v.superuser) return {};
+  SSDFS_TRY(check_search(s, path, v));
+  // Directories of the trash belong to nobody, what they hold to whom it belonged before.
+  if (in_trash(path) && view_of(s, entry).owner == owner_of(v.by)) return {};
+  return require(s, s.names().inode_of(s.names().parent_of(entry)), 2 | 1, v);
+}
+
+std::uint32_t count_components(std::string_view rest) noexcept {
+  std::uint32_t n = 0;
+  while (!pop_component(rest).empty()) ++n;
+  return n;
+}
+
+}  // namespace ssdfs::meta

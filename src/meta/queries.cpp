@@ -1,0 +1,122 @@
+#include "meta/queries.hpp"
+
+#include "meta/command_support.hpp"
+#include "meta/path.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::meta {
+namespace {
+
+result<inode> find(const state& s, std::string_view path, const viewer& v) {
+  SSDFS_TRY(check_path(path));
+  SSDFS_TRY(check_search(s, path, v));
+  return s.names().lookup(path);
+}
+
+}  // namespace
+
+entry_view view_of(const state& s, inode entry) {
+  const tree& names = s.names();
+  entry_view out;
+  out.entry = entry;
+  out.name = names.name(entry);
+  std::uint16_t access = 0;
+  if (const directory_id directory = names.directory_of(entry); directory != no_directory) {
+    const directory_attributes attributes = names.attributes(directory);
+    out.directory = true;
+    out.mtime_ms = attributes.mtime_ms;
+    access = attributes.access;
+  } else {
+    const file_attributes attributes = names.attributes(entry);
+    out.size = attributes.size;
+    out.crc32c = attributes.crc32c;
+    out.mtime_ms = attributes.mtime_ms;
+    out.replication = attributes.replication;
+    out.content_type = s.types().text(attributes.content_type);
+    access = attributes.access;
+  }
+  out.owner = s.access().owner(access);
+  out.group = s.access().group(access);
+  out.mode = s.access().mode(access);
+  return out;
+}
+
+bool allowed(const state& s, inode entry, unsigned bits, const viewer& v) {
+  if (!v.permissions || owner_of(v.by) == v.superuser) return true;
+  const entry_view e = view_of(s, entry);
+  unsigned mode = e.mode;
+  if (e.owner == owner_of(v.by)) {
+    mode >>= 6;
+  } else if (e.group == group_of(v.by)) {
+    mode >>= 3;
+  }
+  return (mode & bits) == bits;
+}
+
+result<entry_view> lookup(const state& s, std::string_view path, const viewer& v) {
+  auto entry = find(s, path, v);
+  if (!entry) return entry.error();
+  return view_of(s, *entry);
+}
+
+void chunks_of(const state& s, inode file, std::vector<chunk_record>& out) {
+  std::vector<chunk_ref> chunks;
+  s.names().chunks(file, chunks);
+  for (const chunk_ref& chunk : chunks) {
+    out.push_back({s.volumes()[chunk.at.volume].info.id, chunk.at.key, chunk.size,
+                   crc_value(chunk.crc32c)});
+  }
+}
+
+result<bool> list(const state& s, std::string_view path, std::string_view after,
+                  std::uint32_t limit, const viewer& v, std::vector<entry_view>& out) {
+  auto entry = find(s, path, v);
+  if (!entry) return entry.error();
+  const directory_id directory = s.names().directory_of(*entry);
+  if (directory == no_directory) return errc::not_directory;
+  SSDFS_TRY(require(s, *entry, 4, v));
+  // One more than asked for tells whether there are more; another one may be the trash.
+  std::vector<inode> page(std::size_t{std::clamp(limit, 1U, 4096U)} + 2);
+  page.resize(s.names().list(directory, after, page));
+  if (directory == root_directory) {
+    std::erase_if(page, [&](inode i) { return s.names().name(i) == trash_path.substr(1); });
+  }
+  const std::size_t n = std::min<std::size_t>(page.size(), std::clamp(limit, 1U, 4096U));
+  for (std::size_t i = 0; i < n; ++i) {
+    if (i + 4 < n) s.names().prefetch(page[i + 4]);
+    out.push_back(view_of(s, page[i]));
+  }
+  return page.size() > n;
+}
+
+subtree_totals trash_totals(const state& s) {
+  const inode trash = s.names().find(root_directory, trash_path.substr(1));
+  if (trash == no_inode) return {};
+  const directory_id directory = s.names().directory_of(trash);
+  if (directory == no_directory) return {};
+  subtree_totals out = s.names().totals(directory);
+  ++out.directories;
+  return out;
+}
+
+result<subtree_totals> summarize(const state& s, std::string_view path, const viewer& v) {
+  auto entry = find(s, path, v);
+  if (!entry) return entry.error();
+  const directory_id directory = s.names().directory_of(*entry);
+  if (directory == no_directory) {
+    return subtree_totals{1, 0, s.names().attributes(*entry).size};
+  }
+  SSDFS_TRY(require(s, *entry, 4, v));
+  subtree_totals out = s.names().totals(directory);
+  ++out.directories;
+  if (directory == root_directory) {
+    const subtree_totals trash = trash_totals(s);
+    out.files -= trash.files;
+    out.directories -= trash.directories;
+    out.bytes -= trash.bytes;
+  }
+  return out;
+}
+
+}  // namespace ssdfs::meta

@@ -1,0 +1,50 @@
+#include "meta/state.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::meta {
+
+state::state() = default;
+
+bool state::reclaim_step(std::size_t budget) {
+  scratch_.clear();
+  names_.reclaim_step(budget, scratch_);
+  for (const chunk_ref& chunk : scratch_) volumes_.free(chunk, log_time_ms_);
+  return !names_.detached().empty();
+}
+
+epoch_t state::epoch_of(ssdfs::txid id) const noexcept {
+  const auto after = std::upper_bound(
+      epochs_.begin(), epochs_.end(), id,
+      [](ssdfs::txid wanted, const epoch_entry& entry) { return wanted < entry.first; });
+  return after == epochs_.begin() ? epoch_t{} : std::prev(after)->epoch;
+}
+
+std::uint64_t state::digest() const {
+  const auto mix = [](std::uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return x ^ (x >> 31);
+  };
+  std::uint64_t sum = mix(names_.digest()) + mix(volumes_.digest() + 1);
+  for (const auto& [node, entry] : nodes_) {
+    const std::uint64_t what = static_cast<std::uint64_t>(entry.decision) ^
+                               (static_cast<std::uint64_t>(entry.until_ms) << 8);
+    sum += mix(hash_value(node) + what);
+  }
+  return mix(sum + epoch().value);
+}
+
+outcome outcome_of(const record& r) {
+  outcome o;
+  o.txid = r.txid;
+  if (const auto* create = std::get_if<create_record>(&r.body)) {
+    o.replaced = create->replaced;
+  } else if (const auto* rename = std::get_if<rename_record>(&r.body)) {
+    o.replaced = rename->replaced;
+    if (rename->trash) o.path = rename->to;
+  }
+  return o;
+}
+
+}  // namespace ssdfs::meta
