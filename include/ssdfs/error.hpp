@@ -74,6 +74,12 @@ enum class errc : std::uint16_t {
   return {static_cast<int>(e), ssdfs_category()};
 }
 
+/// Exact comparison, so that `ec == ssdfs::errc::exists` is not ambiguous between the comparisons of
+/// error codes that C++20's rewriting offers.
+[[nodiscard]] inline bool operator==(const boost::system::error_code& ec, errc e) noexcept {
+  return ec == make_error_code(e);
+}
+
 /// True if the same request, sent again after a pause, may succeed without the caller changing
 /// anything. Errors of other categories (the operating system's) are retryable when they speak of
 /// a connection.

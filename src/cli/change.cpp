@@ -1,0 +1,242 @@
+// mkdir, touch, mv, rm and trash.
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+#include "cli/remote.hpp"
+
+#include <chrono>
+#include <iostream>
+
+namespace ssdfs::cli {
+namespace {
+
+constexpr std::string_view trash = "/.trash";
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// mv and cp: an existing directory as target takes the source under its own name.
+std::optional<std::string> target_of(session& from, const std::string& source,
+                                     const std::string& target, bool must_be_directory) {
+  diagnostics diag;
+  stat_options options;
+  options.diag = &diag;
+  const auto status = from.client().stat(trim_path(target), options);
+  if (status && status->type == entry_type::directory) {
+    return join_path(trim_path(target), base_name(trim_path(source)));
+  }
+  if (status && must_be_directory) {
+    from.error(target, make_error_code(errc::not_directory));
+    return std::nullopt;
+  }
+  if (!status && (status.error() != errc::not_found || must_be_directory)) {
+    from.error(target, status.error(), &diag);
+    return std::nullopt;
+  }
+  return trim_path(target);
+}
+
+}  // namespace
+
+int run_mkdir(const std::vector<std::string>& arguments) {
+  command_line line("mkdir", "[-p] PATH...", "Makes directories.", {1});
+  line.flag("parents,p", "missing parents, too; no error if it is there");
+  if (!line.parse(arguments)) return line.exit_code();
+  const auto from = session::open(line);
+  if (!from) return line.exit_code();
+  for (const auto& path : line.arguments()) {
+    diagnostics diag;
+    mkdir_options options;
+    options.parents = line.has("parents");
+    options.diag = &diag;
+    const auto done = from->client().mkdir(trim_path(path), options);
+    if (!done) from->error(path, done.error(), &diag);
+  }
+  return from->exit_code();
+}
+
+int run_touch(const std::vector<std::string>& arguments) {
+  command_line line("touch", "PATH...", "Sets the time to now; makes missing files, empty.", {1});
+  if (!line.parse(arguments)) return line.exit_code();
+  const auto from = session::open(line);
+  if (!from) return line.exit_code();
+  for (const auto& path : line.arguments()) {
+    diagnostics diag;
+    attribute_changes changes;
+    changes.mtime_ms = now_ms();
+    call_settings settings;
+    settings.diag = &diag;
+    auto ec = from->client().set_attributes(path, changes, settings).error();
+    if (ec == errc::not_found) {
+      put_options options;
+      options.diag = &diag;
+      ec = from->client().put(path, boost::asio::const_buffer(), options).error();
+      if (ec == errc::exists) ec = {};  // somebody else was quicker
+    }
+    if (ec) from->error(path, ec, &diag);
+  }
+  return from->exit_code();
+}
+
+int run_mv(const std::vector<std::string>& arguments) {
+  command_line line("mv", "[-f] [-T] SRC... DST", "Moves within the store.", {2});
+  line.flag("force,f", "replace an existing file, atomically")
+      .flag("no-target-directory,T", "DST is the new name even if it is a directory");
+  if (!line.parse(arguments)) return line.exit_code();
+  const auto& names = line.arguments();
+  if (line.has("no-target-directory") && names.size() > 2) {
+    return line.usage_error("-T takes one SRC and DST");
+  }
+  const auto from = session::open(line);
+  if (!from) return line.exit_code();
+  for (std::size_t i = 0; i + 1 < names.size(); ++i) {
+    const auto target = line.has("no-target-directory")
+                            ? trim_path(names.back())
+                            : target_of(*from, names[i], names.back(), names.size() > 2);
+    if (!target) continue;
+    diagnostics diag;
+    rename_options options;
+    options.overwrite = line.has("force");
+    options.diag = &diag;
+    const auto done = from->client().rename(trim_path(names[i]), *target, options);
+    if (done) continue;
+    const bool about_target = done.error() == errc::exists || done.error() == errc::is_directory;
+    from->error(about_target ? *target : names[i], done.error(), &diag);
+  }
+  return from->exit_code();
+}
+
+int run_rm(const std::vector<std::string>& arguments) {
+  command_line line("rm", "[-r] [-f] [--skip-trash] PATH...",
+                    "Moves files and directories to the trash.", {1});
+  line.flag("recursive,r", "directories with all that is in them")
+      .flag("force,f", "no error for what is not there")
+      .flag("skip-trash", "remove for good");
+  if (!line.parse(arguments)) return line.exit_code();
+  const auto from = session::open(line);
+  if (!from) return line.exit_code();
+  for (const auto& path : line.arguments()) {
+    diagnostics diag;
+    if (!line.has("recursive")) {
+      stat_options look;
+      look.diag = &diag;
+      const auto status = from->client().stat(trim_path(path), look);
+      if (status && status->type == entry_type::directory) {
+        from->error(path, "is a directory (use -r)");
+        continue;
+      }
+    }
+    remove_options options;
+    options.recursive = line.has("recursive");
+    options.skip_trash = line.has("skip-trash");
+    options.diag = &diag;
+    const auto done = from->client().remove(trim_path(path), options);
+    if (done) {
+      if (line.json()) print_json({{"path", path}, {"trash", done->trash_path}});
+    } else if (done.error() != errc::not_found || !line.has("force")) {
+      from->error(path, done.error(), &diag);
+    }
+  }
+  return from->exit_code();
+}
+
+// /.trash/BUCKET/the/old/path: what lies directly in no other removed thing is one removal. The
+// trash keeps old paths with their directories, so a removed directory shows as its own path and
+// its parents as plain directories; leaves are what can be told apart for certain.
+int run_trash_ls(const std::vector<std::string>& arguments) {
+  command_line line("trash ls", "", "Files in the trash with their old paths.", {0, 0});
+  if (!line.parse(arguments)) return line.exit_code();
+  const auto from = session::open(line);
+  if (!from) return line.exit_code();
+  stat_options look;
+  const auto top = from->client().stat(std::string(trash), look);
+  if (!top) {
+    if (top.error() == errc::not_found) return 0;  // nothing was removed yet
+    from->error(trash, top.error());
+    return from->exit_code();
+  }
+  table rows({"trash path", "original path", ">bytes"});
+  walk(*from, *top, [&](const file_status& e, std::size_t depth) {
+    if (e.type != entry_type::file) return true;
+    const auto bucket_end = e.path.find('/', trash.size() + 1);
+    const std::string original =
+        depth < 2 || bucket_end == std::string::npos ? e.path : e.path.substr(bucket_end);
+    if (line.json()) {
+      print_json({{"path", e.path}, {"original", original}, {"size", e.size}});
+    } else {
+      rows.add({shown_name(e.path), shown_name(original), std::to_string(e.size)});
+    }
+    return true;
+  });
+  if (!line.json()) rows.print();
+  return from->exit_code();
+}
+
+int run_trash_restore(const std::vector<std::string>& arguments) {
+  command_line line("trash restore", "TRASH-PATH... | ORIGINAL-PATH...",
+                    "Moves things out of the trash to where they were. For an original path the "
+                    "newest removal is taken.", {1});
+  if (!line.parse(arguments)) return line.exit_code();
+  const auto from = session::open(line);
+  if (!from) return line.exit_code();
+  for (const auto& argument : line.arguments()) {
+    std::string source = trim_path(argument);
+    std::string target;
+    if (source.starts_with(std::string(trash) + "/")) {
+      const auto bucket_end = source.find('/', trash.size() + 1);
+      if (bucket_end == std::string::npos) {
+        from->error(argument, "is a whole bucket of the trash; name something in it");
+        continue;
+      }
+      target = source.substr(bucket_end);
+    } else {
+      target = source;
+      source.clear();
+      // Buckets sort by time: the last one that has the path is the newest.
+      each_entry(*from, std::string(trash), [&](const file_status& bucket) {
+        const std::string candidate = bucket.path + target;
+        if (from->client().stat(candidate)) source = candidate;
+      });
+      if (source.empty()) {
+        from->error(argument, "is not in the trash");
+        continue;
+      }
+    }
+    diagnostics diag;
+    rename_options options;
+    options.parents = true;
+    options.diag = &diag;
+    const auto done = from->client().rename(source, target, options);
+    if (!done) {
+      from->error(done.error() == errc::exists ? target : argument, done.error(), &diag);
+    } else if (line.json()) {
+      print_json({{"path", target}, {"trash", source}});
+    } else {
+      std::cout << shown_name(target) << "\n";
+    }
+  }
+  return from->exit_code();
+}
+
+int run_trash_empty(const std::vector<std::string>& arguments) {
+  command_line line("trash empty", "", "Removes everything in the trash for good.", {0, 0});
+  if (!line.parse(arguments)) return line.exit_code();
+  const auto from = session::open(line);
+  if (!from) return line.exit_code();
+  diagnostics diag;
+  call_settings settings;
+  settings.diag = &diag;
+  const auto done = from->client().trash_empty(settings);
+  if (!done) {
+    from->error(trash, done.error(), &diag);
+  } else if (line.json()) {
+    print_json({{"files", *done}});
+  } else {
+    std::cout << *done << " files removed\n";
+  }
+  return from->exit_code();
+}
+
+}  // namespace ssdfs::cli

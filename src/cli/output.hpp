@@ -1,0 +1,47 @@
+// Forms in which commands print: JSON objects of the library's values, tables, times.
+#pragma once
+
+#include "ssdfs/types.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ssdfs::cli {
+
+/// Prints one JSON value as a line on standard output.
+void print_json(const boost::json::value& value);
+
+/// As `ssdfs stat --json`: 64-bit ids as strings, the CRC as 8 hex digits, the mode in octal.
+[[nodiscard]] boost::json::object to_json(const file_status& status, bool with_chunks);
+
+/// 8 hex digits.
+[[nodiscard]] std::string format_crc(std::uint32_t crc);
+/// "rw-r--r--" behind 'd' or '-'.
+[[nodiscard]] std::string format_mode(const file_status& status);
+/// "0644".
+[[nodiscard]] std::string format_octal(std::uint16_t mode);
+/// "2026-01-02 03:04:05", local time.
+[[nodiscard]] std::string format_time(std::int64_t ms);
+/// Digits, or "1.5 GiB" if `human`.
+[[nodiscard]] std::string format_bytes(std::uint64_t bytes, bool human);
+/// The name as it is for a pipe; with control characters replaced by '?' for a terminal.
+[[nodiscard]] std::string shown_name(const std::string& name);
+
+/// Columns of text, as wide as their widest cell. A column whose header begins with '>' is aligned
+/// to the right.
+class table {
+ public:
+  explicit table(std::vector<std::string> header) : rows_{std::move(header)} {}
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  /// To standard output; the header only if it has texts.
+  void print() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace ssdfs::cli

@@ -1,0 +1,81 @@
+#include "cli/session.hpp"
+
+#include "base/units.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <iostream>
+#include <sstream>
+
+namespace ssdfs::cli {
+namespace {
+
+std::string system_user() {
+  const passwd* entry = ::getpwuid(::geteuid());
+  return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
+}
+
+// What a peer or a file name put into a message must not reach a terminal as control characters.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += '?';
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void print_error(std::string_view command, std::string_view path, std::string_view reason) {
+  std::string line = "ssdfs: " + std::string(command) + ": ";
+  if (!path.empty()) line += printable(path) + ": ";
+  line += printable(reason) + "\n";
+  std::cerr << line;
+}
+
+std::unique_ptr<session> session::open(command_line& line) {
+  const auto timeout = line.duration_ms("timeout");
+  if (!timeout) return nullptr;
+  client_config config;
+  config.masters.clear();
+  std::istringstream in(line.text("master"));
+  for (std::string part; std::getline(in, part, ',');) {
+    if (!part.empty()) config.masters.push_back(part);
+  }
+  if (config.masters.empty()) {
+    line.usage_error("option master: no address");
+    return nullptr;
+  }
+  config.user = line.text("user").empty() ? system_user() : line.text("user");
+  config.timeout = std::chrono::milliseconds(*timeout);
+  return std::unique_ptr<session>(new session(line.name(), std::move(config)));
+}
+
+session::session(std::string command, client_config config)
+    : command_(std::move(command)), user_(config.user), client_(std::move(config)) {}
+
+void session::error(std::string_view path, const boost::system::error_code& ec,
+                    const diagnostics* more) {
+  std::string reason = ec.message();
+  if (more != nullptr && !more->message.empty() && more->message != reason) {
+    // A detail usually repeats what the code says, with the specifics.
+    reason = more->message.find(reason) != std::string::npos ? more->message
+                                                             : reason + " (" + more->message + ")";
+  }
+  error(path, reason);
+}
+
+void session::error(std::string_view path, const failure& why) { error(path, why.message()); }
+
+void session::error(std::string_view path, std::string_view reason) {
+  ++errors_;
+  print_error(command_, path, reason);
+}
+
+}  // namespace ssdfs::cli
