@@ -78,7 +78,9 @@ std::uint32_t arena::allocate(block_kind kind, std::size_t bytes) {
 std::uint32_t arena::take_listed(std::size_t units) {
   std::size_t list = units;
   if (heads_[list] == 0) {
-    list = find_list(units + smallest_rest);
+    list = find_list(units + useful_rest);
+    // A rest that is of little use is still better than not using the block at all.
+    if (list == lists) list = find_list(units + 1);
     if (list == lists) return 0;
   }
   const std::uint32_t id = heads_[list];

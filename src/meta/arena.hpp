@@ -117,8 +117,8 @@ class arena {
   static constexpr std::size_t max_units = max_block / 8;
   /// Lists by units; the last one holds all that are larger than max_units.
   static constexpr std::size_t lists = max_units + 2;
-  /// A block is cut only if what remains is of use for something.
-  static constexpr std::size_t smallest_rest = 3;
+  /// Units that are enough for a record; what remains of a block that is cut should be that.
+  static constexpr std::size_t useful_rest = 3;
 
   [[nodiscard]] std::size_t units_at(std::uint32_t id) const;
   [[nodiscard]] std::uint32_t take_listed(std::size_t units);

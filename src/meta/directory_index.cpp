@@ -15,10 +15,14 @@ constexpr std::size_t right_edge_capacity = 64;
 constexpr std::size_t sparse = directory_index::leaf_capacity / 4;
 constexpr std::size_t joined = directory_index::leaf_capacity * 3 / 4;
 
-// Capacities grow in small steps: unused places are what random insertion costs in memory.
+// Capacities: small steps leave few places unused, but many blocks that are freed on the way.
+constexpr std::array<std::uint8_t, 14> capacities = {2,  6,  10, 16, 24, 32, 40,
+                                                     48, 56, 64, 80, 96, 112, 128};
+static_assert(capacities.back() == directory_index::leaf_capacity);
+
 constexpr std::size_t round_capacity(std::size_t count) {
-  const std::size_t step = count <= 16 ? 2 : count <= 64 ? 8 : 16;
-  return std::min((count + step - 1) / step * step, directory_index::leaf_capacity);
+  return *std::lower_bound(capacities.begin(), capacities.end(),
+                           std::min(count, directory_index::leaf_capacity));
 }
 
 // Shortens the prefix to `length` bytes; `name` is that of any entry of the leaf.
