@@ -10,10 +10,11 @@
 //  * An epoch is taken only from a registration reply, never goes back, and is bound to the first
 //    leader that used it; a master of an older epoch, or a second leader of the same, is left.
 //  * The witness (epoch, leader, durable txid) is persisted before a destructive order runs.
-//  * Queued orders of an older epoch are dropped before the replicas are reported to a new one, and
-//    destructive ones that run are waited for, so no report lists what such an order then removes.
-//  * Each change of a replica reaches the master: heartbeats are numbered, an unanswered one is
-//    sent again with equal content, and when that is impossible everything is reported anew.
+//  * Orders that wait are dropped when the connection ends, and those that run and remove something
+//    are waited for before the replicas are reported again: no report lists what an order of an
+//    earlier session then removes.
+//  * Each change of a replica reaches the master: heartbeats are numbered and travel on one
+//    connection; when that is lost, everything is registered and reported anew.
 #pragma once
 
 #include "base/orders.hpp"
@@ -91,8 +92,8 @@ struct apply_settings {
 struct execute {
   order what;
 };
-/// Stop this order if it can be stopped (copy, reconcile, compact); order_finished() follows all
-/// the same.
+/// Stop this order soon, if it can be stopped (copy, reconcile, compact); order_finished() follows
+/// all the same.
 struct cancel {
   std::uint64_t order_id = 0;
 };
@@ -147,6 +148,7 @@ class agent {
   /// The report of what an order changed must be given before this.
   void order_finished(const order_result& outcome, time_ms now);
   void witness_persisted(const witness& value, time_ms now);
+  /// To be called at next_deadline(); earlier or later does no harm.
   void timer(time_ms now);
 
   // ---- out ------------------------------------------------------------------------------------
@@ -160,29 +162,33 @@ class agent {
   [[nodiscard]] std::size_t orders_waiting() const noexcept { return queue_.size(); }
 
  private:
-  struct running_order {
+  struct given_order {
     order what;
-    epoch_t epoch;
+    epoch_t epoch;  ///< of the master that gave it
   };
   struct sent_heartbeat {
     node_heartbeat content;
-    time_ms deadline = 0;
+    time_ms sent_at = 0;
   };
 
+  void act(agent_action what) { actions_.push_back(std::move(what)); }
   void try_master(time_ms now);
   void drop_connection(time_ms now);
-  void start_registration(time_ms now);
-  void start_reporting(time_ms now);
+  void forget_session(time_ms now);
+  [[nodiscard]] bool accept_reign(const witness& reign);
+  void begin_report(time_ms now);
+  void send_pages(time_ms now);
   void send_next_page(time_ms now);
   void send_heartbeat(time_ms now);
-  void maybe_send_heartbeat(time_ms now);
-  [[nodiscard]] bool something_urgent() const noexcept;
-  [[nodiscard]] bool accept_reign(const witness& reign);
-  void enqueue(const order& what, const witness& reign, time_ms now);
+  void go_on(time_ms now);
+  void take_settings(const cluster_settings& settings);
+  void enqueue(const order& what, const witness& reign);
+  void cancel_orders(const order& what);
+  [[nodiscard]] bool runs_on(volume_id volume) const;
   void run_orders();
-  void drop_older_orders(epoch_t epoch);
-  [[nodiscard]] bool destructive_running(epoch_t older_than) const;
-  [[nodiscard]] std::string next_master();
+  [[nodiscard]] bool may_run(const order& what);
+  void persist();
+  [[nodiscard]] bool must_wait_to_report() const;
 
   agent_config config_;
   agent_state state_ = agent_state::disconnected;
@@ -193,25 +199,27 @@ class agent {
   std::vector<disk_report> disks_;
   std::map<volume_id, replica_report> replicas_;
 
-  std::set<volume_id> dirty_;  ///< changed or gone since the last heartbeat
+  // To be told with the next heartbeat.
+  std::set<volume_id> dirty_;  ///< changed or gone
   bool urgent_ = false;
   std::vector<order_result> results_;
   std::map<volume_id, chain_failure> failures_;
+
   std::deque<sent_heartbeat> unanswered_;
   std::uint64_t next_number_ = 1;
   time_ms next_heartbeat_at_ = never;
 
-  std::vector<volume_page> pages_;  ///< still to be sent, the next one last
-  bool waiting_to_report_ = false;  ///< destructive orders of an older epoch run
+  std::deque<volume_page> pages_;   ///< still to be sent
+  bool waiting_to_report_ = false;  ///< orders of an earlier session run that remove something
 
-  std::deque<running_order> queue_;
-  std::map<std::uint64_t, running_order> running_;
+  std::deque<given_order> queue_;
+  std::map<std::uint64_t, given_order> running_;
 
   std::size_t master_index_ = 0;
   std::string hinted_master_;
   std::int64_t retry_ms_ = 0;
   time_ms retry_at_ = never;
-  time_ms reply_deadline_ = never;
+  time_ms reply_deadline_ = never;  ///< of connect, registration and pages
   std::vector<agent_action> actions_;
 };
 

@@ -42,8 +42,10 @@ struct node_view {
   [[nodiscard]] std::uint64_t used_bytes() const noexcept;
   [[nodiscard]] std::uint64_t free_bytes() const noexcept;  ///< of the disks that have not failed
   [[nodiscard]] std::uint64_t largest_free_bytes() const noexcept;  ///< of one disk
-  /// Live and fully reported: may get grants, new replicas and copies.
-  [[nodiscard]] bool usable() const noexcept { return state == node_state::live && reported; }
+  /// Live, connected and fully reported: may get grants, new replicas and copies.
+  [[nodiscard]] bool usable() const noexcept {
+    return state == node_state::live && reported && connected;
+  }
 };
 
 /// One reign of the edits log: its START record. A node's witness must fit into the list of them.
@@ -60,7 +62,8 @@ struct registry_settings {
   std::int64_t mass_silence_max_ms = 600'000;  ///< then silent nodes die all the same
 };
 
-/// Names a connection of a node: chosen by the master, never used twice in a process.
+/// Names a connection of a node: chosen by the master, ascending in the order in which connections
+/// were accepted. What arrives on an older connection than the node's newest is refused.
 using connection_number = std::uint64_t;
 
 /// The node table.
@@ -88,11 +91,10 @@ class registry {
   void expect(node_id node, time_ms now);
 
   /// Takes a registration; the node is live but not `reported` until its last page is in.
-  /// errc::duplicate_node; errc::invalid_argument for a nil identity or too long texts.
-  /// On success `*new_incarnation` tells whether another process was registered before in this epoch.
+  /// errc::duplicate_node; errc::invalid_argument for a nil identity or too long texts;
+  /// errc::connection if the node has a newer connection.
   [[nodiscard]] result<void> register_node(const node_registration& registration,
-                                           connection_number connection, time_ms now,
-                                           bool* new_incarnation);
+                                           connection_number connection, time_ms now);
   /// A page of the report was taken. errc::unknown_node if the node, its incarnation or the page's
   /// number is not the one expected (it must register again). True if it was the last page.
   [[nodiscard]] result<bool> page_received(const volume_page& page, connection_number connection,
@@ -102,18 +104,16 @@ class registry {
     fresh,      ///< the next number: apply its content
     duplicate,  ///< its content was applied already
   };
-  /// errc::unknown_node if it is of another epoch or incarnation, of a node that has not reported,
-  /// or leaves a gap in the numbers: the node must register again.
-  [[nodiscard]] result<beat> heartbeat(const node_heartbeat& beat, connection_number connection,
+  /// errc::unknown_node if it is of another epoch or incarnation, came on another connection than
+  /// the registration, is of a node that has not reported, or leaves a gap in the numbers: the node
+  /// must register again (on a new connection).
+  [[nodiscard]] result<beat> heartbeat(const node_heartbeat& message, connection_number connection,
                                        time_ms now);
   /// The connection ended. Nothing happens if the node uses another one by now.
   void connection_closed(node_id node, connection_number connection);
-  /// Something else was heard from the node on its connection (it lives, though its heartbeat is
-  /// kept waiting by us).
-  void heard(node_id node, time_ms now);
 
   void tick(time_ms now);
-  /// Nodes whose state, reported flag or full/not-full standing changed since the last call.
+  /// Nodes whose state, connection or report changed since the last call.
   [[nodiscard]] std::vector<node_id> take_changed();
 
   [[nodiscard]] const node_view* find(node_id node) const;
@@ -146,6 +146,7 @@ class registry {
   void check_witness(const node_view& from, const witness& seen);
   void mark_heard(node_view& node, time_ms now);
   void set_state(node_view& node, node_state state);
+  void update_silence(time_ms now);
   void restart_timers(time_ms now);
 
   registry_settings settings_;

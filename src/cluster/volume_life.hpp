@@ -43,14 +43,12 @@ namespace ssdfs::cluster {
 struct replica_view {
   node_id node;
   node_state state = node_state::stale;
-  bool node_reported = false;  ///< its full report is in: no `report` means that it has no replica
+  bool usable = false;  ///< live, connected, and its report is in: no `report` means no replica
   std::optional<replica_report> report;
   /// Another process of the node answers than when this volume became ready.
   bool restarted = false;
   /// A drop was ordered and is not confirmed: not to be counted, not to be taken back as member.
   bool drop_ordered = false;
-  /// The last order of its kind failed here and its pause is not over.
-  bool backing_off = false;
 };
 
 /// Everything that the decision may depend on.
@@ -68,7 +66,8 @@ struct volume_situation {
   bool mass_silence = false;   ///< holds back repair
   bool more_members_possible = false;  ///< there are nodes that could make it whole
   bool wanted_open = false;    ///< the controller asks for this one to be reopened
-  bool busy = false;           ///< a compaction or copy of it runs on some node
+  bool busy = false;           ///< a compaction, copy or reconcile of it may run on some node
+  std::optional<node_id> repair_target;  ///< node that shall get a copy that is lacking
   std::int64_t open_for_ms = 0;
   std::uint64_t first_pending_removal = 0;  ///< lowest batch still kept, 0 for none
 };
@@ -86,7 +85,7 @@ struct log_step {
   enum class kind : std::uint8_t { none, seal, close, reopen, members };
   kind what = kind::none;
   seal_reason reason = seal_reason::none;  ///< seal
-  generation_t generation = 0;             ///< reopen, members: the new one
+  generation_t generation = 0;             ///< reopen, members: the new one, the last plus 1
   std::uint64_t length = 0;                ///< close, reopen: bytes of the longest replica
   std::vector<node_id> members;            ///< members: the new chain
   friend bool operator==(const log_step&, const log_step&) = default;
@@ -115,7 +114,7 @@ enum class volume_condition : std::uint8_t {
   degraded,           ///< closed, all members complete, but fewer than wanted: repaired
   removing,           ///< replicas apply removal batches
   comparing,          ///< replicas differ from the namespace: reconciled
-  member_silent,      ///< a member is stale or dead: it returns, or is replaced
+  member_silent,      ///< a member is silent or lost its replica: it returns, or is replaced
   missing,            ///< closed, and no replica is reported: waits for one to come back
 };
 BOOST_DESCRIBE_ENUM(volume_condition, open, opening, waiting_for_log, sealed_for_grants,
@@ -129,12 +128,13 @@ struct volume_decision {
   volume_condition condition = volume_condition::opening;
   bool ready = false;        ///< may be granted now
   bool reopenable = false;   ///< closed, whole, with room: first choice when room is needed
-  std::uint32_t complete = 0;///< complete copies among the members
+  std::uint32_t complete = 0;///< complete copies among the members, on live nodes
+  std::uint32_t good = 0;    ///< members on live nodes whose replica is not known to lack anything
   std::uint32_t holders = 0; ///< replicas on live nodes, of any quality
   std::int64_t again_in_ms = 0;  ///< decide again after so long even if nothing changes; 0: never
 };
 
-/// True if the replica is a complete copy by the rule above.
+/// True if a replica with this report is a complete copy by the rule above.
 [[nodiscard]] bool is_complete(const volume_info& info, const replica_report& report) noexcept;
 
 /// Why a replica does not count as a copy, in words ("complete" if it does).

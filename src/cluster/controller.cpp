@@ -1,0 +1,316 @@
+// Events: what datanodes, the log, time and operators tell the controller.
+#include "cluster/controller.hpp"
+
+#include "base/assert.hpp"
+#include "cluster/controller_impl.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::cluster {
+
+namespace {
+
+constexpr std::size_t page_replicas_max = 4'096;
+/// Rounds of evaluation and pool keeping in one event; what is left waits for the next tick.
+constexpr int settle_rounds_max = 4;
+/// A node that failed to open replicas gets no new volumes for so long.
+constexpr std::int64_t create_pause_ms = 60'000;
+constexpr std::uint32_t create_failures_max = 3;
+
+}  // namespace
+
+controller::impl::impl(controller_settings s, const durable_state& d, time_ms now)
+    : settings_(std::move(s)),
+      state_(d),
+      registry_(settings_.nodes, settings_.history, now),
+      book_(settings_.order_resend_ms,
+            settings_.history.empty() ? epoch_t{} : settings_.history.back().epoch),
+      random_(settings_.random_seed),
+      started_(now),
+      now_(now),
+      last_arrival_(now) {
+  state_.for_each_volume([&](const volume_info& info) { adopt_volume(info, now); });
+}
+
+void controller::impl::adopt_volume(const volume_info& info, time_ms now) {
+  volume_record& record = volumes_[info.id];
+  record.opened_before_start = info.state == volume_state::open;
+  record.opened_at = now;
+  index_members(info.id, record, info);
+  for (const node_id node : info.members) registry_.expect(node, now);
+  mark(info.id);
+}
+
+/// Keeps the index from nodes to the volumes they are members of.
+void controller::impl::index_members(volume_id id, volume_record& record, const volume_info& info) {
+  for (const node_id node : record.members) nodes_[node].member_of.erase(id);
+  for (const node_id node : info.members) nodes_[node].member_of.insert(id);
+  record.members = info.members;
+  record.known = true;
+  record.state = info.state;
+  record.generation = info.generation;
+}
+
+void controller::impl::take_report(node_id node, const replica_report& report) {
+  volume_record& record = volumes_[report.id];
+  const auto at = std::find_if(record.replicas.begin(), record.replicas.end(),
+                               [&](const reported_replica& r) { return r.node == node; });
+  if (at == record.replicas.end()) {
+    record.replicas.push_back({.node = node, .report = report});
+    nodes_[node].holds.insert(report.id);
+  } else {
+    at->report = report;
+  }
+  mark(report.id);
+}
+
+void controller::impl::forget_replica(node_id node, volume_id id) {
+  const auto at = volumes_.find(id);
+  if (at == volumes_.end()) return;
+  std::erase_if(at->second.replicas, [&](const reported_replica& r) { return r.node == node; });
+  nodes_[node].holds.erase(id);
+  mark(id);
+}
+
+/// The node begins a new report: what it said before counts no more.
+void controller::impl::forget_replicas(node_id node) {
+  const std::unordered_set<volume_id> held = std::move(nodes_[node].holds);
+  nodes_[node].holds.clear();
+  for (const volume_id id : held) forget_replica(node, id);
+}
+
+/// Only a member's word counts, and only about the generation that is open now.
+void controller::impl::take_failure(node_id from, const chain_failure& failure) {
+  const volume_info* info = state_.find(failure.volume);
+  if (info == nullptr || info->state != volume_state::open ||
+      info->generation != failure.generation) {
+    return;
+  }
+  if (std::find(info->members.begin(), info->members.end(), from) == info->members.end()) return;
+  volumes_[failure.volume].chain_failed = failure.generation;
+  mark(failure.volume);
+}
+
+void controller::impl::take_result(node_id node, const order_result& result) {
+  const std::uint32_t failures = book_.finished(node, result, now_);
+  mark(result.volume);
+  const bool opening = result.kind == order_kind::create || result.kind == order_kind::reopen;
+  if (!opening || failures < create_failures_max) return;
+  // The node cannot open replicas just now: the volume gives up, and new ones go elsewhere.
+  nodes_[node].no_volumes_until = now_ + create_pause_ms;
+  const volume_info* info = state_.find(result.volume);
+  if (info != nullptr) volumes_[result.volume].chain_failed = info->generation;
+}
+
+/// Carries changes of nodes to their volumes.
+void controller::impl::nodes_changed(time_ms now) {
+  for (const node_id id : registry_.take_changed()) {
+    const node_view* node = registry_.find(id);
+    node_record& record = nodes_[id];
+    if (node->usable() && !record.usable) last_arrival_ = now;
+    record.usable = node->usable();
+    for (const volume_id volume : record.member_of) mark(volume);
+    for (const volume_id volume : record.holds) mark(volume);
+    pool_dirty_ = true;
+  }
+  const std::size_t roomy = roomy_nodes();
+  if (roomy != roomy_nodes_) {
+    roomy_nodes_ = roomy;
+    pool_dirty_ = true;
+    for (const auto& narrow : narrow_) {
+      for (const volume_id volume : narrow) mark(volume);
+    }
+  }
+  if (registry_.mass_silence() != mass_silence_) {
+    mass_silence_ = registry_.mass_silence();
+    mark_all();
+  }
+}
+
+void controller::impl::mark_all() {
+  for (const auto& [id, record] : volumes_) dirty_.insert(id);
+}
+
+void controller::impl::settle(time_ms now) {
+  now = now_ = std::max(now, now_);
+  nodes_changed(now);
+  for (int round = 0; round < settle_rounds_max; ++round) {
+    while (!dirty_.empty()) {
+      const volume_id id = *dirty_.begin();
+      dirty_.erase(dirty_.begin());
+      evaluate(id, now);
+    }
+    update_safe_mode(now);
+    if (dirty_.empty() && !pool_dirty_) return;
+    pool_dirty_ = false;
+    keep_pool(now);
+  }
+}
+
+// ---- from datanodes -----------------------------------------------------------------------------
+
+controller::controller(controller_settings settings, const durable_state& state, time_ms now)
+    : impl_(std::make_unique<impl>(std::move(settings), state, now)) {}
+controller::~controller() = default;
+
+result<void> controller::register_node(const node_registration& registration,
+                                       connection_number connection, time_ms now) {
+  SSDFS_TRY(impl_->registry_.register_node(registration, connection, now));
+  impl_->forget_replicas(registration.node);
+  impl_->book_.forget_session(registration.node);
+  impl_->settle(now);
+  return {};
+}
+
+result<void> controller::report_volumes(epoch_t epoch, const volume_page& page,
+                                        connection_number connection, time_ms now) {
+  if (page.replicas.size() > page_replicas_max) return errc::too_large;
+  if (!impl_->settings_.history.empty() && epoch != impl_->settings_.history.back().epoch) {
+    return errc::unknown_node;
+  }
+  const result<bool> last = impl_->registry_.page_received(page, connection, now);
+  if (!last) return last.error();
+  for (const replica_report& report : page.replicas) impl_->take_report(page.node, report);
+  impl_->settle(now);
+  return {};
+}
+
+result<void> controller::heartbeat(const node_heartbeat& beat, connection_number connection,
+                                   time_ms now) {
+  const result<registry::beat> kind = impl_->registry_.heartbeat(beat, connection, now);
+  if (!kind) return kind.error();
+  impl_->now_ = std::max(impl_->now_, now);
+  if (*kind == registry::beat::fresh) {
+    for (const replica_report& report : beat.changed) impl_->take_report(beat.node, report);
+    for (const volume_id id : beat.gone) impl_->forget_replica(beat.node, id);
+    for (const chain_failure& failure : beat.failures) impl_->take_failure(beat.node, failure);
+    for (const order_result& outcome : beat.results) impl_->take_result(beat.node, outcome);
+  }
+  impl_->settle(now);
+  return {};
+}
+
+void controller::connection_closed(node_id node, connection_number connection, time_ms now) {
+  impl_->registry_.connection_closed(node, connection);
+  impl_->settle(now);
+}
+
+std::vector<node_id> controller::take_nodes_with_orders() { return impl_->book_.take_nodes(); }
+
+// ---- from the log -------------------------------------------------------------------------------
+
+void controller::volume_changed(volume_id id, txid at, time_ms now) {
+  const volume_info* info = impl_->state_.find(id);
+  SSDFS_ASSERT(info != nullptr);
+  volume_record& record = impl_->volumes_[id];
+  const bool life = !record.known || record.state != info->state ||
+                    record.generation != info->generation || record.members != info->members;
+  if (life) {
+    record.life_changed = at;
+    if (at > impl_->committed_) impl_->waiting_for_log_.emplace(at, id);
+    record.seal_requested = false;
+    impl_->stop_reopening(id, record, *info);
+    if (info->state == volume_state::open) {
+      record.opened_before_start = false;
+      record.opened_at = now;
+    }
+    for (const node_id node : info->members) impl_->registry_.expect(node, now);
+    impl_->index_members(id, record, *info);
+  }
+  impl_->mark(id);
+  impl_->settle(now);
+}
+
+void controller::grants_changed(volume_id id, time_ms now) {
+  impl_->mark(id);
+  impl_->settle(now);
+}
+
+void controller::committed(txid durable, time_ms now) {
+  impl_->committed_ = std::max(impl_->committed_, durable);
+  impl_->registry_.set_committed(impl_->committed_);
+  auto& waiting = impl_->waiting_for_log_;
+  if (waiting.empty() || waiting.begin()->first > impl_->committed_) return;
+  while (!waiting.empty() && waiting.begin()->first <= impl_->committed_) {
+    impl_->mark(waiting.begin()->second);
+    waiting.erase(waiting.begin());
+  }
+  impl_->settle(now);
+}
+
+std::vector<log_request> controller::take_log_requests() {
+  std::vector<log_request> requests;
+  requests.swap(impl_->requests_);
+  return requests;
+}
+
+void controller::request_done(std::uint64_t ticket, bool applied, time_ms now) {
+  const auto at = impl_->tickets_.find(ticket);
+  if (at == impl_->tickets_.end()) return;
+  const impl::in_flight done = std::move(at->second);
+  impl_->tickets_.erase(at);
+  const time_ms retry = now + impl_->settings_.nodes.heartbeat_interval_ms;
+  if (done.volume == volume_id{}) {
+    --impl_->adds_in_flight_[done.replication];
+    for (const node_id node : done.members) --impl_->nodes_[node].open_volumes;
+    if (!applied) impl_->no_add_until_ = retry;
+    impl_->pool_dirty_ = true;
+  } else {
+    volume_record& record = impl_->volumes_[done.volume];
+    record.ticket = 0;
+    if (!applied) {
+      record.no_request_until = retry;
+      impl_->wake_at(done.volume, record, retry);
+    }
+    impl_->mark(done.volume);
+  }
+  impl_->settle(now);
+}
+
+// ---- time and operators -------------------------------------------------------------------------
+
+void controller::tick(time_ms now) {
+  impl_->registry_.tick(now);
+  auto& wakes = impl_->wakes_;
+  while (!wakes.empty() && wakes.begin()->first <= now) {
+    const volume_id id = wakes.begin()->second;
+    wakes.erase(wakes.begin());
+    const auto record = impl_->volumes_.find(id);
+    if (record != impl_->volumes_.end()) record->second.wake_at = never;
+    impl_->mark(id);
+  }
+  impl_->pool_dirty_ = true;
+  impl_->plan_repair(now);
+  impl_->settle(now);
+}
+
+result<void> controller::seal_volume(volume_id id, time_ms now) {
+  const volume_info* info = impl_->state_.find(id);
+  if (info == nullptr) return failure(errc::not_found, "no volume " + std::to_string(id.value));
+  if (info->state != volume_state::open) return {};
+  impl_->volumes_[id].seal_requested = true;
+  impl_->mark(id);
+  impl_->settle(now);
+  return {};
+}
+
+void controller::enter_safe_mode(time_ms now) {
+  impl_->safe_ = impl::safe::by_operator;
+  impl_->mark_all();
+  impl_->settle(now);
+}
+
+void controller::leave_safe_mode(time_ms now) {
+  impl_->safe_ = impl::safe::off;
+  impl_->registry_.accept_silence();
+  impl_->mark_all();
+  impl_->settle(now);
+}
+
+void controller::accept_loss(time_ms now) {
+  impl_->registry_.accept_loss();
+  impl_->mark_all();
+  impl_->settle(now);
+}
+
+}  // namespace ssdfs::cluster

@@ -1,0 +1,192 @@
+// Inside of the controller: shared by controller*.cpp only.
+#pragma once
+
+#include "cluster/controller.hpp"
+#include "cluster/order_book.hpp"
+
+#include <array>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace ssdfs::cluster {
+
+/// Replication classes are 1 to 3; arrays are indexed by them.
+inline constexpr std::size_t class_count = 4;
+
+/// What a node said of a replica in this epoch.
+struct reported_replica {
+  node_id node;
+  replica_report report;
+  bool drop_ordered = false;
+};
+
+/// Room of one open volume on one member that grants have reserved and nobody has written.
+struct reservation {
+  node_id node;
+  std::uint64_t bytes = 0;
+};
+
+/// What a volume adds to the totals; taken off before its next evaluation.
+struct volume_share {
+  bool counted = false;
+  bool open = false;
+  bool ready = false;
+  bool supply = false;  ///< open or opening, with room: needs no replacement
+  bool under = false;
+  bool over = false;
+  bool has_content = false;
+  bool has_copy = false;
+  bool unknown = false;
+  bool narrow = false;
+  std::uint8_t replication = 0;
+  std::uint64_t missing = 0;
+  std::uint64_t bad_records = 0;
+  std::vector<reservation> reserved;
+};
+
+/// The controller's memory of a volume beside the durable truth.
+struct volume_record {
+  std::vector<reported_replica> replicas;
+
+  // As of the last volume_changed(), to see what a change was and to keep the index of members.
+  bool known = false;
+  volume_state state = volume_state::open;
+  generation_t generation = 0;
+  std::vector<node_id> members;
+
+  txid life_changed;               ///< last record of its life: orders wait until it is committed
+  bool opened_before_start = false;
+  bool seal_requested = false;
+  bool wanted_open = false;
+  generation_t chain_failed = 0;   ///< generation at which a chain reported a failure
+  generation_t ready_generation = 0;
+  std::vector<std::pair<node_id, std::uint64_t>> ready_incarnations;
+  time_ms opened_at = 0;
+  time_ms suspect_until = 0;       ///< a client complained: offered last
+  time_ms no_request_until = 0;    ///< the log refused a request
+  std::uint64_t ticket = 0;        ///< request in flight
+  time_ms wake_at = never;
+  std::optional<node_id> repair_target;
+
+  volume_condition condition = volume_condition::opening;
+  std::uint32_t complete = 0;
+  volume_share share;
+};
+
+/// The controller's memory of a node beside the registry's.
+struct node_record {
+  std::unordered_set<volume_id> member_of;
+  std::unordered_set<volume_id> holds;  ///< replicas that it has reported
+  std::uint32_t open_volumes = 0;
+  std::uint64_t reserved_bytes = 0;
+  bool usable = false;
+  time_ms no_volumes_until = 0;  ///< it failed to open replicas: gets no new volumes
+};
+
+struct controller::impl {
+  impl(controller_settings s, const durable_state& d, time_ms now);
+
+  // controller.cpp: events
+  void adopt_volume(const volume_info& info, time_ms now);
+  void index_members(volume_id id, volume_record& record, const volume_info& info);
+  void take_report(node_id node, const replica_report& report);
+  void forget_replica(node_id node, volume_id id);
+  void forget_replicas(node_id node);
+  void take_failure(node_id from, const chain_failure& failure);
+  void take_result(node_id node, const order_result& result);
+  void nodes_changed(time_ms now);
+  void mark(volume_id id) { dirty_.insert(id); }
+  void mark_all();
+  void settle(time_ms now);  ///< evaluates what is dirty; the end of every event
+
+  // controller_plan.cpp: evaluation of volumes
+  void evaluate(volume_id id, time_ms now);
+  void fill_situation(volume_id id, const volume_record& record, time_ms now, volume_situation& into,
+                      std::vector<replica_view>& replicas) const;
+  [[nodiscard]] replica_view view_of(const volume_record& record, node_id node,
+                                     const reported_replica* replica) const;
+  void evaluate_unknown(volume_id id, volume_record& record);
+  void request(volume_id id, volume_record& record, const log_step& step);
+  void take_share(volume_id id, volume_record& record);
+  void give_share(volume_id id, volume_record& record, const volume_info& info,
+                  const volume_decision& decision);
+  void stop_reopening(volume_id id, volume_record& record, const volume_info& info);
+  void wake_at(volume_id id, volume_record& record, time_ms when);
+  void update_safe_mode(time_ms now);
+  [[nodiscard]] bool idle() const;  ///< this master may not act
+  [[nodiscard]] bool fill_order(order_book::entry& entry, order& out);
+
+  // controller_pool.cpp: volumes ahead of demand
+  void keep_pool(time_ms now);
+  void keep_class(std::uint8_t replication, time_ms now);
+  [[nodiscard]] bool reopen_one(std::uint8_t replication, const std::vector<node_id>& exclude);
+  [[nodiscard]] bool add_one(std::uint8_t replication, const std::vector<node_id>& exclude,
+                             time_ms now);
+  [[nodiscard]] std::size_t supply_target(std::uint8_t replication) const;
+  [[nodiscard]] std::vector<placement_candidate> candidates() const;
+  [[nodiscard]] std::uint64_t node_room(const node_view& node) const;
+  [[nodiscard]] std::size_t roomy_nodes() const;
+  [[nodiscard]] bool narrow_allowed(std::uint8_t replication, time_ms now) const;
+  [[nodiscard]] bool more_members_possible(const volume_info& info) const;
+  [[nodiscard]] std::uint64_t grant_room(const volume_info& info) const;
+  [[nodiscard]] volume_choice offer(const volume_wish& wish, std::uint8_t replication,
+                                    const std::vector<node_id>& exclude, time_ms now);
+  [[nodiscard]] std::vector<node_id> nodes_at(std::span<const std::string> addresses) const;
+
+  // controller_repair.cpp: copies for what dead nodes held
+  void plan_repair(time_ms now);
+
+  controller_settings settings_;
+  const durable_state& state_;
+  registry registry_;
+  order_book book_;
+  random_source random_;
+  time_ms started_;
+  time_ms now_;
+  txid committed_;
+
+  std::unordered_map<volume_id, volume_record> volumes_;
+  std::map<node_id, node_record> nodes_;
+  std::set<volume_id> dirty_;
+  std::set<std::pair<time_ms, volume_id>> wakes_;
+  std::multimap<txid, volume_id> waiting_for_log_;
+
+  // Log requests.
+  std::uint64_t last_ticket_ = 0;
+  std::vector<log_request> requests_;
+  struct in_flight {
+    volume_id volume;  ///< 0 for an add
+    std::uint8_t replication = 0;
+    std::vector<node_id> members;
+  };
+  std::map<std::uint64_t, in_flight> tickets_;
+
+  // Pool.
+  std::array<std::set<volume_id>, class_count> ready_;
+  std::array<std::set<volume_id>, class_count> reopenable_;
+  std::array<std::set<volume_id>, class_count> reopening_;  ///< asked for, not logged yet
+  std::array<std::set<volume_id>, class_count> narrow_;     ///< fewer members than copies wanted
+  std::array<std::size_t, class_count> narrow_open_{};
+  std::array<std::size_t, class_count> supply_{};
+  std::array<std::size_t, class_count> adds_in_flight_{};
+  std::array<time_ms, class_count> demanded_until_{};
+  std::array<time_ms, class_count> unserved_since_{never, never, never, never};
+  std::size_t roomy_nodes_ = 0;
+  bool pool_dirty_ = true;
+  bool ready_changed_ = false;
+  time_ms last_arrival_;     ///< when a node last became usable
+  time_ms no_add_until_ = 0; ///< the log refused an ADD_VOLUME
+
+  // Safe mode.
+  enum class safe : std::uint8_t { off, starting, by_operator };
+  safe safe_ = safe::starting;
+  std::uint64_t with_content_ = 0;
+  std::uint64_t with_copy_ = 0;
+  bool mass_silence_ = false;
+
+  cluster_counts counts_;
+};
+
+}  // namespace ssdfs::cluster

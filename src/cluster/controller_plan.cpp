@@ -1,0 +1,347 @@
+// Evaluation: what is known of one volume goes into the decision, the decision into log requests,
+// orders, and totals.
+#include "base/assert.hpp"
+#include "cluster/controller_impl.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::cluster {
+
+namespace {
+
+constexpr std::size_t orders_per_reply_max = 256;
+constexpr std::size_t keys_per_reply_max = 131'072;
+/// Safe mode ends when so many of 1,000 volumes with content have a reported copy.
+constexpr std::uint64_t safe_permille = 999;
+
+}  // namespace
+
+bool controller::impl::idle() const {
+  return registry_.deposed_by().has_value() || registry_.read_only_reason().has_value();
+}
+
+replica_view controller::impl::view_of(const volume_record& record, node_id node,
+                                       const reported_replica* replica) const {
+  replica_view view;
+  view.node = node;
+  const node_view* known = registry_.find(node);
+  if (known == nullptr) {
+    view.state = node_state::stale;
+    return view;
+  }
+  view.state = known->state;
+  view.usable = known->usable();
+  if (replica != nullptr) {
+    view.report = replica->report;
+    view.drop_ordered = replica->drop_ordered;
+  }
+  if (record.ready_generation == record.generation) {
+    const auto at = std::find_if(record.ready_incarnations.begin(), record.ready_incarnations.end(),
+                                 [&](const auto& entry) { return entry.first == node; });
+    view.restarted = at != record.ready_incarnations.end() && at->second != known->incarnation;
+  }
+  return view;
+}
+
+void controller::impl::fill_situation(volume_id id, const volume_record& record, time_ms now,
+                                      volume_situation& into,
+                                      std::vector<replica_view>& replicas) const {
+  const volume_info* info = state_.find(id);
+  into.info = info;
+  const auto reported = [&](node_id node) -> const reported_replica* {
+    const auto at = std::find_if(record.replicas.begin(), record.replicas.end(),
+                                 [&](const reported_replica& r) { return r.node == node; });
+    return at == record.replicas.end() ? nullptr : &*at;
+  };
+  const auto is_member = [&](node_id node) {
+    return std::find(info->members.begin(), info->members.end(), node) != info->members.end();
+  };
+  for (const node_id node : info->members) {
+    replicas.push_back(view_of(record, node, reported(node)));
+  }
+  for (const reported_replica& r : record.replicas) {
+    if (!is_member(r.node)) replicas.push_back(view_of(record, r.node, &r));
+  }
+  if (record.repair_target && !is_member(*record.repair_target) &&
+      reported(*record.repair_target) == nullptr) {
+    replicas.push_back(view_of(record, *record.repair_target, nullptr));
+  }
+  into.replicas = replicas;
+  into.life_committed = record.life_changed <= committed_;
+  into.grants_outstanding = state_.grants_outstanding(id) != 0;
+  into.was_ready = record.ready_generation == info->generation;
+  into.opened_before_start = record.opened_before_start;
+  into.chain_failed = record.chain_failed == info->generation;
+  into.seal_requested = record.seal_requested;
+  into.first_pending_removal = state_.first_removal(id);
+  into.reclaim_due = state_.reclaim_due(id);
+  into.safe_mode = safe_ != safe::off;
+  into.mass_silence = mass_silence_;
+  into.more_members_possible = more_members_possible(*info);
+  into.wanted_open = record.wanted_open;
+  into.busy = book_.busy(id);
+  into.open_for_ms = now - record.opened_at;
+  into.repair_target = record.repair_target;
+}
+
+void controller::impl::evaluate(volume_id id, time_ms now) {
+  const auto at = volumes_.find(id);
+  if (at == volumes_.end()) return;
+  volume_record& record = at->second;
+  take_share(id, record);
+  const volume_info* info = state_.find(id);
+  if (info == nullptr) {
+    evaluate_unknown(id, record);
+    return;
+  }
+  volume_situation situation;
+  std::vector<replica_view> replicas;
+  fill_situation(id, record, now, situation, replicas);
+  volume_decision decision = decide(situation, settings_.life);
+  if (idle()) {
+    decision.step = {};
+    decision.orders.clear();
+    decision.ready = false;
+  }
+  if (decision.ready && record.ready_generation != info->generation) {
+    record.ready_generation = info->generation;
+    record.ready_incarnations.clear();
+    for (const node_id node : info->members) {
+      record.ready_incarnations.emplace_back(node, registry_.find(node)->incarnation);
+    }
+  }
+  if (record.wanted_open && decision.step.what != log_step::kind::reopen && record.ticket == 0) {
+    stop_reopening(id, record, *info);
+  }
+  book_.want(id, decision.orders);
+  if (decision.step.what != log_step::kind::none && record.ticket == 0 &&
+      now >= record.no_request_until) {
+    request(id, record, decision.step);
+  }
+  give_share(id, record, *info, decision);
+  if (decision.again_in_ms > 0) wake_at(id, record, now + decision.again_in_ms);
+}
+
+/// A replica of a volume that the log does not have. It may be the last trace of lost history, so
+/// nothing is done to it, unless it is empty: then it is left from a volume that never came to be.
+void controller::impl::evaluate_unknown(volume_id id, volume_record& record) {
+  if (record.replicas.empty()) {
+    book_.want(id, {});
+    if (record.wake_at != never) wakes_.erase({record.wake_at, id});
+    volumes_.erase(id);
+    return;
+  }
+  std::vector<wanted_order> orders;
+  for (const reported_replica& r : record.replicas) {
+    const node_view* node = registry_.find(r.node);
+    if (idle() || safe_ != safe::off || node == nullptr || !node->usable()) continue;
+    if (r.report.digest != volume_digest{} || r.report.state == replica_state::damaged) continue;
+    orders.push_back({.node = r.node,
+                      .kind = order_kind::drop,
+                      .generation = r.report.generation,
+                      .sources = {}});
+  }
+  book_.want(id, orders);
+  record.share.counted = true;
+  record.share.unknown = true;
+  counts_.unknown_replicas += record.replicas.size();
+  record.share.missing = record.replicas.size();
+}
+
+void controller::impl::request(volume_id id, volume_record& record, const log_step& step) {
+  log_request request;
+  request.ticket = ++last_ticket_;
+  request.volume = id;
+  request.reason = step.reason;
+  request.generation = step.generation != 0 ? step.generation : record.generation;
+  request.length = step.length;
+  request.members = step.members;
+  switch (step.what) {
+    case log_step::kind::seal: request.what = log_request::kind::seal; break;
+    case log_step::kind::close: request.what = log_request::kind::close; break;
+    case log_step::kind::reopen: request.what = log_request::kind::reopen; break;
+    case log_step::kind::members: request.what = log_request::kind::members; break;
+    case log_step::kind::none: return;
+  }
+  record.ticket = request.ticket;
+  tickets_.emplace(request.ticket, in_flight{.volume = id, .members = {}});
+  requests_.push_back(std::move(request));
+}
+
+void controller::impl::stop_reopening(volume_id id, volume_record& record,
+                                      const volume_info& info) {
+  if (!record.wanted_open) return;
+  record.wanted_open = false;
+  reopening_[info.replication].erase(id);
+  pool_dirty_ = true;
+}
+
+void controller::impl::wake_at(volume_id id, volume_record& record, time_ms when) {
+  if (record.wake_at <= when) return;
+  if (record.wake_at != never) wakes_.erase({record.wake_at, id});
+  record.wake_at = when;
+  wakes_.insert({when, id});
+}
+
+// ---- totals -------------------------------------------------------------------------------------
+
+void controller::impl::take_share(volume_id id, volume_record& record) {
+  volume_share& share = record.share;
+  if (!share.counted) return;
+  if (share.unknown) {
+    counts_.unknown_replicas -= share.missing;
+    share = {};
+    return;
+  }
+  const std::uint8_t cls = share.replication;
+  --(share.open ? counts_.volumes_open : counts_.volumes_sealed);
+  counts_.volumes_ready -= share.ready ? 1 : 0;
+  counts_.under_replicated -= share.under ? 1 : 0;
+  counts_.over_replicated -= share.over ? 1 : 0;
+  counts_.missing -= share.missing;
+  counts_.bad_records -= share.bad_records;
+  supply_[cls] -= share.supply ? 1 : 0;
+  narrow_open_[cls] -= share.narrow && share.open ? 1 : 0;
+  with_content_ -= share.has_content ? 1 : 0;
+  with_copy_ -= share.has_content && share.has_copy ? 1 : 0;
+  for (const reservation& r : share.reserved) {
+    node_record& node = nodes_[r.node];
+    --node.open_volumes;
+    node.reserved_bytes -= r.bytes;
+  }
+  ready_[cls].erase(id);
+  reopenable_[cls].erase(id);
+  narrow_[cls].erase(id);
+  const bool was_ready = share.ready;
+  const bool was_supply = share.supply;
+  share = {};
+  share.ready = was_ready;    // give_share() compares
+  share.supply = was_supply;
+}
+
+void controller::impl::give_share(volume_id id, volume_record& record, const volume_info& info,
+                                  const volume_decision& decision) {
+  volume_share& share = record.share;
+  const bool was_ready = share.ready;
+  const bool was_supply = share.supply;
+  const std::uint8_t cls = std::clamp<std::uint8_t>(info.replication, 1, class_count - 1);
+  share = {};
+  share.counted = true;
+  share.replication = cls;
+  share.open = info.state == volume_state::open;
+  share.ready = decision.ready;
+  const std::uint64_t taken = info.length + info.granted_bytes;
+  const std::uint64_t low = std::max(settings_.life.volume_size / 32, settings_.life.min_grant_bytes);
+  share.supply = share.open && decision.step.what != log_step::kind::seal && record.ticket == 0 &&
+                 taken + low <= settings_.life.volume_size;
+  share.narrow = info.members.size() < info.replication;
+  share.has_content = info.digest.count > 0;
+  const bool in_use = share.has_content || (info.state != volume_state::closed && info.next_key > 1);
+  share.under = in_use && decision.good < info.replication;
+  share.over = decision.holders > std::max<std::size_t>(info.replication, info.members.size());
+  for (const reported_replica& r : record.replicas) {
+    share.bad_records += r.report.bad_records;
+    share.has_copy = share.has_copy || r.report.state != replica_state::damaged;
+  }
+  if (!share.has_copy && safe_ == safe::off) share.missing = info.digest.count;
+  if (share.open) {
+    for (const node_id node : info.members) {
+      std::uint64_t written = info.length;
+      for (const reported_replica& r : record.replicas) {
+        if (r.node == node) written = std::max(written, r.report.length);
+      }
+      share.reserved.push_back({node, taken > written ? taken - written : 0});
+    }
+  }
+
+  ++(share.open ? counts_.volumes_open : counts_.volumes_sealed);
+  counts_.volumes_ready += share.ready ? 1 : 0;
+  counts_.under_replicated += share.under ? 1 : 0;
+  counts_.over_replicated += share.over ? 1 : 0;
+  counts_.missing += share.missing;
+  counts_.bad_records += share.bad_records;
+  supply_[cls] += share.supply ? 1 : 0;
+  narrow_open_[cls] += share.narrow && share.open ? 1 : 0;
+  with_content_ += share.has_content ? 1 : 0;
+  with_copy_ += share.has_content && share.has_copy ? 1 : 0;
+  for (const reservation& r : share.reserved) {
+    node_record& node = nodes_[r.node];
+    ++node.open_volumes;
+    node.reserved_bytes += r.bytes;
+  }
+  if (share.ready) ready_[cls].insert(id);
+  if (decision.reopenable && !record.wanted_open) reopenable_[cls].insert(id);
+  if (share.narrow) narrow_[cls].insert(id);
+  if (share.ready && !was_ready) ready_changed_ = true;
+  if (share.supply != was_supply || share.ready != was_ready) pool_dirty_ = true;
+  record.condition = decision.condition;
+  record.complete = decision.complete;
+}
+
+void controller::impl::update_safe_mode(time_ms now) {
+  if (safe_ != safe::starting) return;
+  const bool enough = with_copy_ * 1000 >= with_content_ * safe_permille;
+  if (!enough && now - started_ < settings_.safemode_max_ms) return;
+  safe_ = safe::off;
+  mark_all();
+}
+
+// ---- orders -------------------------------------------------------------------------------------
+
+/// Adds to an order what is only known when it is sent. False if it must wait.
+bool controller::impl::fill_order(order_book::entry& entry, order& out) {
+  const wanted_order& wish = entry.wish;
+  out.id = entry.id;
+  out.kind = wish.kind;
+  out.volume = entry.volume;
+  out.generation = wish.generation;
+  out.removal_number = wish.removal_number;
+  const bool running = entry.sent_at != order_book::unsent;
+  if (wish.kind == order_kind::remove_keys) {
+    const removal_batch* batch = state_.removal(entry.volume, wish.removal_number);
+    if (batch == nullptr || batch->logged > committed_) return false;
+    out.keys = batch->keys;
+    out.justified_by = batch->logged;
+  } else if (is_destructive(wish.kind)) {
+    out.justified_by = committed_;
+  }
+  if (wish.kind == order_kind::compact && !running &&
+      book_.running(wish.node, order_kind::compact) >= settings_.compactions_per_node) {
+    return false;
+  }
+  if (wish.kind == order_kind::copy) {
+    if (!running && book_.running(wish.node, order_kind::copy) >= settings_.copies_per_node) {
+      return false;
+    }
+    out.rate_bytes_per_s = settings_.announced.repair_rate;
+  }
+  for (const node_id source : wish.sources) {
+    const node_view* node = registry_.find(source);
+    if (node != nullptr && !node->address.empty()) out.sources.push_back({source, node->address});
+  }
+  if (wish.kind == order_kind::drop) {
+    for (reported_replica& r : volumes_[entry.volume].replicas) {
+      if (r.node == wish.node) r.drop_ordered = true;
+    }
+  }
+  return true;
+}
+
+std::vector<order> controller::take_orders(node_id node, time_ms now) {
+  std::vector<order> orders;
+  const node_view* view = impl_->registry_.find(node);
+  if (impl_->idle() || view == nullptr || !view->usable()) return orders;
+  std::size_t keys = 0;
+  for (order_book::entry* entry : impl_->book_.due(node, now)) {
+    order next;
+    if (!impl_->fill_order(*entry, next)) continue;
+    keys += next.keys.size();
+    if (!orders.empty() && keys > keys_per_reply_max) break;
+    orders.push_back(std::move(next));
+    impl_->book_.sent(*entry, now);
+    if (orders.size() >= orders_per_reply_max) break;
+  }
+  return orders;
+}
+
+}  // namespace ssdfs::cluster

@@ -1,0 +1,250 @@
+// Volumes ahead of demand: which are offered to writers, and when more are opened.
+#include "cluster/controller_impl.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::cluster {
+
+namespace {
+
+/// Volumes opened in one round at most: the next event goes on.
+constexpr int opened_per_round_max = 32;
+/// Closed volumes looked at to find the best one to reopen.
+constexpr int reopen_sample = 64;
+/// Open volumes of a class that somebody asked for lately, beside the default class.
+constexpr std::size_t other_class_target = 3;
+constexpr std::int64_t demand_lasts_ms = 600'000;
+
+bool contains(const std::vector<node_id>& list, node_id node) {
+  return std::find(list.begin(), list.end(), node) != list.end();
+}
+
+bool any_of(const std::vector<node_id>& members, const std::vector<node_id>& list) {
+  return std::any_of(members.begin(), members.end(),
+                     [&](node_id node) { return contains(list, node); });
+}
+
+}  // namespace
+
+std::uint64_t controller::impl::node_room(const node_view& node) const {
+  const auto at = nodes_.find(node.node);
+  const std::uint64_t reserved = at == nodes_.end() ? 0 : at->second.reserved_bytes;
+  const std::uint64_t free = node.free_bytes();
+  return free > reserved ? free - reserved : 0;
+}
+
+std::size_t controller::impl::roomy_nodes() const {
+  std::size_t count = 0;
+  for (const auto& [id, node] : registry_.nodes()) {
+    if (node.usable() && node_room(node) >= settings_.life.min_grant_bytes) ++count;
+  }
+  return count;
+}
+
+bool controller::impl::more_members_possible(const volume_info& info) const {
+  return roomy_nodes_ >= info.replication;
+}
+
+/// Volumes with fewer members than copies wanted are made only when somebody waits for one, and no
+/// more nodes seem to come.
+bool controller::impl::narrow_allowed(std::uint8_t replication, time_ms now) const {
+  const std::size_t usable = registry_.usable_count();
+  if (usable >= replication || usable < settings_.min_replication) return false;
+  if (narrow_open_[replication] != 0) return true;
+  return unserved_since_[replication] != never &&
+         now - last_arrival_ >= settings_.degraded_wait_ms;
+}
+
+std::uint64_t controller::impl::grant_room(const volume_info& info) const {
+  const std::uint64_t taken = info.length + info.granted_bytes;
+  std::uint64_t room = taken < settings_.life.volume_size ? settings_.life.volume_size - taken : 0;
+  for (const node_id member : info.members) {
+    const node_view* node = registry_.find(member);
+    room = std::min(room, node == nullptr ? 0 : node_room(*node));
+  }
+  return room;
+}
+
+std::vector<placement_candidate> controller::impl::candidates() const {
+  std::vector<placement_candidate> list;
+  for (const auto& [id, node] : registry_.nodes()) {
+    const auto at = nodes_.find(id);
+    if (!node.usable() || at == nodes_.end() || at->second.no_volumes_until > now_) continue;
+    list.push_back({.node = id,
+                    .rack = node.rack,
+                    .capacity_bytes = node.capacity_bytes(),
+                    .used_bytes = node.used_bytes() + at->second.reserved_bytes,
+                    .free_bytes = node_room(node),
+                    .open_volumes = at->second.open_volumes});
+  }
+  return list;
+}
+
+// ---- keeping the pool ---------------------------------------------------------------------------
+
+void controller::impl::keep_pool(time_ms now) {
+  if (idle()) return;
+  for (std::uint8_t cls = 1; cls < class_count; ++cls) {
+    if (cls == settings_.replication || demanded_until_[cls] > now) keep_class(cls, now);
+  }
+}
+
+/// Open volumes wanted: so many that every node is a member of ready_per_node of them.
+std::size_t controller::impl::supply_target(std::uint8_t replication) const {
+  if (roomy_nodes_ == 0) return 0;
+  if (replication != settings_.replication) return other_class_target;
+  const std::size_t width = std::min<std::size_t>(replication, roomy_nodes_);
+  return (roomy_nodes_ * settings_.ready_per_node + width - 1) / width;
+}
+
+void controller::impl::keep_class(std::uint8_t replication, time_ms now) {
+  const std::size_t target = supply_target(replication);
+  std::size_t have =
+      supply_[replication] + adds_in_flight_[replication] + reopening_[replication].size();
+  for (int opened = 0; have < target && opened < opened_per_round_max; ++opened, ++have) {
+    if (!reopen_one(replication, {}) && !add_one(replication, {}, now)) return;
+  }
+}
+
+/// Reopens the closed volume whose members have the fewest open ones.
+bool controller::impl::reopen_one(std::uint8_t replication, const std::vector<node_id>& exclude) {
+  volume_id best;
+  std::uint32_t best_load = 0;
+  int looked_at = 0;
+  for (const volume_id id : reopenable_[replication]) {
+    const volume_info* info = state_.find(id);
+    if (any_of(info->members, exclude)) continue;
+    std::uint32_t load = 0;
+    bool roomy = true;
+    for (const node_id member : info->members) {
+      const node_view* node = registry_.find(member);
+      roomy = roomy && node != nullptr && node_room(*node) >= settings_.life.min_grant_bytes;
+      load = std::max(load, nodes_[member].open_volumes);
+    }
+    if (roomy && (best == volume_id{} || load < best_load)) {
+      best = id;
+      best_load = load;
+    }
+    if (++looked_at >= reopen_sample) break;
+  }
+  if (best == volume_id{}) return false;
+  volumes_[best].wanted_open = true;
+  reopenable_[replication].erase(best);
+  reopening_[replication].insert(best);
+  mark(best);
+  return true;
+}
+
+bool controller::impl::add_one(std::uint8_t replication, const std::vector<node_id>& exclude,
+                               time_ms now) {
+  if (now < no_add_until_) return false;
+  placement_wish wish;
+  wish.replicas = replication;
+  wish.min_replicas = narrow_allowed(replication, now) ? settings_.min_replication : replication;
+  wish.min_free_bytes = settings_.life.min_grant_bytes;
+  wish.exclude = exclude;
+  std::vector<node_id> members = choose_members(candidates(), wish, random_);
+  if (members.empty()) return false;
+  log_request request;
+  request.ticket = ++last_ticket_;
+  request.what = log_request::kind::add;
+  request.replication = replication;
+  request.members = members;
+  ++adds_in_flight_[replication];
+  // Counted as open at once, so that the next choice of this round spreads.
+  for (const node_id node : members) ++nodes_[node].open_volumes;
+  tickets_.emplace(request.ticket,
+                   in_flight{.replication = replication, .members = std::move(members)});
+  requests_.push_back(std::move(request));
+  return true;
+}
+
+// ---- offering -----------------------------------------------------------------------------------
+
+std::vector<node_id> controller::impl::nodes_at(std::span<const std::string> addresses) const {
+  std::vector<node_id> list;
+  for (const std::string& address : addresses) {
+    const node_view* node = registry_.find_address(address);
+    if (node != nullptr) list.push_back(node->node);
+  }
+  return list;
+}
+
+/// The best ready volume: not suspected, whole, with few grants on it; chance decides among equals.
+volume_choice controller::impl::offer(const volume_wish& wish, std::uint8_t replication,
+                                      const std::vector<node_id>& exclude, time_ms now) {
+  volume_choice choice;
+  std::tuple<bool, bool, std::size_t, std::uint64_t> best;
+  for (const volume_id id : ready_[replication]) {
+    if (std::find(wish.exclude_volumes.begin(), wish.exclude_volumes.end(), id) !=
+        wish.exclude_volumes.end()) {
+      continue;
+    }
+    const volume_info* info = state_.find(id);
+    if (any_of(info->members, exclude)) continue;
+    const std::uint64_t room = grant_room(*info);
+    if (room < settings_.life.min_grant_bytes) continue;
+    const std::tuple rank(volumes_[id].suspect_until > now, info->members.size() < replication,
+                          state_.grants_outstanding(id), random_());
+    if (choice.what == volume_choice::outcome::ready && rank >= best) continue;
+    best = rank;
+    choice.what = volume_choice::outcome::ready;
+    choice.volume = id;
+    choice.generation = info->generation;
+    choice.room = room;
+  }
+  if (choice.what != volume_choice::outcome::ready) return choice;
+  for (const node_id member : state_.find(choice.volume)->members) {
+    choice.replicas.push_back({member, registry_.find(member)->address});
+  }
+  return choice;
+}
+
+volume_choice controller::choose_volume(const volume_wish& wish, time_ms now) {
+  impl& i = *impl_;
+  using outcome = volume_choice::outcome;
+  const std::uint8_t cls = std::clamp<std::uint8_t>(
+      wish.replication == 0 ? i.settings_.replication : wish.replication, 1, class_count - 1);
+  if (i.demanded_until_[cls] <= now) i.pool_dirty_ = true;
+  i.demanded_until_[cls] = now + demand_lasts_ms;
+
+  const std::vector<node_id> exclude = i.nodes_at(wish.exclude_addresses);
+  volume_choice choice = i.offer(wish, cls, exclude, now);
+  if (choice.what == outcome::ready) {
+    i.unserved_since_[cls] = never;
+    return choice;
+  }
+  if (i.unserved_since_[cls] == never) i.unserved_since_[cls] = now;
+  i.pool_dirty_ = true;
+  i.settle(now);
+
+  const bool starting = now - i.started_ < i.settings_.nodes.stale_after_ms;
+  const std::size_t usable = i.registry_.usable_count();
+  if (i.idle() || usable < i.settings_.min_replication) {
+    choice.what = starting ? outcome::wait : outcome::no_datanodes;
+    return choice;
+  }
+  const std::size_t coming =
+      i.supply_[cls] + i.adds_in_flight_[cls] + i.reopening_[cls].size();
+  if (coming > i.ready_[cls].size()) return choice;
+  if (i.reopen_one(cls, exclude) || i.add_one(cls, exclude, now)) {
+    i.settle(now);
+    return choice;
+  }
+  // Nothing better can be had: a node that failed for the caller may do by now.
+  choice = i.offer(wish, cls, {}, now);
+  if (choice.what == outcome::ready) return choice;
+  const bool too_few = usable < cls && !i.narrow_allowed(cls, now);
+  if (!starting && !too_few && now >= i.no_add_until_) choice.what = outcome::no_space;
+  return choice;
+}
+
+bool controller::take_ready_changed() { return std::exchange(impl_->ready_changed_, false); }
+
+void controller::grant_failed(volume_id id, time_ms now) {
+  const auto at = impl_->volumes_.find(id);
+  if (at == impl_->volumes_.end()) return;
+  at->second.suspect_until = now + impl_->settings_.nodes.stale_after_ms;
+}
+
+}  // namespace ssdfs::cluster

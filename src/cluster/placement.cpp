@@ -1,0 +1,62 @@
+#include "cluster/placement.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::cluster {
+
+namespace {
+
+/// Lower is better: the used share counts most, a crowd of open volumes pushes a node back (so that
+/// an empty node takes more than its part, but not everything), and a little chance spreads equals.
+double cost(const placement_candidate& node, double mean_open, random_source& random) {
+  const double share = node.capacity_bytes == 0 ? 1.0
+                                                : static_cast<double>(node.used_bytes) /
+                                                      static_cast<double>(node.capacity_bytes);
+  const double crowd = static_cast<double>(node.open_volumes) / (mean_open + 1.0);
+  std::uniform_real_distribution<double> chance(0.0, 0.05);
+  return share + 0.5 * crowd + chance(random);
+}
+
+bool contains(const std::vector<node_id>& list, node_id node) {
+  return std::find(list.begin(), list.end(), node) != list.end();
+}
+
+}  // namespace
+
+std::vector<node_id> choose_members(std::span<const placement_candidate> candidates,
+                                    const placement_wish& wish, random_source& random) {
+  struct rated {
+    const placement_candidate* node;
+    double cost;
+  };
+  double open = 0;
+  for (const placement_candidate& node : candidates) open += node.open_volumes;
+  const double mean_open = candidates.empty() ? 0 : open / static_cast<double>(candidates.size());
+
+  std::vector<rated> fitting;
+  for (const placement_candidate& node : candidates) {
+    if (node.free_bytes < wish.min_free_bytes || contains(wish.exclude, node.node)) continue;
+    fitting.push_back({&node, cost(node, mean_open, random)});
+  }
+  std::sort(fitting.begin(), fitting.end(),
+            [](const rated& a, const rated& b) { return a.cost < b.cost; });
+
+  std::vector<node_id> chosen;
+  std::vector<std::string> racks = wish.used_racks;
+  // First pass: new racks only. Second pass: whoever is left.
+  for (const bool any_rack : {false, true}) {
+    for (const rated& r : fitting) {
+      if (chosen.size() >= wish.replicas) break;
+      if (contains(chosen, r.node->node)) continue;
+      if (!any_rack && std::find(racks.begin(), racks.end(), r.node->rack) != racks.end()) continue;
+      chosen.push_back(r.node->node);
+      racks.push_back(r.node->rack);
+    }
+  }
+  if (chosen.size() < std::max<std::size_t>(wish.min_replicas, 1)) return {};
+  // The first of a chain carries the clients' connections: nobody shall always be first.
+  std::shuffle(chosen.begin(), chosen.end(), random);
+  return chosen;
+}
+
+}  // namespace ssdfs::cluster

@@ -1,0 +1,269 @@
+#include "cluster/registry.hpp"
+
+#include "base/assert.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::cluster {
+
+namespace {
+
+constexpr std::size_t text_max = 1'024;
+constexpr std::size_t disks_max = 1'024;
+
+result<void> check_registration(const node_registration& r) {
+  if (r.node.value.is_nil()) return failure(errc::invalid_argument, "a node without an identity");
+  for (const std::string* text : {&r.name, &r.rack, &r.address, &r.http_address}) {
+    if (text->size() > text_max) return failure(errc::invalid_argument, "a node with a long name");
+  }
+  if (r.disks.size() > disks_max) {
+    return failure(errc::invalid_argument, "node " + r.name + ": too many data directories");
+  }
+  return {};
+}
+
+std::string describe(const node_view& node) {
+  return node.name.empty() ? to_string(node.node) : node.name + " (" + node.address + ")";
+}
+
+}  // namespace
+
+std::string_view name_of(node_state state) noexcept {
+  switch (state) {
+    case node_state::live: return "live";
+    case node_state::stale: return "stale";
+    case node_state::dead: return "dead";
+  }
+  return "unknown";
+}
+
+std::uint64_t node_view::capacity_bytes() const noexcept {
+  std::uint64_t sum = 0;
+  for (const disk_report& disk : disks) sum += disk.failed ? 0 : disk.capacity_bytes;
+  return sum;
+}
+
+std::uint64_t node_view::used_bytes() const noexcept {
+  std::uint64_t sum = 0;
+  for (const disk_report& disk : disks) sum += disk.failed ? 0 : disk.used_bytes;
+  return sum;
+}
+
+std::uint64_t node_view::free_bytes() const noexcept {
+  std::uint64_t sum = 0;
+  for (const disk_report& disk : disks) sum += disk.failed ? 0 : disk.free_bytes;
+  return sum;
+}
+
+std::uint64_t node_view::largest_free_bytes() const noexcept {
+  std::uint64_t most = 0;
+  for (const disk_report& disk : disks) {
+    if (!disk.failed) most = std::max(most, disk.free_bytes);
+  }
+  return most;
+}
+
+registry::registry(const registry_settings& settings, std::vector<reign> history, time_ms now)
+    : settings_(settings), history_(std::move(history)), last_tick_(now) {}
+
+void registry::expect(node_id node, time_ms now) {
+  const auto [at, added] = nodes_.try_emplace(node);
+  if (!added) return;
+  at->second.node = node;
+  // Its silence begins now: it becomes stale after a full stale-after, as one just heard would.
+  at->second.last_heard = now;
+}
+
+result<void> registry::register_node(const node_registration& registration,
+                                     connection_number connection, time_ms now) {
+  SSDFS_TRY(check_registration(registration));
+  node_view& node = nodes_[registration.node];
+  session& talk = sessions_[registration.node];
+  const bool other_process = talk.registered && node.incarnation != registration.incarnation;
+  if (other_process && node.connected && now - node.last_heard < settings_.stale_after_ms) {
+    return failure(errc::duplicate_node,
+                   "two processes use the node identity " + to_string(node.node) + ": " +
+                       describe(node) + ", incarnation " + std::to_string(node.incarnation) +
+                       ", is live; " + registration.name + " (" + registration.address +
+                       "), incarnation " + std::to_string(registration.incarnation) +
+                       ", is refused");
+  }
+  if (talk.registered && connection < talk.connection) {
+    return failure(errc::connection, "node " + describe(node) + " uses a newer connection");
+  }
+  node.node = registration.node;
+  node.incarnation = registration.incarnation;
+  node.name = registration.name;
+  node.rack = registration.rack;
+  node.address = registration.address;
+  node.http_address = registration.http_address;
+  node.disks = registration.disks;
+  check_witness(node, registration.highest);
+  node.reported = false;
+  talk = {.connection = connection, .next_page = 0, .next_heartbeat = 1, .registered = true};
+  node.connected = false;  // so that mark_heard() tells of the change
+  mark_heard(node, now);
+  return {};
+}
+
+result<bool> registry::page_received(const volume_page& page, connection_number connection,
+                                     time_ms now) {
+  const auto at = sessions_.find(page.node);
+  if (at == sessions_.end() || !at->second.registered) return errc::unknown_node;
+  node_view& node = nodes_.at(page.node);
+  session& talk = at->second;
+  if (node.incarnation != page.incarnation || node.reported || talk.next_page != page.page ||
+      talk.connection != connection) {
+    return errc::unknown_node;
+  }
+  ++talk.next_page;
+  mark_heard(node, now);
+  if (page.last) {
+    node.reported = true;
+    changed_.push_back(node.node);
+  }
+  return page.last;
+}
+
+result<registry::beat> registry::heartbeat(const node_heartbeat& message,
+                                           connection_number connection, time_ms now) {
+  const auto at = sessions_.find(message.node);
+  if (at == sessions_.end() || !at->second.registered) return errc::unknown_node;
+  node_view& node = nodes_.at(message.node);
+  session& talk = at->second;
+  if (node.incarnation != message.incarnation || !node.reported ||
+      talk.connection != connection ||
+      (!history_.empty() && message.epoch != history_.back().epoch) ||
+      message.number > talk.next_heartbeat) {
+    return errc::unknown_node;
+  }
+  mark_heard(node, now);
+  if (message.number < talk.next_heartbeat) return beat::duplicate;
+  ++talk.next_heartbeat;
+  node.disks = message.disks;
+  return beat::fresh;
+}
+
+void registry::connection_closed(node_id node, connection_number connection) {
+  const auto at = sessions_.find(node);
+  if (at == sessions_.end() || at->second.connection != connection) return;
+  node_view& view = nodes_.at(node);
+  if (!view.connected) return;
+  view.connected = false;
+  changed_.push_back(node);
+}
+
+void registry::tick(time_ms now) {
+  const std::int64_t gap = std::max(settings_.stale_after_ms / 2, std::int64_t{1});
+  if (now - last_tick_ > gap) restart_timers(now);
+  last_tick_ = now;
+  for (auto& [id, node] : nodes_) {
+    if (node.state == node_state::live && now - node.last_heard >= settings_.stale_after_ms) {
+      set_state(node, node_state::stale);
+    }
+  }
+  update_silence(now);
+  const bool hold = mass_silence_since_ && !silence_accepted_ &&
+                    now - *mass_silence_since_ < settings_.mass_silence_max_ms;
+  if (hold) return;
+  for (auto& [id, node] : nodes_) {
+    if (node.state == node_state::stale && now - node.last_heard >= settings_.dead_after_ms) {
+      set_state(node, node_state::dead);
+    }
+  }
+}
+
+/// Many nodes silent at once is rather a fault of the network, or of this machine, than theirs.
+void registry::update_silence(time_ms now) {
+  std::size_t all = 0;
+  std::size_t silent = 0;
+  for (const auto& [id, node] : nodes_) {
+    if (node.state == node_state::dead) continue;
+    ++all;
+    if (now - node.last_heard >= settings_.stale_after_ms) ++silent;
+  }
+  if (silent > 1 && silent * 3 > all) {
+    if (!mass_silence_since_) mass_silence_since_ = now;
+  } else if (mass_silence_since_) {
+    mass_silence_since_.reset();
+    silence_accepted_ = false;
+  }
+}
+
+/// This process was paused: it did not listen, so the silence proves nothing.
+void registry::restart_timers(time_ms now) {
+  for (auto& [id, node] : nodes_) {
+    if (node.state == node_state::live) node.last_heard = now;
+    if (node.state == node_state::stale) node.last_heard = now - settings_.stale_after_ms;
+  }
+  if (mass_silence_since_) mass_silence_since_ = now;
+}
+
+void registry::mark_heard(node_view& node, time_ms now) {
+  node.last_heard = now;
+  if (!node.connected) {
+    node.connected = true;
+    changed_.push_back(node.node);
+  }
+  if (node.state != node_state::live) set_state(node, node_state::live);
+}
+
+void registry::set_state(node_view& node, node_state state) {
+  node.state = state;
+  changed_.push_back(node.node);
+}
+
+std::vector<node_id> registry::take_changed() {
+  std::vector<node_id> changed;
+  changed.swap(changed_);
+  std::sort(changed.begin(), changed.end());
+  changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
+  return changed;
+}
+
+const node_view* registry::find(node_id node) const {
+  const auto at = nodes_.find(node);
+  return at == nodes_.end() ? nullptr : &at->second;
+}
+
+const node_view* registry::find_address(std::string_view address) const {
+  for (const auto& [id, node] : nodes_) {
+    if (node.address == address) return &node;
+  }
+  return nullptr;
+}
+
+std::size_t registry::usable_count() const noexcept {
+  return static_cast<std::size_t>(std::count_if(
+      nodes_.begin(), nodes_.end(), [](const auto& entry) { return entry.second.usable(); }));
+}
+
+void registry::check_witness(const node_view& from, const witness& seen) {
+  if (history_.empty() || seen.epoch == epoch_t{}) return;
+  const reign& own = history_.back();
+  if (seen.epoch > own.epoch) {
+    if (!deposed_by_ || deposed_by_->epoch < seen.epoch) deposed_by_ = seen;
+    return;
+  }
+  if (loss_accepted_ || read_only_reason_ || seen.epoch < history_.front().epoch) return;
+  const auto at = std::find_if(history_.begin(), history_.end(),
+                               [&](const reign& r) { return r.epoch == seen.epoch; });
+  bool held = at != history_.end() && at->leader == seen.leader;
+  if (held) {
+    const auto following = std::next(at);
+    held = following == history_.end() ? seen.durable <= committed_
+                                       : seen.durable < following->start;
+  }
+  if (held) return;
+  read_only_reason_ = "node " + describe(from) + " has seen txid " +
+                      std::to_string(seen.durable.value) + " of epoch " +
+                      std::to_string(seen.epoch.value) +
+                      ", which this master's edits log does not hold: history is lost";
+}
+
+void registry::accept_loss() noexcept {
+  loss_accepted_ = true;
+  read_only_reason_.reset();
+}
+
+}  // namespace ssdfs::cluster
