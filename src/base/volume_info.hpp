@@ -44,7 +44,7 @@ struct volume_info {
   generation_t generation = 1;       ///< raised by every change of members and every reopening
   std::vector<node_id> members;      ///< chain order
   chunk_key next_key = 1;            ///< first key that was never granted
-  std::uint64_t granted_bytes = 0;   ///< room handed out by grants of the current opening
+  std::uint64_t granted_bytes = 0;   ///< room taken: `length`, and what was granted since
   std::uint64_t length = 0;          ///< agreed length of the volume file at the last CLOSE
   std::uint64_t removal_number = 0;  ///< number of the last RECLAIM
   volume_digest digest;              ///< chunks that should be there: live or not yet reclaimed

@@ -230,7 +230,7 @@ void controller::impl::give_share(volume_id id, volume_record& record, const vol
   share.replication = cls;
   share.open = info.state == volume_state::open;
   share.ready = decision.ready;
-  const std::uint64_t taken = info.length + info.granted_bytes;
+  const std::uint64_t taken = taken_bytes(info);
   const std::uint64_t low = std::max(settings_.life.volume_size / 32, settings_.life.min_grant_bytes);
   share.supply = share.open && decision.step.what != log_step::kind::seal && record.ticket == 0 &&
                  taken + low <= settings_.life.volume_size;

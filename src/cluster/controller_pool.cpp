@@ -56,7 +56,7 @@ bool controller::impl::narrow_allowed(std::uint8_t replication, time_ms now) con
 }
 
 std::uint64_t controller::impl::grant_room(const volume_info& info) const {
-  const std::uint64_t taken = info.length + info.granted_bytes;
+  const std::uint64_t taken = taken_bytes(info);
   std::uint64_t room = taken < settings_.life.volume_size ? settings_.life.volume_size - taken : 0;
   for (const node_id member : info.members) {
     const node_view* node = registry_.find(member);

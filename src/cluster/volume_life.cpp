@@ -205,7 +205,7 @@ class planner {
   }
 
   [[nodiscard]] std::uint64_t room() const {
-    const std::uint64_t taken = info_.length + info_.granted_bytes;
+    const std::uint64_t taken = taken_bytes(info_);
     return taken >= settings_.volume_size ? 0 : settings_.volume_size - taken;
   }
 
@@ -298,6 +298,7 @@ class planner {
     for (const replica_view& r : members_) restore_member(r, copying);
     if (out_.holders == 0 && info_.digest.count > 0) worsen(volume_condition::missing);
     if (info_.members.size() < info_.replication) worsen(volume_condition::degraded);
+    take_off_dead_members();
     for (const replica_view& r : outsiders_) plan_outsider(r);
     copy_to_target(copying);
     if (out_.step.what == kind::none && out_.orders.empty()) plan_upkeep();
@@ -376,26 +377,24 @@ class planner {
     }
   }
 
-  /// A member whose node is dead can be replaced; one that is only silent may be back soon.
-  [[nodiscard]] static bool replaceable(const replica_view& r) {
-    return r.state == node_state::dead;
-  }
-
-  [[nodiscard]] bool lacks_members() const {
-    const auto gone = std::count_if(members_.begin(), members_.end(), replaceable);
-    return members_.size() - static_cast<std::size_t>(gone) < info_.replication;
-  }
+  [[nodiscard]] bool lacks_members() const { return info_.members.size() < info_.replication; }
 
   void take_in(node_id node) {
     if (out_.step.what != kind::none) return;  // one change of members at a time
     std::vector<node_id> members = info_.members;
-    if (members.size() >= info_.replication) {
-      const auto gone = std::find_if(members_.begin(), members_.end(), replaceable);
-      SSDFS_ASSERT(gone != members_.end());
-      std::erase(members, gone->node);
-    }
     members.push_back(node);
     change_members(std::move(members));
+  }
+
+  /// A dead member is given up when the volume is safe without it. Should its node come back, the
+  /// replica is compared, and taken in again if it is still needed.
+  void take_off_dead_members() {
+    if (!repair_allowed() || out_.complete == 0 || out_.step.what != kind::none) return;
+    std::vector<node_id> stay;
+    for (const replica_view& r : members_) {
+      if (r.state != node_state::dead) stay.push_back(r.node);
+    }
+    if (stay.size() < members_.size()) change_members(std::move(stay));
   }
 
   void copy_to_target(bool copying) {

@@ -15,7 +15,8 @@
 //    volume's generation. A member that is dead, or has lost its replica, is first taken off by
 //    MEMBERS, but only if another member has acked the seal at that generation: then all that was
 //    ever acknowledged is on that member, and the replica of the one taken off stays on its disk
-//    until enough others are complete.
+//    until enough others are complete. From a closed volume a dead member is taken off when another
+//    member is complete.
 //  * Only a complete copy counts: volume closed; digest, removal number and generation equal to the
 //    log's; reported by the node's current incarnation in this epoch.
 //  * A replica with a lower generation is no copy: a sealed member takes the new generation and is
@@ -114,7 +115,7 @@ enum class volume_condition : std::uint8_t {
   degraded,           ///< closed, all members complete, but fewer than wanted: repaired
   removing,           ///< replicas apply removal batches
   comparing,          ///< replicas differ from the namespace: reconciled
-  member_silent,      ///< a member is silent or lost its replica: it returns, or is replaced
+  member_silent,      ///< a member is silent or lost its replica: returns, is copied or taken off
   missing,            ///< closed, and no replica is reported: waits for one to come back
 };
 BOOST_DESCRIBE_ENUM(volume_condition, open, opening, waiting_for_log, sealed_for_grants,
@@ -133,6 +134,11 @@ struct volume_decision {
   std::uint32_t holders = 0; ///< replicas on live nodes, of any quality
   std::int64_t again_in_ms = 0;  ///< decide again after so long even if nothing changes; 0: never
 };
+
+/// Bytes of the volume file that are written, or may be by the grants of the current opening.
+[[nodiscard]] inline std::uint64_t taken_bytes(const volume_info& info) noexcept {
+  return info.granted_bytes > info.length ? info.granted_bytes : info.length;
+}
 
 /// True if a replica with this report is a complete copy by the rule above.
 [[nodiscard]] bool is_complete(const volume_info& info, const replica_report& report) noexcept;
