@@ -5,8 +5,10 @@
 #include "base/result.hpp"
 #include "base/unique_function.hpp"
 #include "io/file.hpp"
+#include "journal/log_position.hpp"
 #include "journal/log_writer.hpp"
 #include "journal/recent_lines.hpp"
+#include "journal/segment_reader.hpp"
 #include "meta/records.hpp"
 #include "meta/text_buffer.hpp"
 
@@ -28,20 +30,6 @@ struct journal_options {
   std::uint64_t reserve_bytes = std::uint64_t{256} << 20;  ///< has_room() is false below this
   std::size_t max_backlog_bytes = std::size_t{64} << 20;   ///< append() answers busy beyond this
   std::size_t recent_bytes = std::size_t{32} << 20;        ///< durable lines kept in memory
-};
-
-/// Where the log ends: the result of recovery, or {0, 0} for a new one.
-struct log_position {
-  ssdfs::txid last;         ///< last record
-  std::uint32_t chain = 0;  ///< CRC of its line
-  friend bool operator==(const log_position&, const log_position&) = default;
-};
-
-/// Durable lines, as they are in the segments.
-struct log_lines {
-  ssdfs::txid first;  ///< 0 if there are none
-  ssdfs::txid last;
-  std::string text;
 };
 
 /// The journal.
@@ -115,20 +103,25 @@ class journal {
  private:
   journal(io::file_system& fs, journal_options options, log_position end, callbacks on);
 
+  struct barrier {  // what is before it must be durable before what follows is written
+    std::size_t offset = 0;
+    ssdfs::txid next;
+  };
   struct pending {  // what one batch consists of
     meta::text_buffer text;
     ssdfs::txid first;
     ssdfs::txid last;
-    std::vector<std::size_t> barriers;  // offsets before which a sync is due
+    std::vector<barrier> barriers;
     bool roll = false;
   };
 
   void run();
-  void write_batch(pending& batch);
+  result<void> write_batch(pending& batch);
+  result<void> write_piece(std::string_view lines, ssdfs::txid first, ssdfs::txid last);
   void fence(failure why);
   void check_space();
-  result<void> may_append(std::size_t bytes) const;
-  void appended(std::size_t bytes);
+  result<void> may_append() const;
+  void appended(std::size_t bytes, ssdfs::txid id, std::uint32_t crc);
 
   io::file_system& fs_;
   const journal_options options_;
@@ -147,9 +140,10 @@ class journal {
   // The syncer's side.
   pending writing_;
   log_writer writer_;
-  std::optional<failure> failure_;  // written by the syncer before it ends
+  std::optional<failure> failure_;  // written by the syncer, read when it has ended
 
   recent_lines recent_;
+  segment_reader reader_;
   std::atomic<std::uint64_t> durable_;
   std::atomic<std::size_t> backlog_{0};
   std::atomic<bool> room_{true};

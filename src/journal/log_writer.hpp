@@ -12,10 +12,6 @@
 
 namespace ssdfs::journal {
 
-/// Names of segments: 20 digits, so that they sort.
-[[nodiscard]] std::string in_progress_name(ssdfs::txid first);
-[[nodiscard]] std::string finalized_name(ssdfs::txid first, ssdfs::txid last);
-
 struct log_writer_options {
   std::string directory;
   std::uint64_t segment_bytes = 0;

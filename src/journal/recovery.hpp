@@ -4,13 +4,13 @@
 #include "base/result.hpp"
 #include "base/unique_function.hpp"
 #include "io/file.hpp"
-#include "journal/journal.hpp"
+#include "journal/log_position.hpp"
 #include "meta/records.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace ssdfs::journal {
 
@@ -20,18 +20,22 @@ using record_sink = unique_function<result<void>(const meta::record&, std::uint3
 /// Where something in the log is wrong.
 struct log_damage {
   std::string segment;       ///< file name
-  std::uint64_t offset = 0;  ///< of the first bad byte's line
+  std::uint64_t offset = 0;  ///< of the first bad line in it
   ssdfs::txid txid;          ///< the record that should be there
   std::string what;
-  /// A later valid record that says that the bad one was durable; 0: it looks like a crash.
-  ssdfs::txid proven_by;
+  /// Whether something later says that the record was durable, and what; empty: it looks like the
+  /// end of a write that a crash cut off.
+  std::string proof;
 };
+
+/// "edits_...log: offset 812: txid 17: <what>; <proof>".
+[[nodiscard]] std::string describe(const log_damage& damage);
 
 struct recovery_report {
   log_position end;
-  std::uint64_t records = 0;     ///< handed to the sink
-  std::uint64_t bytes = 0;       ///< read
-  std::optional<log_damage> cut; ///< a torn tail that was cut
+  std::uint64_t records = 0;      ///< handed to the sink
+  std::uint64_t bytes = 0;        ///< read
+  std::optional<log_damage> cut;  ///< what was cut, or is wrong
 };
 
 struct recovery_options {
@@ -51,13 +55,24 @@ struct recovery_options {
 /// failures are the disk's or the sink's.
 result<recovery_report> recover(io::file_system& fs, recovery_options options, record_sink sink);
 
-/// Reads the log as recover() does, but changes nothing and goes no further than the first damage,
-/// which the report's `cut` holds then, durable or not.
-result<recovery_report> inspect(io::file_system& fs, recovery_options options, record_sink sink);
+/// One line of a log with where it is, for tools.
+struct log_line {
+  std::string_view segment;  ///< file name
+  std::uint64_t offset = 0;
+  std::string_view text;     ///< without its newline
+  const meta::record* record = nullptr;
+};
+using line_sink = unique_function<result<void>(const log_line&)>;
 
-/// For `ssdfs edits recover`: gives up everything from the first bad record on, durable or not.
-/// What is cut is moved to `DIR/cut-<txid>/` first. The report's `cut` says what it was; nothing
-/// happens if there is none.
+/// For `ssdfs edits dump` and `verify`: reads all segments of a directory, or one segment file, as
+/// recover() does, but changes nothing. It goes no further than the first bad record, which the
+/// report's `cut` tells then. A log whose first segments were dropped is read from where it begins.
+result<recovery_report> inspect(io::file_system& fs, const std::string& path, line_sink sink);
+
+/// For `ssdfs edits recover`: gives up everything from the first bad record on, whether it was
+/// durable or not. What is given up is kept in `DIRECTORY/cut-<txid>/`: the damaged segment as it
+/// was, and all later ones. The report's `cut` says what it was; nothing happens if there is none.
+/// The caller holds the lock of the master's directory.
 result<recovery_report> cut_damage(io::file_system& fs, const std::string& directory);
 
 }  // namespace ssdfs::journal
