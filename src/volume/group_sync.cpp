@@ -1,10 +1,11 @@
 #include "volume/group_sync.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ssdfs::volume {
 
-result<void> group_sync::wait(std::uint64_t number, io::file& file) {
+result<void> group_sync::wait(std::uint64_t number) {
   std::unique_lock lock(mutex_);
   while (synced_ < number) {
     if (failed_) return why_;
@@ -14,8 +15,9 @@ result<void> group_sync::wait(std::uint64_t number, io::file& file) {
     }
     syncing_ = true;
     const std::uint64_t covered = written_;
+    const std::shared_ptr<io::file> file = file_;
     lock.unlock();
-    auto done = file.sync();
+    auto done = file->sync();
     lock.lock();
     syncing_ = false;
     if (done) {

@@ -26,10 +26,10 @@ class group_sync {
 
   /// Returns when write `number` is durable. A failed sync is final: this and all later waits that
   /// are not covered already get its failure.
-  result<void> wait(std::uint64_t number, io::file& file);
+  result<void> wait(std::uint64_t number);
 
   /// As wait() for all writes so far.
-  result<void> wait_all(io::file& file) { return wait(latest(), file); }
+  result<void> wait_all() { return wait(latest()); }
 
   [[nodiscard]] std::uint64_t latest() const {
     const std::lock_guard lock(mutex_);
@@ -39,16 +39,17 @@ class group_sync {
     const std::lock_guard lock(mutex_);
     return synced_ < written_;
   }
-  /// The file was replaced by one that is durable. No wait may be under way with the old file and
-  /// uncovered writes, which the caller ensures by syncing first with writers shut out.
-  void all_durable() {
+  /// From here on writes go to `file`, where everything written so far is durable.
+  void use(std::shared_ptr<io::file> file) {
     const std::lock_guard lock(mutex_);
+    file_ = std::move(file);
     synced_ = written_;
   }
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::shared_ptr<io::file> file_;
   std::uint64_t written_ = 0;
   std::uint64_t synced_ = 0;
   bool syncing_ = false;

@@ -18,7 +18,9 @@ volume::volume(const environment& env, std::string path, const superblock& ident
       identity_(identity),
       seal_(identity),
       scratch_(std::make_unique<scratch>()),
-      file_(std::move(file)) {}
+      file_(std::move(file)) {
+  sync_.use(file_);
+}
 
 volume::~volume() = default;
 

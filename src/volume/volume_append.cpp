@@ -26,15 +26,13 @@ void volume::append_batch(std::span<const append_item> items,
   SSDFS_ASSERT(items.size() == outcome.size());
   if (items.empty()) return;
   std::uint64_t number = 0;
-  std::shared_ptr<io::file> file;
   {
     const guard lock(append_mutex_);
     store(items, outcome, options.mode);
     number = sync_.latest();
-    file = file_;
   }
   if (env_.sync != sync_policy::always || options.wait == durability::deferred) return;
-  if (auto durable = sync_.wait(number, *file); !durable) {
+  if (auto durable = sync_.wait(number); !durable) {
     const failure why = fence(durable.error());
     for (auto& o : outcome) {
       if (!o) o = why.code;
@@ -44,12 +42,7 @@ void volume::append_batch(std::span<const append_item> items,
 
 result<void> volume::sync_appended() {
   if (env_.sync != sync_policy::always) return {};
-  std::shared_ptr<io::file> file;
-  {
-    const guard lock(append_mutex_);
-    file = file_;
-  }
-  auto durable = sync_.wait_all(*file);
+  auto durable = sync_.wait_all();
   if (!durable) return fence(durable.error());
   return durable;
 }

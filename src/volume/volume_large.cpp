@@ -108,7 +108,6 @@ result<void> volume::write_piece(large_write& to, std::uint64_t offset,
 }
 
 result<void> volume::finish_large(large_write& done, durability wait) {
-  std::shared_ptr<io::file> file;
   std::uint64_t number = 0;
   {
     const guard lock(append_mutex_);
@@ -116,10 +115,9 @@ result<void> volume::finish_large(large_write& done, durability wait) {
     SSDFS_TRY(check_usable());
     SSDFS_TRY(complete(done));
     number = sync_.wrote();
-    file = file_;
   }
   if (env_.sync != sync_policy::always || wait == durability::deferred) return {};
-  auto durable = sync_.wait(number, *file);
+  auto durable = sync_.wait(number);
   if (!durable) return fence(durable.error());
   return durable;
 }

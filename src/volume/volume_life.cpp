@@ -64,7 +64,7 @@ result<void> volume::append_status(const replica_status& status) {
   encode(status, payload.data());
   auto number = append_control(record_kind::state, payload);
   if (!number) return number.error();
-  auto durable = sync_.wait(*number, *file_);
+  auto durable = sync_.wait(*number);
   if (!durable) return fence(durable.error());
   return durable;
 }
@@ -172,7 +172,7 @@ result<void> volume::remove_keys(std::uint64_t number, std::span<const chunk_key
   }
   auto written = append_control(record_kind::removals, encode_keys(number, keys));
   if (!written) return written.error();
-  if (auto durable = sync_.wait(*written, *file_); !durable) return fence(durable.error());
+  if (auto durable = sync_.wait(*written); !durable) return fence(durable.error());
   // Digest and number change together, so that no report shows one without the other.
   const guard index(index_mutex_);
   for (const chunk_key key : keys) {
@@ -200,7 +200,7 @@ result<void> volume::set_aside(record_kind kind, std::uint64_t number,
   SSDFS_TRY(check_usable());
   auto written = append_control(kind, encode_keys(number, keys));
   if (!written) return written.error();
-  if (auto durable = sync_.wait(*written, *file_); !durable) return fence(durable.error());
+  if (auto durable = sync_.wait(*written); !durable) return fence(durable.error());
   const guard index(index_mutex_);
   for (const chunk_key key : keys) {
     if (kind == record_kind::tombstone) {

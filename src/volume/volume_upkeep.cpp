@@ -30,14 +30,9 @@ void volume::install(recovered_volume&& recovered) {
 }
 
 result<void> volume::maintain() {
-  std::shared_ptr<io::file> file;
-  {
-    const guard lock(append_mutex_);
-    file = file_;
-  }
   SSDFS_TRY(check_usable());
   if (env_.sync != sync_policy::none && sync_.dirty()) {
-    if (auto durable = sync_.wait_all(*file); !durable) return fence(durable.error());
+    if (auto durable = sync_.wait_all(); !durable) return fence(durable.error());
   }
   if (index_damaged_) SSDFS_TRY(rebuild());
   if (checkpoint_due()) return write_checkpoint();
@@ -87,7 +82,6 @@ result<void> volume::write_checkpoint() {
   std::vector<std::byte> bytes;
   std::uint64_t version = 0;
   std::uint64_t covered = 0;
-  std::shared_ptr<io::file> file;
   {
     const guard lock(append_mutex_);
     {
@@ -101,10 +95,9 @@ result<void> volume::write_checkpoint() {
       return listed;
     }
     covered = length_;
-    file = file_;
   }
   // A checkpoint speaks for bytes that are durable.
-  if (auto durable = sync_.wait_all(*file); !durable) return fence(durable.error());
+  if (auto durable = sync_.wait_all(); !durable) return fence(durable.error());
   const std::string path = index_path(path_);
   SSDFS_TRY(io::replace_file(*env_.fs, path, bytes));
   index_bytes_ = bytes.size();
