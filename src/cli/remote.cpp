@@ -30,7 +30,16 @@ bool each_entry(session& from, const std::string& directory,
       from.error(directory, page.error(), &diag);
       return false;
     }
-    for (const auto& entry : page->entries) visit(entry);
+    for (const auto& entry : page->entries) {
+      // Names become local paths in get: a server is not trusted with ".." or a slash.
+      const std::string name = base_name(entry.path);
+      if (name.empty() || name == "." || name == ".." || name.find('\0') != std::string::npos ||
+          entry.path != join_path(directory, name)) {
+        from.error(entry.path, "the server sent an impossible name");
+        continue;
+      }
+      visit(entry);
+    }
     if (!page->more) return true;
     options.after = page->next;
   }

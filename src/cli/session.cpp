@@ -75,6 +75,7 @@ void session::error(std::string_view path, const failure& why) { error(path, why
 
 void session::error(std::string_view path, std::string_view reason) {
   ++errors_;
+  const std::lock_guard lock(mutex_);
   print_error(command_, path, reason);
 }
 

@@ -5,9 +5,10 @@
 #include "cli/command_line.hpp"
 #include "ssdfs/blocking_client.hpp"
 
+#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -23,7 +24,7 @@ class session {
   [[nodiscard]] blocking_client& client() noexcept { return client_; }
   [[nodiscard]] const std::string& user() const noexcept { return user_; }
 
-  /// Prints "ssdfs: COMMAND: PATH: reason". The reason is the code's own text; diagnostics add to
+  /// Prints "ssdfs: COMMAND: PATH: reason"; from any thread. The reason is the code's own text; diagnostics add to
   /// it only where they say more.
   void error(std::string_view path, const boost::system::error_code& ec,
              const diagnostics* more = nullptr);
@@ -40,7 +41,8 @@ class session {
   std::string command_;
   std::string user_;
   blocking_client client_;
-  std::uint64_t errors_ = 0;
+  std::mutex mutex_;
+  std::atomic<std::uint64_t> errors_{0};
 };
 
 /// Prints one error line without a session.

@@ -1,0 +1,195 @@
+// get: from the store to this machine.
+#include "cli/commands.hpp"
+#include "cli/local_file.hpp"
+#include "cli/output.hpp"
+#include "cli/progress.hpp"
+#include "cli/remote.hpp"
+#include "cli/workers.hpp"
+
+#include "base/units.hpp"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+namespace ssdfs::cli {
+namespace {
+
+constexpr std::uint64_t whole_file_limit = 4 * MiB;
+constexpr std::size_t streams_at_once = 4;
+constexpr std::size_t stream_piece = 1 * MiB;
+
+class get_command {
+ public:
+  get_command(session& from, const command_line& line, std::size_t in_flight)
+      : from_(from), overwrite_(line.has("force")), json_(line.json()), progress_("get"),
+        streams_(streams_at_once), workers_(in_flight) {}
+
+  void add_tree(const file_status& top, const std::string& target) {
+    walk(from_, top, [&](const file_status& e, std::size_t depth) {
+      const std::string local =
+          depth == 0 ? target
+                     : target + (target.ends_with('/') ? "" : "/") +
+                           e.path.substr(top.path.size() + (top.path == "/" ? 0 : 1));
+      if (e.type == entry_type::file) {
+        add_file(e, local);
+        return true;
+      }
+      if (::mkdir(local.c_str(), 0777) != 0 && errno != EEXIST) {
+        error(local, std::strerror(errno));
+        return false;
+      }
+      return true;
+    });
+  }
+
+  void add_file(const file_status& status, const std::string& target) {
+    ++progress_.total_files;
+    progress_.total_bytes += status.size;
+    workers_.run([this, path = status.path, size = status.size, target] {
+      get_file(path, size, target);
+    });
+  }
+
+  void finish() {
+    progress_.totals_known = true;
+    workers_.wait();
+    if (json_) {
+      print_json({{"files", progress_.files.load()}, {"bytes", progress_.bytes.load()},
+                  {"errors", from_.errors()}});
+    }
+  }
+
+ private:
+  void error(const std::string& path, const std::string& why) {
+    const std::lock_guard lock(errors_);
+    progress_.clear_line();
+    from_.error(path, why);
+  }
+  void error(const std::string& path, const boost::system::error_code& ec,
+             const diagnostics& more) {
+    const std::lock_guard lock(errors_);
+    progress_.clear_line();
+    from_.error(path, ec, &more);
+  }
+
+  void get_file(const std::string& path, std::uint64_t size, const std::string& local) {
+    auto target = local_target::create(local, overwrite_);
+    if (!target) return error(local, target.error().message());
+    bool done = false;
+    if (size > whole_file_limit) {
+      streams_.enter();
+      done = copy_stream(path, local, target->fd());
+      streams_.leave();
+    } else {
+      done = copy_whole(path, local, target->fd());
+    }
+    if (!done) return;
+    if (const auto named = target->commit(); !named) return error(local, named.error().message());
+    ++progress_.files;
+  }
+
+  bool copy_whole(const std::string& path, const std::string& local, int fd) {
+    diagnostics diag;
+    get_options options;
+    options.diag = &diag;
+    const auto content = from_.client().get(path, options);
+    if (!content) {
+      error(path, content.error(), diag);
+      return false;
+    }
+    if (const auto written = write_full(fd, content->bytes()); !written) {
+      error(local, written.error().message());
+      return false;
+    }
+    progress_.bytes += content->size();
+    return true;
+  }
+
+  bool copy_stream(const std::string& path, const std::string& local, int fd) {
+    diagnostics diag;
+    get_options options;
+    options.diag = &diag;
+    auto reader = from_.client().open_read(path, options);
+    if (!reader) {
+      error(path, reader.error(), diag);
+      return false;
+    }
+    std::vector<std::byte> buffer(stream_piece);
+    for (;;) {
+      const auto n = reader->read(boost::asio::buffer(buffer));
+      if (!n) {
+        error(path, n.error(), diag);
+        return false;
+      }
+      if (const auto written = write_full(fd, {buffer.data(), *n}); !written) {
+        error(local, written.error().message());
+        return false;
+      }
+      progress_.bytes += *n;
+      if (*n < buffer.size()) return true;
+    }
+  }
+
+  session& from_;
+  bool overwrite_;
+  bool json_;
+  std::mutex errors_;
+  progress progress_;
+  gate streams_;
+  workers workers_;  // last: its threads use the rest
+};
+
+}  // namespace
+
+int run_get(const std::vector<std::string>& arguments) {
+  command_line line("get", "[-r] [-f] [-T] [-j N] SRC... DST",
+                    "Copies files of the store to this machine, each whole or not at all.", {2});
+  line.flag("recursive,r", "directories with all that is in them")
+      .flag("force,f", "replace existing files")
+      .flag("no-target-directory,T", "DST is the new name even if it is a directory")
+      .value("jobs,j", "N", "files in flight", "64");
+  if (!line.parse(arguments)) return line.exit_code();
+  const auto in_flight = line.integer("jobs", 1, 1024);
+  if (!in_flight) return line.exit_code();
+  std::vector<std::string> sources = line.arguments();
+  const std::string target = sources.back();
+  sources.pop_back();
+  const bool exact = line.has("no-target-directory");
+  if (exact && sources.size() > 1) return line.usage_error("-T takes one SRC and DST");
+  const auto from = session::open(line);
+  if (!from) return line.exit_code();
+  const auto there = local_stat(target);
+  const bool into = !exact && there && there->is_directory;
+  if (!into && (sources.size() > 1 || (there && !there->is_directory && target.ends_with('/')))) {
+    from->error(target, make_error_code(errc::not_directory));
+    return from->exit_code();
+  }
+  {
+    get_command command(*from, line, static_cast<std::size_t>(*in_flight));
+    for (const auto& source : sources) {
+      const auto status = stat_or_report(*from, trim_path(source));
+      if (!status) continue;
+      const bool directory = status->type == entry_type::directory;
+      if (directory && !line.has("recursive")) {
+        from->error(source, "is a directory (use -r)");
+        continue;
+      }
+      const std::string name = base_name(status->path);
+      const std::string local = into && !name.empty()
+                                    ? target + (target.ends_with('/') ? "" : "/") + name
+                                    : target;
+      if (directory) {
+        command.add_tree(*status, local);
+      } else {
+        command.add_file(*status, local);
+      }
+    }
+    command.finish();
+  }
+  return from->exit_code();
+}
+
+}  // namespace ssdfs::cli

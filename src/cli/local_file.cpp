@@ -1,0 +1,194 @@
+#include "cli/local_file.hpp"
+
+#include "base/crc32c.hpp"
+#include "io/clock.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <set>
+#include <utility>
+
+namespace ssdfs::cli {
+namespace {
+
+constexpr std::size_t piece = 1 << 20;
+
+failure system_failure() {
+  const boost::system::error_code ec(errno, boost::system::system_category());
+  return {ec, ec.message()};
+}
+
+using identity_set = std::set<std::pair<std::uint64_t, std::uint64_t>>;
+
+struct walker {
+  const std::function<void(const local_entry&)>& visit;
+  const std::function<void(const std::string&, const std::string&)>& error;
+  identity_set open_directories;  // on the way down to here
+
+  void walk(const std::string& path, const std::string& relative) {
+    const auto status = local_stat(path);
+    if (!status) return error(path, status.error().message());
+    if (!status->is_directory) {
+      if (!status->is_regular) return error(path, "not a regular file or directory");
+      return visit({path, relative, *status, false});
+    }
+    const std::pair id(status->device, status->inode);
+    if (!open_directories.insert(id).second) return error(path, "symbolic link cycle");
+    const auto names = local_list(path);
+    if (!names) {
+      error(path, names.error().message());
+    } else {
+      visit({path, relative, *status, names->empty()});
+      for (const auto& name : *names) {
+        walk(path + (path.ends_with('/') ? "" : "/") + name,
+             relative.empty() ? name : relative + "/" + name);
+      }
+    }
+    open_directories.erase(id);
+  }
+};
+
+}  // namespace
+
+descriptor::descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+descriptor& descriptor::operator=(descriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+descriptor::~descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+result<local_status> local_stat(const std::string& path) {
+  struct stat s {};
+  if (::stat(path.c_str(), &s) != 0) return system_failure();
+  local_status out;
+  out.is_directory = S_ISDIR(s.st_mode);
+  out.is_regular = S_ISREG(s.st_mode);
+  out.size = static_cast<std::uint64_t>(s.st_size);
+  out.mtime_ms = s.st_mtim.tv_sec * 1000LL + s.st_mtim.tv_nsec / 1'000'000;
+  out.mode = static_cast<std::uint16_t>(s.st_mode & 07777);
+  out.device = s.st_dev;
+  out.inode = s.st_ino;
+  return out;
+}
+
+result<descriptor> open_for_reading(const std::string& path) {
+  descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return system_failure();
+  return file;
+}
+
+result<std::size_t> read_full(int fd, std::byte* to, std::size_t size) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t n = ::read(fd, to + done, size - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_failure();
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
+result<void> write_full(int fd, bytes_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_failure();
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+result<std::uint32_t> local_crc32c(const std::string& path) {
+  auto file = open_for_reading(path);
+  if (!file) return file.error();
+  std::vector<std::byte> buffer(piece);
+  std::uint32_t crc = 0;
+  for (;;) {
+    const auto n = read_full(file->get(), buffer.data(), buffer.size());
+    if (!n) return n.error();
+    crc = crc32c({buffer.data(), *n}, crc);
+    if (*n < buffer.size()) return crc;
+  }
+}
+
+result<std::vector<std::string>> local_list(const std::string& path) {
+  DIR* directory = ::opendir(path.c_str());
+  if (directory == nullptr) return system_failure();
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(directory)) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+    errno = 0;
+  }
+  const int error = errno;
+  ::closedir(directory);
+  if (error != 0) {
+    errno = error;
+    return system_failure();
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+result<local_target> local_target::create(const std::string& path, bool overwrite) {
+  local_target out;
+  struct stat s {};
+  if (::stat(path.c_str(), &s) == 0) {
+    if (S_ISDIR(s.st_mode)) return failure(errc::is_directory);
+    if (!overwrite) return failure(errc::exists);
+  }
+  const auto slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "" : path.substr(0, slash + 1);
+  out.path_ = path;
+  out.overwrite_ = overwrite;
+  out.temporary_ = directory + ".ssdfs-" + std::to_string(io::random_u64()) + ".part";
+  out.file_ = descriptor(::open(out.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                                0666));
+  if (out.file_.get() < 0) {
+    out.temporary_.clear();
+    return system_failure();
+  }
+  return out;
+}
+
+local_target::local_target(local_target&& other) noexcept
+    : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})),
+      overwrite_(other.overwrite_), file_(std::move(other.file_)) {}
+
+local_target::~local_target() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+result<void> local_target::commit() {
+  // link() refuses an existing name, which rename() would replace.
+  if (overwrite_) {
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return system_failure();
+    temporary_.clear();
+    return {};
+  }
+  if (::link(temporary_.c_str(), path_.c_str()) == 0) return {};  // the destructor unlinks the other
+  if (errno == EEXIST) return failure(errc::exists);
+  // File systems without hard links.
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return system_failure();
+  temporary_.clear();
+  return {};
+}
+
+void walk_local(const std::string& path, const std::function<void(const local_entry&)>& visit,
+                const std::function<void(const std::string&, const std::string&)>& error) {
+  walker{visit, error, {}}.walk(path, "");
+}
+
+}  // namespace ssdfs::cli

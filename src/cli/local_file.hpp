@@ -1,0 +1,82 @@
+// Files of this machine, as put, get and verify use them.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace ssdfs::cli {
+
+/// An open descriptor, closed by the destructor.
+class descriptor {
+ public:
+  descriptor() = default;
+  explicit descriptor(int fd) noexcept : fd_(fd) {}
+  descriptor(descriptor&& other) noexcept;
+  descriptor& operator=(descriptor&& other) noexcept;
+  ~descriptor();
+  [[nodiscard]] int get() const noexcept { return fd_; }
+
+ private:
+  int fd_ = -1;
+};
+
+struct local_status {
+  bool is_directory = false;
+  bool is_regular = false;
+  std::uint64_t size = 0;
+  std::int64_t mtime_ms = 0;
+  std::uint16_t mode = 0;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+};
+
+/// Symbolic links are followed. The failure's message is the system's text alone.
+[[nodiscard]] result<local_status> local_stat(const std::string& path);
+[[nodiscard]] result<descriptor> open_for_reading(const std::string& path);
+/// Reads up to `size` bytes, fewer only at the end.
+[[nodiscard]] result<std::size_t> read_full(int fd, std::byte* to, std::size_t size);
+[[nodiscard]] result<void> write_full(int fd, bytes_view bytes);
+/// CRC32C of a whole file, read in pieces.
+[[nodiscard]] result<std::uint32_t> local_crc32c(const std::string& path);
+/// Names in a directory, sorted by bytes.
+[[nodiscard]] result<std::vector<std::string>> local_list(const std::string& path);
+
+/// A file that appears whole: written under a temporary name beside the target, then renamed.
+/// Removed by the destructor if commit() was not called.
+class local_target {
+ public:
+  /// `overwrite`: an existing file may be replaced; else errc::exists.
+  static result<local_target> create(const std::string& path, bool overwrite);
+  local_target(local_target&&) noexcept;
+  local_target& operator=(local_target&&) = delete;
+  ~local_target();
+  [[nodiscard]] int fd() const noexcept { return file_.get(); }
+  result<void> commit();
+
+ private:
+  local_target() = default;
+  std::string path_;
+  std::string temporary_;
+  bool overwrite_ = false;
+  descriptor file_;
+};
+
+/// One file or directory below a local path. `relative` is "" for the path itself.
+struct local_entry {
+  std::string path;
+  std::string relative;
+  local_status status;
+  bool empty_directory = false;
+};
+
+/// Everything at and below `path`, parents first, in byte order; links are followed, cycles and
+/// special files reported to `error(path, reason)`.
+void walk_local(const std::string& path, const std::function<void(const local_entry&)>& visit,
+                const std::function<void(const std::string&, const std::string&)>& error);
+
+}  // namespace ssdfs::cli

@@ -1,0 +1,261 @@
+// put: from this machine into the store.
+#include "cli/commands.hpp"
+#include "cli/local_file.hpp"
+#include "cli/output.hpp"
+#include "cli/progress.hpp"
+#include "cli/remote.hpp"
+#include "cli/workers.hpp"
+
+#include "base/units.hpp"
+
+#include <unistd.h>
+
+#include <iostream>
+#include <mutex>
+
+namespace ssdfs::cli {
+namespace {
+
+// Files up to this size are read whole and stored with one call; longer ones are streams.
+constexpr std::uint64_t whole_file_limit = 4 * MiB;
+constexpr std::size_t streams_at_once = 4;
+constexpr std::size_t stream_piece = 1 * MiB;
+
+class put_command {
+ public:
+  put_command(session& to, const command_line& line, std::size_t in_flight)
+      : to_(to), update_(line.has("update")), keep_(line.has("preserve")), json_(line.json()),
+        progress_("put"), streams_(streams_at_once), workers_(in_flight) {
+    options_.overwrite = line.has("force") || update_;
+    options_.acknowledge = line.text("ack") == "one" ? ack::one : ack::all;
+  }
+
+  void add_tree(const std::string& source, const std::string& target) {
+    walk_local(
+        source,
+        [&](const local_entry& e) {
+          const std::string path = e.relative.empty() ? target : join_path(target, e.relative);
+          if (e.status.is_directory) {
+            if (e.empty_directory) add_directory(path);
+          } else {
+            add_file(e.path, path, e.status);
+          }
+        },
+        [&](const std::string& path, const std::string& why) { error(path, why); });
+  }
+
+  void add_file(const std::string& source, const std::string& target, const local_status& status) {
+    ++progress_.total_files;
+    progress_.total_bytes += status.size;
+    workers_.run([this, source, target, status] { put_file(source, target, status); });
+  }
+
+  void put_stdin(const std::string& target) {
+    ++progress_.total_files;
+    put_stream(STDIN_FILENO, "-", target, options_);
+  }
+
+  void finish() {
+    progress_.totals_known = true;
+    workers_.wait();
+    if (json_) {
+      print_json({{"files", progress_.files.load()}, {"bytes", progress_.bytes.load()},
+                  {"skipped", skipped_.load()}, {"errors", to_.errors()}});
+    }
+  }
+
+ private:
+  void error(const std::string& path, const std::string& why) {
+    const std::lock_guard lock(errors_);
+    progress_.clear_line();
+    to_.error(path, why);
+  }
+  void error(const std::string& path, const boost::system::error_code& ec,
+             const diagnostics& more) {
+    const std::lock_guard lock(errors_);
+    progress_.clear_line();
+    to_.error(path, ec, &more);
+  }
+
+  void add_directory(const std::string& path) {
+    workers_.run([this, path] {
+      diagnostics diag;
+      mkdir_options options;
+      options.parents = true;
+      options.diag = &diag;
+      const auto done = to_.client().mkdir(path, options);
+      if (!done) error(path, done.error(), diag);
+    });
+  }
+
+  // True if the store has the same bytes there already.
+  bool is_there(const std::string& source, const std::string& target, const local_status& local) {
+    const auto status = to_.client().stat(target);
+    if (!status || status->type != entry_type::file || status->size != local.size) return false;
+    const auto crc = local_crc32c(source);
+    return crc && *crc == status->crc32c;
+  }
+
+  void put_file(const std::string& source, const std::string& target, const local_status& status) {
+    if (update_ && is_there(source, target, status)) {
+      ++skipped_;
+      progress_.bytes += status.size;
+      return;
+    }
+    const auto file = open_for_reading(source);
+    if (!file) return error(source, file.error().message());
+    put_options options = options_;
+    if (keep_) {
+      options.mtime_ms = status.mtime_ms;
+      options.mode = status.mode;
+    }
+    if (status.size > whole_file_limit) {
+      streams_.enter();
+      put_stream(file->get(), source, target, options);
+      streams_.leave();
+      return;
+    }
+    // One byte more than it should have tells a file that grew since it was looked at.
+    std::vector<std::byte> bytes(status.size + 1);
+    const auto n = read_full(file->get(), bytes.data(), bytes.size());
+    if (!n) return error(source, n.error().message());
+    if (*n > status.size) return put_grown(source, target, options);
+    diagnostics diag;
+    options.diag = &diag;
+    const auto done = to_.client().put(target, boost::asio::buffer(bytes.data(), *n), options);
+    if (!done) return error(target, done.error(), diag);
+    ++progress_.files;
+    progress_.bytes += *n;
+  }
+
+  void put_grown(const std::string& source, const std::string& target, const put_options& options) {
+    const auto file = open_for_reading(source);
+    if (!file) return error(source, file.error().message());
+    put_stream(file->get(), source, target, options);
+  }
+
+  void put_stream(int fd, const std::string& source, const std::string& target,
+                  put_options options) {
+    diagnostics diag;
+    options.diag = &diag;
+    auto writer = to_.client().open_write(target, options);
+    if (!writer) return error(target, writer.error(), diag);
+    std::vector<std::byte> buffer(stream_piece);
+    for (;;) {
+      const auto n = read_full(fd, buffer.data(), buffer.size());
+      if (!n) return error(source, n.error().message());
+      if (*n > 0) {
+        const auto written = writer->write(boost::asio::buffer(buffer.data(), *n));
+        if (!written) return error(target, written.error(), diag);
+        progress_.bytes += *n;
+      }
+      if (*n < buffer.size()) break;
+    }
+    const auto done = writer->commit();
+    if (!done) return error(target, done.error(), diag);
+    ++progress_.files;
+  }
+
+  session& to_;
+  put_options options_;
+  bool update_;
+  bool keep_;
+  bool json_;
+  std::mutex errors_;
+  std::atomic<std::uint64_t> skipped_{0};
+  progress progress_;
+  gate streams_;
+  workers workers_;  // last: its threads use the rest
+};
+
+// Whether DST is a directory in which sources get their own names; empty after an error.
+std::optional<bool> target_is_directory(session& to, const command_line& line,
+                                        const std::string& target, std::size_t sources) {
+  if (line.has("no-target-directory")) return false;
+  diagnostics diag;
+  stat_options options;
+  options.diag = &diag;
+  const auto status = to.client().stat(trim_path(target), options);
+  if (status) {
+    const bool directory = status->type == entry_type::directory;
+    if (!directory && (sources > 1 || target.ends_with('/'))) {
+      to.error(target, make_error_code(errc::not_directory));
+      return std::nullopt;
+    }
+    return directory;
+  }
+  if (status.error() != errc::not_found) {
+    to.error(target, status.error(), &diag);
+    return std::nullopt;
+  }
+  // Nothing is there yet: several sources, or a slash at the end, make it a directory.
+  return sources > 1 || (target.ends_with('/') && !line.has("recursive"));
+}
+
+}  // namespace
+
+int run_put(const std::vector<std::string>& arguments) {
+  command_line line("put", "[-r] [-f] [-u] [-T] [-p] [-j N] [--ack all|one] SRC... DST",
+                    "Stores local files; '-' is standard input.", {2});
+  line.flag("recursive,r", "directories with all that is in them")
+      .flag("force,f", "replace existing files")
+      .flag("update,u", "skip files that are there with the same size and checksum")
+      .flag("no-target-directory,T", "DST is the new name even if it is a directory")
+      .flag("preserve,p", "keep modification time and mode")
+      .value("jobs,j", "N", "files in flight", "64")
+      .value("ack", "all|one", "answered when all copies are written, or the first", "all");
+  if (!line.parse(arguments)) return line.exit_code();
+  const auto in_flight = line.integer("jobs", 1, 1024);
+  if (!in_flight) return line.exit_code();
+  if (line.text("ack") != "all" && line.text("ack") != "one") {
+    return line.usage_error("option ack: all or one");
+  }
+  std::vector<std::string> sources = line.arguments();
+  const std::string target = sources.back();
+  sources.pop_back();
+  if (line.has("no-target-directory") && sources.size() > 1) {
+    return line.usage_error("-T takes one SRC and DST");
+  }
+  const auto to = session::open(line);
+  if (!to) return line.exit_code();
+  const auto into = target_is_directory(*to, line, target, sources.size());
+  if (!into) return to->exit_code();
+  {
+    put_command command(*to, line, static_cast<std::size_t>(*in_flight));
+    for (const auto& source : sources) {
+      if (source == "-") {
+        if (*into) {
+          to->error(target, make_error_code(errc::is_directory));
+        } else {
+          command.put_stdin(trim_path(target));
+        }
+        continue;
+      }
+      const auto status = local_stat(source);
+      if (!status) {
+        to->error(source, status.error().message());
+        continue;
+      }
+      if (status->is_directory && !line.has("recursive")) {
+        to->error(source, "is a directory (use -r)");
+        continue;
+      }
+      // "put -r ." and "put -r /" have no name of their own: their contents go into DST.
+      const std::string name = base_name(trim_path(source));
+      const bool named = !name.empty() && name != "." && name != "..";
+      const std::string path = *into && named ? join_path(trim_path(target), name)
+                                              : trim_path(target);
+      if (status->is_directory) {
+        command.add_tree(source, path);
+      } else if (!status->is_regular) {
+        to->error(source, "not a regular file or directory");
+      } else {
+        command.add_file(source, path, *status);
+      }
+    }
+    command.finish();
+  }
+  return to->exit_code();
+}
+
+}  // namespace ssdfs::cli
