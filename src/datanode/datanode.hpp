@@ -3,7 +3,7 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
-#include "base/units.hpp"
+#include "volume/volume.hpp"
 
 #include <boost/asio/io_context.hpp>
 
@@ -24,12 +24,7 @@ struct data_dir {
   std::uint64_t capacity_bytes = 0;  ///< bytes that SSDFS may use there; 0: the whole disk
 };
 
-/// When an appended chunk is synced.
-enum class sync_policy : std::uint8_t {
-  none = 0,      ///< by the operating system
-  interval = 1,  ///< every sync_interval_ms, in the background
-  always = 2,    ///< before it is answered, all waiting writes of a volume together
-};
+using volume::sync_policy;
 
 struct datanode_options {
   std::vector<data_dir> data_dirs;    ///< at least one
@@ -42,9 +37,9 @@ struct datanode_options {
   std::string rack = "/default";
   sync_policy sync = sync_policy::interval;
   std::int64_t sync_interval_ms = 1000;
-  /// Kept free on each disk: `reserved_bytes` if not 0, else this share of the disk.
-  std::uint64_t reserved_bytes = 0;
+  /// Kept free on each disk: this share of it, or `reserved_bytes` if the share is 0.
   double reserved_percent = 2.0;
+  std::uint64_t reserved_bytes = 0;
   std::int64_t slow_op_ms = 500;      ///< log line for operations that take longer; 0: none
   std::int64_t chain_timeout_ms = 5000;  ///< deadline of each call down a chain
   std::int64_t stop_timeout_ms = 5000;   ///< what is in flight may take this long at a stop

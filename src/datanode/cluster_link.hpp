@@ -1,0 +1,23 @@
+// What the data path tells the membership.
+#pragma once
+
+#include "base/ids.hpp"
+#include "base/orders.hpp"
+
+#include <string>
+
+namespace ssdfs::datanode {
+
+/// Thread-safe; calls never block and never come back into the caller.
+class cluster_link {
+ public:
+  virtual ~cluster_link() = default;
+  /// A member of a chain, which may be this node, failed an append: the volume has to be sealed.
+  virtual void chain_failed(const chain_failure& what) = 0;
+  /// The replica's report has changed in a way that the master should hear of soon.
+  virtual void volume_changed(volume_id volume) = 0;
+  /// The address under which others know this node; empty before it is known.
+  [[nodiscard]] virtual std::string advertised_address() const = 0;
+};
+
+}  // namespace ssdfs::datanode

@@ -1,0 +1,262 @@
+#include "datanode/datanode.hpp"
+
+#include "base/assert.hpp"
+#include "base/log.hpp"
+#include "datanode/byte_budget.hpp"
+#include "datanode/chain.hpp"
+#include "datanode/cluster_link.hpp"
+#include "datanode/hosted_volume.hpp"
+#include "datanode/large_writes.hpp"
+#include "datanode/membership.hpp"
+#include "datanode/op_metrics.hpp"
+#include "datanode/order_executor.hpp"
+#include "datanode/repeating_timer.hpp"
+#include "datanode/service.hpp"
+#include "datanode/witness_file.hpp"
+#include "io/clock.hpp"
+#include "io/disk_pool.hpp"
+#include "net/address.hpp"
+#include "net/server.hpp"
+#include "volume/volume_set.hpp"
+
+#include <boost/asio/ip/host_name.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+namespace ssdfs::datanode {
+namespace {
+
+constexpr std::size_t write_budget = 64U << 20;  // bytes, at each distance from a chain's end
+constexpr std::int64_t report_interval_ms = 1000;
+
+bool is_wildcard(const std::string& host) {
+  return host.empty() || host == "*" || host == "0.0.0.0" || host == "::";
+}
+
+net::channel_options peer_options(const volume::volume_set& set) {
+  net::channel_options out;
+  out.hello.role = wire::peer_role::datanode;
+  out.hello.cluster = set.cluster();
+  out.hello.node = set.node();
+  out.hello.software = "ssdfs " SSDFS_VERSION;
+  out.connect_timeout_ms = 1000;  // a writer waits for it
+  return out;
+}
+
+// The share of the largest disk, where it is not the volume set's own default.
+std::optional<std::uint64_t> reserve_of(const datanode_options& o, io::file_system& fs) {
+  constexpr double usual_percent = 2.0;
+  if (o.reserved_percent == usual_percent) return {};
+  if (o.reserved_percent <= 0) return o.reserved_bytes;
+  std::uint64_t largest = 0;
+  for (const data_dir& d : o.data_dirs) {
+    const auto space = fs.space(d.path);
+    if (space) largest = std::max(largest, space->capacity);
+  }
+  return static_cast<std::uint64_t>(static_cast<double>(largest) * o.reserved_percent / 100);
+}
+
+result<std::unique_ptr<volume::volume_set>> open_volumes(const datanode_options& o) {
+  volume::volume_set_options to;
+  to.fs = o.files != nullptr ? o.files : &io::system_files();
+  for (const data_dir& d : o.data_dirs) {
+    volume::directory_options dir;
+    dir.path = d.path;
+    if (d.capacity_bytes > 0) dir.capacity = d.capacity_bytes;
+    to.directories.push_back(std::move(dir));
+  }
+  to.reserved_bytes = reserve_of(o, *to.fs);
+  to.sync = o.sync;
+  // How large volumes grow is decided by the grants of the master.
+  to.max_volume_size = volume::max_file_size;
+  return volume::volume_set::open(std::move(to));
+}
+
+std::vector<std::string> usable_directories(const volume::volume_set& set) {
+  std::vector<std::string> out;
+  for (const auto& d : set.status()) {
+    if (d.problem.empty()) out.push_back(d.path);
+  }
+  return out;
+}
+
+// Composes the parts; what they do is theirs.
+class node_impl final : public datanode, public cluster_link {
+ public:
+  node_impl(boost::asio::io_context& io, datanode_options o,
+            std::unique_ptr<volume::volume_set> set)
+      : io_(io),
+        options_(std::move(o)),
+        fs_(options_.files != nullptr ? *options_.files : io::system_files()),
+        set_(std::move(set)),
+        metrics_(options_.slow_op_ms),
+        disk_({.threads = std::max<std::size_t>(1, options_.disk_threads), .queue_limit = 8192}),
+        background_({.threads = 8, .queue_limit = 4096}),
+        upkeep_({.threads = 1, .queue_limit = 8}),
+        large_(disk_),
+        down_(io.get_executor(), peer_options(*set_), options_.chain_timeout_ms),
+        peers_(io.get_executor(), peer_options(*set_)),
+        witnesses_(fs_, usable_directories(*set_)),
+        orders_({*set_, volumes_, large_, background_, disk_, peers_,
+                 [this] { return membership_ ? membership_->master() : nullptr; }}),
+        service_({disk_, volumes_, large_, down_, budget_, metrics_, *this, flying_, set_->node(),
+                  [this] { return set_->cluster(); }}),
+        sync_timer_(io, std::max<std::int64_t>(1, options_.sync_interval_ms), [this] { sync(); }),
+        report_timer_(io, report_interval_ms, [this] { report(); }) {
+    for (auto& v : set_->all()) {
+      volumes_.insert(std::make_shared<hosted_volume>(std::move(v), disk_));
+    }
+  }
+  ~node_impl() override { stop(); }
+
+  result<void> run() {
+    auto listening = net::server::listen(
+        io_, service_,
+        {.listen = options_.listen, .max_connections = options_.max_connections});
+    if (!listening) return std::move(listening).error();
+    server_ = std::move(*listening);
+    const auto bound = net::parse_host_port(server_->address());
+    if (!bound) return bound.error();
+    membership_ = std::make_shared<membership>(
+        io_, membership_settings(*bound),
+        membership::parts{*set_, volumes_, orders_, witnesses_, background_});
+    server_->start();
+    membership_->start();
+    sync_timer_.start();
+    report_timer_.start();
+    return {};
+  }
+
+  std::string address() const override { return server_->address(); }
+  node_id node() const override { return set_->node(); }
+
+  readiness_state readiness() const override {
+    for (const auto& q : set_->status()) {
+      if (!q.problem.empty()) continue;
+      if (membership_->registered()) return {true, {}};
+      return {false, "not registered: " + membership_->problem()};
+    }
+    return {false, "no data directory can be used"};
+  }
+
+  datanode_stats stats() const override {
+    datanode_stats out;
+    for (const auto& d : set_->status()) {
+      out.volumes += d.volumes;
+      out.used_bytes += d.used;
+      out.free_bytes += d.available;
+      if (!d.problem.empty()) ++out.failed_disks;
+    }
+    out.operations = metrics_.summary();
+    return out;
+  }
+
+  void set_slow_op_ms(std::int64_t ms) override { metrics_.set_slow_op_ms(ms); }
+
+  void stop() override {
+    const std::lock_guard lock(stop_mutex_);
+    if (std::exchange(stopped_, true)) return;
+    if (server_) server_->stop_accepting();
+    service_.refuse();
+    if (!flying_.wait_idle(options_.stop_timeout_ms)) {
+      SSDFS_LOG(warning) << "stopping with requests unanswered";
+    }
+    sync_timer_.stop();
+    report_timer_.stop();
+    orders_.stop();
+    if (membership_) membership_->stop();
+    down_.stop();
+    peers_.stop();
+    background_.stop();
+    upkeep_.stop();
+    disk_.stop();
+    // Every disk job is done and every call down a chain has failed: the tasks end now.
+    SSDFS_ASSERT(flying_.wait_idle(60'000));
+    if (server_) server_->stop();
+    set_->stop();
+  }
+
+  // ---- cluster_link: handed on to the membership, which comes after the service ----
+
+  void chain_failed(const chain_failure& what) override { membership_->chain_failed(what); }
+  void volume_changed(volume_id volume) override { membership_->volume_changed(volume); }
+  std::string advertised_address() const override { return membership_->advertised_address(); }
+
+ private:
+  membership_options membership_settings(const net::host_port& bound) const {
+    membership_options m;
+    cluster::agent_config& a = m.agent;
+    a.node = set_->node();
+    a.incarnation = static_cast<std::uint64_t>(io::wall_ms()) * 1000;
+    boost::system::error_code ec;
+    const std::string host = boost::asio::ip::host_name(ec);
+    a.name = !options_.name.empty() ? options_.name
+                                    : (ec ? bound.host : host) + ":" + std::to_string(bound.port);
+    a.rack = options_.rack;
+    if (!options_.advertise.empty()) {
+      a.address = options_.advertise;
+    } else if (!is_wildcard(bound.host)) {
+      a.address = net::format_host_port(bound);
+    }
+    a.http_address = options_.http_address;
+    a.masters = options_.masters;
+    m.port = bound.port;
+    return m;
+  }
+
+  void sync() {
+    if (syncing_.exchange(true)) return;  // the last one is still at it
+    const auto queued = upkeep_.submit([this] {
+      const std::size_t failed = set_->sync_dirty();
+      syncing_ = false;
+      if (failed > 0) membership_->refresh();
+    });
+    if (!queued) syncing_ = false;
+  }
+
+  void report() {
+    membership_->refresh();
+    large_.expire(io::steady_ms());
+  }
+
+  boost::asio::io_context& io_;
+  const datanode_options options_;
+  io::file_system& fs_;
+  const std::unique_ptr<volume::volume_set> set_;
+  volume_table volumes_;
+  byte_budget budget_{write_budget};
+  op_metrics metrics_;
+  in_flight flying_;
+  io::disk_pool disk_;        // appends and reads
+  io::disk_pool background_;  // orders
+  io::disk_pool upkeep_;      // syncs and checkpoints
+  large_writes large_;
+  chain down_;
+  net::channel_pool peers_;  // for copies
+  witness_file witnesses_;
+  order_executor orders_;
+  std::shared_ptr<membership> membership_;  // set before the server starts
+  service service_;
+  std::unique_ptr<net::server> server_;
+  std::atomic<bool> syncing_{false};
+  repeating_timer sync_timer_;
+  repeating_timer report_timer_;
+  std::mutex stop_mutex_;
+  bool stopped_ = false;  // under stop_mutex_
+};
+
+}  // namespace
+
+result<std::unique_ptr<datanode>> datanode::start(boost::asio::io_context& io,
+                                                  datanode_options options) {
+  auto set = open_volumes(options);
+  if (!set) return std::move(set).error();
+  auto node = std::make_unique<node_impl>(io, std::move(options), std::move(*set));
+  SSDFS_TRY(node->run());
+  return std::unique_ptr<datanode>(std::move(node));
+}
+
+}  // namespace ssdfs::datanode

@@ -1,0 +1,75 @@
+// A volume in service: the queue of its small writes, and the table of all volumes in service.
+#pragma once
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "datanode/write_task.hpp"
+#include "io/disk_pool.hpp"
+#include "volume/volume.hpp"
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <vector>
+
+namespace ssdfs::datanode {
+
+/// Operation: writes that are pushed are appended by one job of the disk pool that takes all that
+/// wait, as one batch, again and again until nothing waits. Nothing waits to be batched.
+/// Concurrency: thread-safe. Lifetime: a job that runs keeps it alive.
+class hosted_volume : public std::enable_shared_from_this<hosted_volume> {
+ public:
+  hosted_volume(std::shared_ptr<volume::volume> store, io::disk_pool& disk)
+      : store_(std::move(store)), disk_(disk) {}
+
+  [[nodiscard]] volume::volume& store() const noexcept { return *store_; }
+  [[nodiscard]] const std::shared_ptr<volume::volume>& shared_store() const noexcept {
+    return store_;
+  }
+
+  /// Queues a small write; it starts with the next kick().
+  void push(write_ref task);
+  /// Sees to it that what was pushed is being written. Never blocks.
+  void kick();
+
+ private:
+  static constexpr std::size_t largest_batch = 512;
+  static constexpr int batches_a_job = 16;
+
+  void drain();
+  [[nodiscard]] bool take_batch();
+  void append_batch();
+  void refuse_all(const failure& why);
+
+  const std::shared_ptr<volume::volume> store_;
+  io::disk_pool& disk_;
+
+  std::mutex mutex_;
+  std::vector<write_ref> waiting_;  // under mutex_
+  bool draining_ = false;           // under mutex_; a job is queued or runs
+
+  // Used by the running job alone; kept for their memory.
+  std::vector<write_ref> batch_;
+  std::vector<bytes_view> bodies_;
+  std::vector<volume::append_item> items_;
+  std::vector<boost::system::error_code> outcome_;
+};
+
+/// Volumes in service by id. Thread-safe, never blocks on a disk.
+class volume_table {
+ public:
+  /// Null if it is not in service here.
+  [[nodiscard]] std::shared_ptr<hosted_volume> find(volume_id id) const;
+  [[nodiscard]] std::vector<std::shared_ptr<hosted_volume>> all() const;
+  /// Adds one, in place of an older of the same id.
+  void insert(std::shared_ptr<hosted_volume> v);
+  void erase(volume_id id);
+
+ private:
+  mutable std::shared_mutex mutex_;
+  boost::unordered_flat_map<volume_id, std::shared_ptr<hosted_volume>> volumes_;
+};
+
+}  // namespace ssdfs::datanode

@@ -1,0 +1,208 @@
+#include "datanode/order_executor.hpp"
+
+#include "base/log.hpp"
+#include "datanode/copy_order.hpp"
+#include "datanode/reconcile_order.hpp"
+#include "io/clock.hpp"
+
+#include <limits>
+#include <utility>
+
+namespace ssdfs::datanode {
+namespace {
+
+std::string_view name_of(order_kind kind) {
+  return boost::describe::enum_to_string(kind, "unknown");
+}
+
+// An order may be given again after it was done: what it asks for is then there already.
+result<void> reopen(volume::volume& v, generation_t generation) {
+  const replica_report now = v.report();
+  if (now.state == replica_state::open && now.generation == generation) return {};
+  SSDFS_TRY(v.reopen(generation));
+  return {};
+}
+
+result<void> without_value(result<replica_report> r) {
+  if (!r) return std::move(r).error();
+  return {};
+}
+
+// Orphans above one percent of a volume's bytes are kept until an operator has looked at them.
+std::int64_t tombstone_age_ms(const volume::volume& v) {
+  constexpr std::int64_t usual_ms = 24LL * 3600 * 1000;
+  std::uint64_t bytes = 0;
+  for (const auto& chunk : v.tombstoned()) bytes += chunk.size;
+  if (bytes <= v.length() / 100) return usual_ms;
+  SSDFS_LOG(warning) << "volume " << v.id() << ": " << bytes
+                     << " bytes of orphans are more than one percent and are kept";
+  return std::numeric_limits<std::int64_t>::max();
+}
+
+}  // namespace
+
+void order_executor::execute(order what, done_function done) {
+  auto job = std::make_shared<order_job>(std::move(what), rate_.load(std::memory_order_relaxed));
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) job->cancel();
+    running_[job->what().id] = job;
+  }
+  // Shared, so that it is still there if the pool refuses the job.
+  auto callback = std::make_shared<done_function>(std::move(done));
+  auto queued = parts_.background.submit([this, job, callback] {
+    order_outcome outcome = run(*job);
+    {
+      const std::lock_guard lock(mutex_);
+      running_.erase(job->what().id);
+    }
+    (*callback)(std::move(outcome));
+  });
+  if (queued) return;
+  {
+    const std::lock_guard lock(mutex_);
+    running_.erase(job->what().id);
+  }
+  const order& o = job->what();
+  const auto status = static_cast<std::uint16_t>(queued.error().code.value());
+  (*callback)({{o.id, o.kind, o.volume, status, queued.error().message()}, {}, false});
+}
+
+void order_executor::cancel(std::uint64_t order_id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = running_.find(order_id);
+  if (found != running_.end()) found->second->cancel();
+}
+
+void order_executor::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  for (auto& [id, job] : running_) job->cancel();
+}
+
+order_outcome order_executor::run(order_job& job) {
+  const order& what = job.what();
+  const std::int64_t began = io::steady_ms();
+  const auto done = job.cancelled() ? result<void>(errc::cancelled) : dispatch(job);
+  order_outcome out;
+  out.result = {what.id, what.kind, what.volume, 0, {}};
+  if (!done) {
+    const failure why = done.error();
+    const bool own = why.code.category() == ssdfs_category();
+    out.result.status = static_cast<std::uint16_t>(own ? why.code.value() : int(errc::io));
+    out.result.detail = why.message();
+    SSDFS_LOG(warning) << "order " << name_of(what.kind) << " volume " << what.volume
+                       << " failed: " << why.message();
+  } else {
+    SSDFS_LOG(debug) << "order " << name_of(what.kind) << " volume " << what.volume
+                     << " done in " << io::steady_ms() - began << " ms";
+  }
+  if (const auto v = parts_.volumes.find(what.volume)) {
+    out.report = v->store().report();
+    return out;
+  }
+  for (const auto& q : parts_.set.quarantined()) {
+    if (q.id != what.volume) continue;
+    out.report = replica_report{.id = q.id, .state = replica_state::damaged};
+    return out;
+  }
+  out.gone = true;
+  return out;
+}
+
+result<void> order_executor::dispatch(order_job& job) {
+  const order& what = job.what();
+  switch (what.kind) {
+    case order_kind::create: return create(what);
+    case order_kind::drop: return drop(what);
+    case order_kind::copy: return copy(job);
+    case order_kind::cancel: return {};  // the agent turns these into cancel()
+    default: break;
+  }
+  const auto found = hosted(what.volume);
+  if (!found) return found.error();
+  volume::volume& v = (*found)->store();
+  switch (what.kind) {
+    case order_kind::seal: return without_value(v.seal(what.generation));
+    case order_kind::reopen: return reopen(v, what.generation);
+    case order_kind::set_generation: return without_value(v.set_generation(what.generation));
+    case order_kind::remove_keys: return v.remove_keys(what.removal_number, what.keys);
+    case order_kind::compact: return compact(job);
+    case order_kind::reconcile: return reconcile(job);
+    default: return failure(errc::unsupported, "an order of an unknown kind");
+  }
+}
+
+result<std::shared_ptr<hosted_volume>> order_executor::hosted(volume_id id) const {
+  auto v = parts_.volumes.find(id);
+  if (!v) return failure(errc::not_found, "the volume is not here");
+  return v;
+}
+
+result<void> order_executor::create(const order& what) {
+  if (const auto here = parts_.volumes.find(what.volume)) {
+    const replica_report report = here->store().report();
+    if (report.generation == what.generation && report.state == replica_state::open) return {};
+    return failure(errc::exists, "the volume is here already, in another state");
+  }
+  auto made = parts_.set.create({.id = what.volume, .generation = what.generation});
+  if (!made) return std::move(made).error();
+  parts_.volumes.insert(std::make_shared<hosted_volume>(std::move(*made), parts_.disk));
+  return {};
+}
+
+result<void> order_executor::drop(const order& what) {
+  parts_.volumes.erase(what.volume);
+  parts_.large.forget(what.volume);
+  auto dropped = parts_.set.drop(what.volume);
+  if (!dropped && dropped.error() == errc::not_found) return {};
+  if (!dropped) {
+    // Still here, as far as it can be said: it goes back into service and the order comes again.
+    if (auto v = parts_.set.find(what.volume)) {
+      parts_.volumes.insert(std::make_shared<hosted_volume>(std::move(v), parts_.disk));
+    }
+  }
+  return dropped;
+}
+
+result<void> order_executor::compact(order_job& job) {
+  const auto found = hosted(job.what().volume);
+  if (!found) return found.error();
+  volume::volume& v = (*found)->store();
+  volume::compaction_options options;
+  options.now_ms = io::wall_ms();
+  options.tombstone_ms = tombstone_age_ms(v);
+  options.go_on = [&job](std::uint64_t bytes) { return job.moved(bytes).has_value(); };
+  const auto done = v.compact(std::move(options));
+  if (!done) return done.error();
+  SSDFS_LOG(info) << "volume " << v.id() << " compacted from " << done->old_length << " to "
+                  << done->new_length << " bytes";
+  return {};
+}
+
+result<void> order_executor::copy(order_job& job) {
+  const volume_id id = job.what().volume;
+  const auto here = parts_.volumes.find(id);
+  if (here) {
+    const replica_report now = here->store().report();
+    if (now.state == replica_state::sealed && now.generation == job.what().generation) return {};
+    const bool usable = now.state == replica_state::open || now.state == replica_state::sealed;
+    if (usable) return failure(errc::exists, "another replica is here already");
+  }
+  auto copied = copy_volume(
+      parts_.set, parts_.peers, job, [this](std::shared_ptr<volume::volume> v) {
+        parts_.volumes.insert(std::make_shared<hosted_volume>(std::move(v), parts_.disk));
+      });
+  if (!copied && !parts_.set.find(id)) parts_.volumes.erase(id);
+  return copied;
+}
+
+result<void> order_executor::reconcile(order_job& job) {
+  const auto found = hosted(job.what().volume);
+  if (!found) return found.error();
+  const auto master = parts_.master();
+  if (!master) return failure(errc::connection, "no master to ask");
+  return reconcile_volume((*found)->store(), *master, parts_.peers, job);
+}
+
+}  // namespace ssdfs::datanode

@@ -1,0 +1,128 @@
+#include "datanode/reconcile_order.hpp"
+
+#include "base/log.hpp"
+#include "datanode/blocking_call.hpp"
+#include "datanode/chunk_fetcher.hpp"
+#include "io/clock.hpp"
+#include "wire/cluster_messages.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace ssdfs::datanode {
+namespace {
+
+constexpr std::size_t local_page = 65'536;
+
+struct live_list {
+  std::vector<wire::chunk_entry> chunks;  // by key
+  generation_t generation = 0;
+  std::uint64_t removal_number = 0;
+};
+
+// All pages; they must agree on generation and removal number, or the list is of two moments.
+result<live_list> fetch_live(net::channel& master, volume_id id) {
+  for (int tries = 0; tries < 3; ++tries) {
+    live_list out;
+    chunk_key from = 0;
+    bool torn = false;
+    while (!torn) {
+      wire::live_chunks_request m;
+      m.volume = id;
+      m.from_key = from;
+      auto answer =
+          awaited<wire::live_chunks_request>(master, m, chunk_fetcher::call_timeout_ms).wait();
+      if (!answer) return std::move(answer).error();
+      const wire::live_chunks_reply& page = answer->message;
+      if (from == 0) {
+        out.generation = page.generation;
+        out.removal_number = page.removal_number;
+      }
+      torn = page.generation != out.generation || page.removal_number != out.removal_number;
+      out.chunks.insert(out.chunks.end(), page.chunks.begin(), page.chunks.end());
+      if (!page.more || page.chunks.empty()) break;
+      from = page.chunks.back().key + 1;
+    }
+    const auto by_key = [](const auto& a, const auto& b) { return a.key < b.key; };
+    if (!torn && std::is_sorted(out.chunks.begin(), out.chunks.end(), by_key)) return out;
+  }
+  return failure(errc::changed, "the list of live chunks changed while it was read");
+}
+
+// Keys of live chunks that the list does not have, and of those that it has with other content.
+result<std::vector<chunk_key>> orphans_of(const volume::volume& v, const live_list& live) {
+  std::vector<chunk_key> out;
+  auto wanted = live.chunks.begin();
+  for (chunk_key from = 0;;) {
+    auto here = v.list_live(from, local_page);
+    if (!here) return std::move(here).error();
+    for (const volume::live_chunk& c : *here) {
+      while (wanted != live.chunks.end() && wanted->key < c.key) ++wanted;
+      const bool listed = wanted != live.chunks.end() && wanted->key == c.key &&
+                          wanted->size == c.size && wanted->crc32c == c.crc;
+      if (!listed) out.push_back(c.key);
+    }
+    if (here->size() < local_page) return out;
+    from = here->back().key + 1;
+  }
+}
+
+bool matches(const wire::chunk_entry& a, const volume::live_chunk& b) {
+  return a.key == b.key && a.size == b.size && a.crc32c == b.crc;
+}
+
+// Keys of tombstones that the list names.
+std::vector<chunk_key> to_revive(const volume::volume& v, const live_list& live) {
+  std::vector<chunk_key> out;
+  for (const volume::live_chunk& c : v.tombstoned()) {
+    const auto at = std::lower_bound(live.chunks.begin(), live.chunks.end(), c.key,
+                                     [](const auto& e, chunk_key key) { return e.key < key; });
+    if (at != live.chunks.end() && matches(*at, c)) out.push_back(c.key);
+  }
+  return out;
+}
+
+std::vector<wire::chunk_entry> to_fetch(const volume::volume& v, const live_list& live) {
+  const std::vector<chunk_key> bad = v.bad_keys();
+  std::vector<wire::chunk_entry> out;
+  for (const auto& c : live.chunks) {
+    if (!v.probe(c.key) || std::binary_search(bad.begin(), bad.end(), c.key)) out.push_back(c);
+  }
+  return out;
+}
+
+}  // namespace
+
+result<void> reconcile_volume(volume::volume& v, net::channel& master, net::channel_pool& peers,
+                              order_job& job) {
+  if (v.report().state == replica_state::open) {
+    return failure(errc::precondition, "the replica is open");
+  }
+  auto live = fetch_live(master, v.id());
+  if (!live) return std::move(live).error();
+  const auto orphans = orphans_of(v, *live);
+  if (!orphans) return orphans.error();
+  if (!orphans->empty()) SSDFS_TRY(v.tombstone_keys(io::wall_ms(), *orphans));
+  const auto revived = to_revive(v, *live);
+  if (!revived.empty()) SSDFS_TRY(v.revive_keys(revived));
+  const auto missing = to_fetch(v, *live);
+  chunk_fetcher from(peers, job);
+  const auto fetched = from.restore(v, missing);
+  if (!orphans->empty() || !revived.empty() || !missing.empty()) {
+    SSDFS_LOG(info) << "volume " << v.id() << " reconciled: " << orphans->size()
+                    << " orphans set aside, " << revived.size() << " revived, "
+                    << missing.size() << " missing or bad, of which "
+                    << (fetched ? fetched->stored : 0) << " fetched";
+  }
+  if (!fetched) return fetched.error();
+  if (fetched->absent > 0) {
+    return failure(errc::unavailable,
+                   std::to_string(fetched->absent) + " chunks are at no source");
+  }
+  const auto adopted = v.adopt(live->generation, live->removal_number);
+  if (!adopted) return adopted.error();
+  return {};
+}
+
+}  // namespace ssdfs::datanode

@@ -1,0 +1,20 @@
+// Makes a replica hold exactly the chunks that the namespace knows.
+#pragma once
+
+#include "base/result.hpp"
+#include "datanode/order_job.hpp"
+#include "net/channel.hpp"
+#include "volume/volume.hpp"
+
+namespace ssdfs::datanode {
+
+/// Asks the master for the live chunks of a closed volume, sets orphans aside, revives those that
+/// are listed, fetches what is missing or bad from the order's sources, and adopts the generation
+/// and removal number of the list. errc::unavailable if something missing could not be had: the
+/// rest is done all the same, and the replica stays incomplete by its digest.
+///
+/// Blocks. Harmless when repeated or given up at any point.
+result<void> reconcile_volume(volume::volume& v, net::channel& master, net::channel_pool& peers,
+                              order_job& job);
+
+}  // namespace ssdfs::datanode

@@ -1,0 +1,172 @@
+#include "datanode/service.hpp"
+
+#include "base/crc32c.hpp"
+#include "volume/needle.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ssdfs::datanode {
+
+service::service(parts p)
+    : parts_(std::move(p)),
+      around_{parts_.budget, parts_.metrics, parts_.link, parts_.flying},
+      reads_({parts_.disk, parts_.volumes, parts_.metrics, parts_.link, parts_.flying}) {}
+
+result<wire::hello_reply> service::hello(const wire::hello_request& caller, net::connection&) {
+  if (caller.protocol_min > wire::protocol_max || caller.protocol_max < wire::protocol_min) {
+    return failure(errc::version_mismatch, "this datanode speaks protocol versions " +
+                                               std::to_string(wire::protocol_min) + " to " +
+                                               std::to_string(wire::protocol_max));
+  }
+  wire::hello_reply reply;
+  reply.protocol = std::min(caller.protocol_max, wire::protocol_max);
+  reply.role = wire::peer_role::datanode;
+  reply.cluster = parts_.cluster();
+  reply.node = parts_.node;
+  reply.software = "ssdfs " SSDFS_VERSION;
+  const bool both_known = caller.cluster != cluster_id{} && reply.cluster != cluster_id{};
+  if (both_known && caller.cluster != reply.cluster) {
+    return failure(errc::wrong_cluster,
+                   "this datanode belongs to cluster " + to_string(reply.cluster));
+  }
+  return reply;
+}
+
+void service::closed(net::connection&) {}
+
+std::size_t service::reply_bytes(const wire::frame_view& frame) noexcept {
+  if (static_cast<wire::opcode>(frame.header.opcode) != wire::opcode::read_chunk) return 0;
+  wire::read_chunk_request m;
+  if (!wire::decode(frame.message, m)) return 0;
+  return std::min(m.length, wire::max_body);
+}
+
+void service::handle(std::span<net::request> batch) {
+  touched_volumes touched;
+  for (net::request& r : batch) {
+    if (refusing_.load(std::memory_order_acquire)) {
+      r.fail(errc::shutting_down);
+    } else {
+      dispatch(r, touched);
+    }
+  }
+  for (const auto& v : touched) v->kick();
+}
+
+void service::dispatch(net::request& r, touched_volumes& touched) {
+  switch (r.code()) {
+    case wire::opcode::read_chunk: return reads_.read_chunk(std::move(r));
+    case wire::opcode::write_chunk: return write_chunk(std::move(r), touched);
+    case wire::opcode::write_begin: return write_begin(std::move(r));
+    case wire::opcode::write_piece: return write_piece(std::move(r));
+    case wire::opcode::write_end: return write_end(std::move(r));
+    case wire::opcode::replica_chunks: return reads_.replica_chunks(std::move(r));
+    default: return r.fail(failure(errc::unsupported, "not a request for a datanode"));
+  }
+}
+
+void service::refuse_write(net::request& r, const op_subject& what, const failure& why) {
+  parts_.metrics.finished(what, {.received = r.received_ns()}, &why);
+  r.fail(why);
+}
+
+template <class Message>
+write_ref service::start(net::request& r, Message& m, write_task::description d) {
+  const auto route = parse_route(m.next);
+  if (!route) {
+    refuse_write(r, d.what, route.error());
+    return nullptr;
+  }
+  if (!parts_.budget.take(route->hops, r.body().size())) {
+    refuse_write(r, d.what, failure(errc::busy, "too many writes wait here"));
+    return nullptr;
+  }
+  d.hops = route->hops;
+  const shared_bytes body{r.body(), r.hold()};
+  // The views of `m` alias the frame, which the task keeps from here on.
+  write_ref task(new write_task(around_, std::move(r), d));
+  if (d.hops > 0) {
+    m.next = route->rest;
+    parts_.down.forward(m, *route, body, [task](result<void> outcome) {
+      task->finish_chain(std::move(outcome));
+    });
+  }
+  return task;
+}
+
+std::shared_ptr<hosted_volume> service::find(net::request& r, volume_id id) {
+  auto v = parts_.volumes.find(id);
+  if (!v) refuse_write(r, {r.code(), id, 0, 0}, failure(errc::not_found, "the volume is not here"));
+  return v;
+}
+
+void service::write_chunk(net::request r, touched_volumes& touched) {
+  wire::write_chunk_request m;
+  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed write_chunk"));
+  const auto size = static_cast<std::uint32_t>(r.body().size());
+  write_task::description d{.what = {r.code(), m.volume, m.key, size},
+                            .generation = m.generation,
+                            .crc = m.crc32c,
+                            .ack = m.ack};
+  if (size == 0 || size > wire::small_chunk_max) {
+    return refuse_write(r, d.what, failure(errc::invalid_argument, "size of a small chunk"));
+  }
+  const bool known = !touched.empty() && touched.back()->store().id() == m.volume;
+  const std::shared_ptr<hosted_volume> v = known ? touched.back() : find(r, m.volume);
+  if (!v) return;
+  // Longer contents are checked on the disk thread together with their blocks.
+  if (size <= volume::block_size) {
+    if (crc32c(r.body()) != m.crc32c) {
+      return refuse_write(r, d.what, failure(errc::checksum, "the chunk was damaged on its way"));
+    }
+    d.crc_verified = true;
+  }
+  // Whoever is behind answers when the rest has it, so that a failure is noticed here.
+  m.ack = wire::ack_mode::all;
+  const write_ref task = start(r, m, d);
+  if (!task) return;
+  v->push(task);
+  if (std::find(touched.begin(), touched.end(), v) == touched.end()) touched.push_back(v);
+}
+
+void service::write_begin(net::request r) {
+  wire::write_begin_request m;
+  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed write_begin"));
+  const write_task::description d{.what = {r.code(), m.volume, m.key, m.size},
+                                  .generation = m.generation,
+                                  .crc = m.crc32c};
+  if (m.size == 0 || m.size > wire::chunk_max) {
+    return refuse_write(r, d.what, failure(errc::invalid_argument, "size of a chunk"));
+  }
+  const auto v = find(r, m.volume);
+  if (!v) return;
+  if (const write_ref task = start(r, m, d)) parts_.large.begin(v, task);
+}
+
+void service::write_piece(net::request r) {
+  wire::write_piece_request m;
+  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed write_piece"));
+  const auto size = static_cast<std::uint32_t>(r.body().size());
+  const write_task::description d{.what = {r.code(), m.volume, m.key, size},
+                                  .generation = m.generation,
+                                  .crc = m.crc32c};
+  if (size == 0 || size > wire::small_chunk_max || m.offset % wire::small_chunk_max != 0) {
+    return refuse_write(r, d.what, failure(errc::invalid_argument, "place or size of a piece"));
+  }
+  const auto v = find(r, m.volume);
+  if (!v) return;
+  if (const write_ref task = start(r, m, d)) parts_.large.piece(v, task, m.offset);
+}
+
+void service::write_end(net::request r) {
+  wire::write_end_request m;
+  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed write_end"));
+  const write_task::description d{.what = {r.code(), m.volume, m.key, 0},
+                                  .generation = m.generation};
+  const auto v = find(r, m.volume);
+  if (!v) return;
+  if (const write_ref task = start(r, m, d)) parts_.large.end(v, task);
+}
+
+}  // namespace ssdfs::datanode

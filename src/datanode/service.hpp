@@ -1,0 +1,71 @@
+// The datanode's side of the protocol: one function an RPC.
+#pragma once
+
+#include "datanode/chain.hpp"
+#include "datanode/hosted_volume.hpp"
+#include "datanode/large_writes.hpp"
+#include "datanode/read_path.hpp"
+#include "datanode/write_task.hpp"
+#include "net/server.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace ssdfs::datanode {
+
+/// Operation: a write goes to its volume's queue and, at the same time and without a copy of its
+/// bytes, down the chain; all small writes of one batch reach their volumes' queues before those
+/// are started. Reads are answered at once where the page cache allows.
+/// Concurrency: as net::service; never blocks on a disk.
+/// Lifetime: the parts outlive it.
+class service final : public net::service {
+ public:
+  struct parts {
+    io::disk_pool& disk;
+    const volume_table& volumes;
+    large_writes& large;
+    chain& down;
+    byte_budget& budget;
+    op_metrics& metrics;
+    cluster_link& link;
+    in_flight& flying;
+    node_id node;
+    std::function<cluster_id()> cluster;  ///< nil before the node has joined one
+  };
+  explicit service(parts p);
+
+  /// From now on every request is refused with errc::shutting_down.
+  void refuse() noexcept { refusing_.store(true, std::memory_order_release); }
+
+  result<wire::hello_reply> hello(const wire::hello_request& caller,
+                                  net::connection& from) override;
+  void handle(std::span<net::request> batch) override;
+  [[nodiscard]] std::size_t reply_bytes(const wire::frame_view& frame) noexcept override;
+  void closed(net::connection& from) override;
+
+ private:
+  using touched_volumes = std::vector<std::shared_ptr<hosted_volume>>;
+
+  void dispatch(net::request& r, touched_volumes& touched);
+  void write_chunk(net::request r, touched_volumes& touched);
+  void write_begin(net::request r);
+  void write_piece(net::request r);
+  void write_end(net::request r);
+
+  /// What the four writes have in common: checks, budget, the half down the chain. Returns null if
+  /// the request was refused (and answered). `m` is what is forwarded.
+  template <class Message>
+  write_ref start(net::request& r, Message& m, write_task::description d);
+  [[nodiscard]] std::shared_ptr<hosted_volume> find(net::request& r, volume_id id);
+  void refuse_write(net::request& r, const op_subject& what, const failure& why);
+
+  const parts parts_;
+  const write_surroundings around_;
+  read_path reads_;
+  std::atomic<bool> refusing_{false};
+};
+
+}  // namespace ssdfs::datanode

@@ -1,0 +1,275 @@
+// A master that does only what a datanode sees of one: registration, heartbeats as long polls,
+// orders, lists of live chunks. Tests say what it orders and ask what it was told.
+#pragma once
+
+#include "io/clock.hpp"
+#include "net/server.hpp"
+#include "wire/cluster_messages.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace ssdfs::test {
+
+/// Thread-safe. Functions that wait throw std::runtime_error after ten seconds.
+class fake_master final : public net::service {
+ public:
+  explicit fake_master(boost::asio::io_context& io, cluster_id cluster = cluster_id(io::random_uuid()),
+                       std::string listen = "127.0.0.1:0")
+      : io_(io), cluster_(cluster) {
+    reign_ = {epoch_t(1), node_id(io::random_uuid()), txid(1)};
+    settings_.heartbeat_interval_ms = 100;
+    auto server = net::server::listen(io, *this, {.listen = std::move(listen)});
+    if (!server) throw std::runtime_error(server.error().message());
+    server_ = std::move(*server);
+    server_->start();
+  }
+  ~fake_master() override {
+    server_->stop();
+    const std::lock_guard lock(mutex_);
+    nodes_.clear();
+  }
+
+  [[nodiscard]] std::string address() const { return server_->address(); }
+  [[nodiscard]] cluster_id cluster() const { return cluster_; }
+  [[nodiscard]] witness reign() const {
+    const std::lock_guard lock(mutex_);
+    return reign_;
+  }
+  /// As a restarted master: a new epoch, every node has to register again.
+  void new_epoch() {
+    const std::lock_guard lock(mutex_);
+    reign_.epoch = reign_.epoch.next();
+    for (auto& [id, n] : nodes_) {
+      n->registered = false;
+      if (n->poll) n->poll->fail(errc::unknown_node);
+      n->poll.reset();
+    }
+  }
+  void set_settings(const cluster_settings& settings) {
+    const std::lock_guard lock(mutex_);
+    settings_ = settings;
+  }
+
+  /// Gives an order (its id is chosen here) with every heartbeat until its result comes; waits for
+  /// the result.
+  order_result run(node_id node, order what) {
+    const std::uint64_t id = give(node, std::move(what));
+    return wait_result(node, id);
+  }
+  std::uint64_t give(node_id node, order what) {
+    const std::lock_guard lock(mutex_);
+    what.id = ++last_order_;
+    node_state& n = at(node);
+    n.orders[what.id] = what;
+    answer(n);
+    return what.id;
+  }
+  order_result wait_result(node_id node, std::uint64_t id) {
+    order_result out;
+    wait("order result", [&] {
+      const auto& results = at(node).results;
+      const auto found = results.find(id);
+      if (found == results.end()) return false;
+      out = found->second;
+      return true;
+    });
+    return out;
+  }
+  void wait_registered(node_id node) {
+    wait("registration", [&] { return at(node).registered; });
+  }
+  /// Waits until the node's last report of the volume satisfies `test`.
+  replica_report wait_report(node_id node, volume_id volume,
+                             const std::function<bool(const replica_report&)>& test) {
+    replica_report out;
+    wait("replica report", [&] {
+      const auto& reports = at(node).reports;
+      const auto found = reports.find(volume);
+      if (found == reports.end() || !test(found->second)) return false;
+      out = found->second;
+      return true;
+    });
+    return out;
+  }
+  void wait_gone(node_id node, volume_id volume) {
+    wait("end of replica", [&] { return !at(node).reports.contains(volume); });
+  }
+  chain_failure wait_failure(node_id node) {
+    chain_failure out;
+    wait("chain failure", [&] {
+      if (at(node).failures.empty()) return false;
+      out = at(node).failures.back();
+      return true;
+    });
+    return out;
+  }
+  [[nodiscard]] node_registration registration(node_id node) const {
+    const std::lock_guard lock(mutex_);
+    return nodes_.at(node)->registration;
+  }
+  [[nodiscard]] std::uint64_t heartbeats(node_id node) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = nodes_.find(node);
+    return found == nodes_.end() ? 0 : found->second->heartbeats;
+  }
+  /// What live_chunks answers for a volume; without it errc::not_found.
+  void set_live_chunks(volume_id volume, wire::live_chunks_reply list) {
+    const std::lock_guard lock(mutex_);
+    live_[volume] = std::move(list);
+  }
+
+  // ---- net::service ----
+
+  result<wire::hello_reply> hello(const wire::hello_request& caller, net::connection&) override {
+    const std::lock_guard lock(mutex_);
+    if (caller.cluster != cluster_id{} && caller.cluster != cluster_) return errc::wrong_cluster;
+    wire::hello_reply reply;
+    reply.protocol = wire::protocol_max;
+    reply.role = wire::peer_role::master;
+    reply.cluster = cluster_;
+    reply.node = reign_.leader;
+    reply.epoch = reign_.epoch;
+    return reply;
+  }
+
+  void handle(std::span<net::request> batch) override {
+    const std::lock_guard lock(mutex_);
+    for (net::request& r : batch) {
+      switch (r.code()) {
+        case wire::opcode::register_node: register_node(r); break;
+        case wire::opcode::report_volumes: report_volumes(r); break;
+        case wire::opcode::heartbeat: heartbeat(r); break;
+        case wire::opcode::live_chunks: live_chunks(r); break;
+        default: r.fail(errc::unsupported);
+      }
+    }
+    changed_.notify_all();
+  }
+
+  void closed(net::connection&) override {}
+
+ private:
+  struct node_state {
+    explicit node_state(boost::asio::io_context& io) : timer(io) {}
+    bool registered = false;
+    node_registration registration;
+    std::uint64_t heartbeats = 0;
+    std::map<volume_id, replica_report> reports;
+    std::map<std::uint64_t, order> orders;
+    std::map<std::uint64_t, order_result> results;
+    std::vector<chain_failure> failures;
+    std::unique_ptr<net::request> poll;
+    std::uint64_t poll_number = 0;
+    boost::asio::steady_timer timer;
+  };
+
+  // All private functions are called with mutex_ held.
+  node_state& at(node_id id) {
+    auto& n = nodes_[id];
+    if (!n) n = std::make_shared<node_state>(io_);
+    return *n;
+  }
+
+  template <class Condition>
+  void wait(const char* what, Condition condition) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, std::chrono::seconds(10), condition)) {
+      throw std::runtime_error(std::string("fake master: no ") + what);
+    }
+  }
+
+  void register_node(net::request& r) {
+    wire::register_node_request m;
+    if (!r.decode(m)) return r.fail(errc::protocol);
+    node_state& n = at(m.registration.node);
+    n.registration = m.registration;
+    n.registered = false;
+    n.heartbeats = 0;
+    n.reports.clear();
+    r.reply(wire::register_node_reply{cluster_, reign_, settings_});
+  }
+
+  void report_volumes(net::request& r) {
+    wire::report_volumes_request m;
+    if (!r.decode(m)) return r.fail(errc::protocol);
+    node_state& n = at(m.page.node);
+    if (m.epoch != reign_.epoch) return r.fail(errc::unknown_node);
+    for (const auto& report : m.page.replicas) n.reports[report.id] = report;
+    if (m.page.last) n.registered = true;
+    r.reply(wire::report_volumes_reply{});
+  }
+
+  void heartbeat(net::request& r) {
+    wire::heartbeat_request m;
+    if (!r.decode(m)) return r.fail(errc::protocol);
+    const node_heartbeat& h = m.heartbeat;
+    node_state& n = at(h.node);
+    if (!n.registered || h.epoch != reign_.epoch || h.number != n.heartbeats + 1) {
+      return r.fail(errc::unknown_node);
+    }
+    n.heartbeats = h.number;
+    for (const auto& report : h.changed) n.reports[report.id] = report;
+    for (const auto& volume : h.gone) n.reports.erase(volume);
+    for (const auto& done : h.results) {
+      n.results[done.id] = done;
+      n.orders.erase(done.id);
+    }
+    n.failures.insert(n.failures.end(), h.failures.begin(), h.failures.end());
+    if (n.poll) n.poll->reply(wire::heartbeat_reply{reign_, settings_, {}});
+    n.poll = std::make_unique<net::request>(std::move(r));
+    const std::uint64_t number = ++n.poll_number;
+    if (!n.orders.empty()) return answer(n);
+    n.timer.expires_after(std::chrono::milliseconds(settings_.heartbeat_interval_ms));
+    n.timer.async_wait([this, number, id = h.node](boost::system::error_code ec) {
+      if (ec) return;
+      const std::lock_guard lock(mutex_);
+      const auto found = nodes_.find(id);
+      if (found != nodes_.end() && found->second->poll_number == number) answer(*found->second);
+    });
+  }
+
+  void answer(node_state& n) {
+    if (!n.poll) return;
+    wire::heartbeat_reply reply{reign_, settings_, {}};
+    for (const auto& [id, o] : n.orders) reply.orders.push_back(o);
+    n.poll->reply(reply);
+    n.poll.reset();
+  }
+
+  void live_chunks(net::request& r) {
+    wire::live_chunks_request m;
+    if (!r.decode(m)) return r.fail(errc::protocol);
+    const auto found = live_.find(m.volume);
+    if (found == live_.end()) return r.fail(errc::not_found);
+    wire::live_chunks_reply page = found->second;
+    std::erase_if(page.chunks, [&](const auto& c) { return c.key < m.from_key; });
+    page.more = page.chunks.size() > m.limit;
+    if (page.more) page.chunks.resize(m.limit);
+    r.reply(page);
+  }
+
+  boost::asio::io_context& io_;
+  const cluster_id cluster_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  witness reign_;
+  cluster_settings settings_;
+  std::uint64_t last_order_ = 0;
+  std::map<node_id, std::shared_ptr<node_state>> nodes_;
+  std::map<volume_id, wire::live_chunks_reply> live_;
+  std::unique_ptr<net::server> server_;
+};
+
+}  // namespace ssdfs::test
