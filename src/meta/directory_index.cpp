@@ -49,21 +49,18 @@ void insert_at(std::uint32_t* values, std::size_t count, std::size_t at, std::ui
 std::uint32_t directory_index::find(std::uint32_t root, std::string_view name) const {
   if (root == 0) return 0;
   const auto* node = &block_as<node_header>(memory_, root);
-  prefetch_arrays(*node);
+  prefetch_arrays(*node, true);
   while (!node->is_leaf()) {
     const auto& inner = static_cast<const inner_node&>(*node);
     node = &block_as<node_header>(memory_, inner.children()[child_for(memory_, inner, name)]);
     __builtin_prefetch(reinterpret_cast<const char*>(node) + 64);
-    prefetch_arrays(*node);
+    prefetch_arrays(*node, true);
   }
   const auto& leaf = static_cast<const leaf_node&>(*node);
   // The prefix need not be checked: only the whole name decides.
   const hint_range range = search_hints(leaf.hints(), leaf.count, hint_of(name, leaf.prefix));
-  if (range.equal == 0) return 0;
-  const std::uint32_t at = lower_bound_by_name(memory_, leaf, range, name);
-  if (at == range.first + range.equal) return 0;
-  const std::uint32_t id = leaf.ids()[at];
-  return entry_name(memory_, id) == name ? id : 0;
+  const leaf_position position = search_names(memory_, leaf, range, name);
+  return position.found ? leaf.ids()[position.at] : 0;
 }
 
 directory_index::place directory_index::locate(std::uint32_t root, std::string_view name) const {
@@ -71,7 +68,7 @@ directory_index::place directory_index::locate(std::uint32_t root, std::string_v
   if (root == 0) return where;
   std::uint32_t id = root;
   const auto* node = &block_as<node_header>(memory_, id);
-  prefetch_arrays(*node);
+  prefetch_arrays(*node, true);
   while (!node->is_leaf()) {
     const auto& inner = static_cast<const inner_node&>(*node);
     const std::uint32_t child = child_for(memory_, inner, name);
@@ -80,7 +77,7 @@ directory_index::place directory_index::locate(std::uint32_t root, std::string_v
     where.rightmost = where.rightmost && child == inner.count;
     id = inner.children()[child];
     node = &block_as<node_header>(memory_, id);
-    prefetch_arrays(*node);
+    prefetch_arrays(*node, true);
   }
   const auto& leaf = static_cast<const leaf_node&>(*node);
   where.leaf = id;
@@ -93,9 +90,9 @@ directory_index::place directory_index::locate(std::uint32_t root, std::string_v
     if (order < 0) range = {0, 0};
     if (order > 0) range = {leaf.count, 0};
   }
-  where.position = lower_bound_by_name(memory_, leaf, range, name);
-  where.found = where.position < range.first + range.equal &&
-                entry_name(memory_, leaf.ids()[where.position]) == name;
+  const leaf_position position = search_names(memory_, leaf, range, name);
+  where.position = position.at;
+  where.found = position.found;
   return where;
 }
 

@@ -108,61 +108,64 @@ struct hint_range {
   std::uint32_t equal;
 };
 
-/// Counts with vectors of four. Reads up to 12 bytes behind the hints, which is inside of every
-/// node.
+/// Skips 16 hints at a time by the last of them, which are independent loads, then counts with
+/// vectors of four. Reads up to 12 bytes behind the hints, which is inside of every node.
 [[nodiscard]] inline hint_range search_hints(const std::uint32_t* hints, std::uint32_t count,
                                              std::uint32_t wanted) noexcept {
+  std::uint32_t skipped = 0;
+  for (std::uint32_t last = 15; last < count; last += 16) skipped += hints[last] < wanted ? 16 : 0;
   const __m128i flip = _mm_set1_epi32(static_cast<int>(0x80000000U));
   const __m128i key = _mm_xor_si128(_mm_set1_epi32(static_cast<int>(wanted)), flip);
-  const auto load = [&](std::uint32_t i) {
-    return _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(hints + i)), flip);
+  const auto lanes = [](__m128i mask) {
+    return static_cast<std::uint32_t>(_mm_movemask_ps(_mm_castsi128_ps(mask)));
   };
-  __m128i below = _mm_setzero_si128();
-  __m128i same = _mm_setzero_si128();
-  std::uint32_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    const __m128i v = load(i);
-    below = _mm_sub_epi32(below, _mm_cmplt_epi32(v, key));
-    same = _mm_sub_epi32(same, _mm_cmpeq_epi32(v, key));
+  hint_range range{skipped, 0};
+  for (std::uint32_t i = skipped; i < count; i += 4) {
+    const __m128i v =
+        _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(hints + i)), flip);
+    const std::uint32_t valid = count - i >= 4 ? 15 : (1U << (count - i)) - 1;
+    const std::uint32_t below = lanes(_mm_cmplt_epi32(v, key)) & valid;
+    const std::uint32_t same = lanes(_mm_cmpeq_epi32(v, key)) & valid;
+    range.first += static_cast<std::uint32_t>(std::popcount(below));
+    range.equal += static_cast<std::uint32_t>(std::popcount(same));
+    if ((below | same) != 15) break;
   }
-  if (i < count) {
-    const __m128i lanes = _mm_cmplt_epi32(_mm_setr_epi32(0, 1, 2, 3),
-                                          _mm_set1_epi32(static_cast<int>(count - i)));
-    const __m128i v = load(i);
-    below = _mm_sub_epi32(below, _mm_and_si128(lanes, _mm_cmplt_epi32(v, key)));
-    same = _mm_sub_epi32(same, _mm_and_si128(lanes, _mm_cmpeq_epi32(v, key)));
-  }
-  const auto total = [](__m128i v) {
-    v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4e));
-    v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0xb1));
-    return static_cast<std::uint32_t>(_mm_cvtsi128_si32(v));
-  };
-  return {total(below), total(same)};
+  return range;
 }
 
-/// Starts to load the hints and ids of a node whose header is there.
-inline void prefetch_arrays(const node_header& node) noexcept {
+/// Starts to load the hints of a node whose header is there, and the ids of a leaf if wanted.
+inline void prefetch_arrays(const node_header& node, bool with_ids) noexcept {
   const auto* at = reinterpret_cast<const char*>(&node);
-  const std::size_t bytes = node.is_leaf() ? 8 + 4U * (node.capacity + node.count)
-                                           : 8 + node.prefix + 4U * node.count;
+  const std::size_t bytes = !node.is_leaf() ? 8U + node.prefix + 4U * node.count
+                            : with_ids      ? 8U + 4U * (node.capacity + node.count)
+                                            : 8U + 4U * node.count;
   for (std::size_t line = 64; line < bytes; line += 64) __builtin_prefetch(at + line);
 }
 
-/// Among entries with equal hints: the first whose name is not less than `name`.
-[[nodiscard]] inline std::uint32_t lower_bound_by_name(const arena& memory, const leaf_node& leaf,
-                                                       hint_range range,
-                                                       std::string_view name) noexcept {
+/// A place among the entries of a leaf: the first whose name is not less than the one searched for,
+/// and whether it has that name.
+struct leaf_position {
+  std::uint32_t at;
+  bool found;
+};
+
+/// Searches among entries with equal hints.
+[[nodiscard]] inline leaf_position search_names(const arena& memory, const leaf_node& leaf,
+                                                hint_range range,
+                                                std::string_view name) noexcept {
   std::uint32_t low = range.first;
   std::uint32_t high = range.first + range.equal;
   while (low < high) {
     const std::uint32_t middle = (low + high) / 2;
-    if (entry_name(memory, leaf.ids()[middle]) < name) {
+    const int order = entry_name(memory, leaf.ids()[middle]).compare(name);
+    if (order == 0) return {middle, true};
+    if (order < 0) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return low;
+  return {low, false};
 }
 
 /// The separator `i` of an inner node, put together in `space` if it has no text.

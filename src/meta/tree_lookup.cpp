@@ -23,7 +23,7 @@ class probe {
     entry_ = root_record;
     matched_ = true;
     stage_ = stage::record;
-    name_ = {};
+    range_ = {};
   }
 
   /// False when the lookup is over.
@@ -31,7 +31,7 @@ class probe {
     switch (stage_) {
       case stage::directory: return enter(memory, directories);
       case stage::node:
-        prefetch_arrays(*node_);
+        prefetch_arrays(*node_, false);
         stage_ = node_->is_leaf() ? stage::leaf : stage::inner;
         return true;
       case stage::inner: {
@@ -39,7 +39,8 @@ class probe {
         descend(memory, inner.children()[child_for(memory, inner, name_)]);
         return true;
       }
-      case stage::leaf: return search(memory);
+      case stage::leaf: return search();
+      case stage::id: return take_id(memory);
       case stage::record: return decide(memory, directories);
     }
     return false;
@@ -50,7 +51,7 @@ class probe {
   }
 
  private:
-  enum class stage : std::uint8_t { directory, node, inner, leaf, record };
+  enum class stage : std::uint8_t { directory, node, inner, leaf, id, record };
 
   bool fail(errc error) {
     matched_ = false;
@@ -71,11 +72,17 @@ class probe {
     return true;
   }
 
-  bool search(const arena& memory) {
+  bool search() {
     const auto& leaf = static_cast<const leaf_node&>(*node_);
     range_ = search_hints(leaf.hints(), leaf.count, hint_of(name_, leaf.prefix));
     if (range_.equal == 0) return fail(errc::not_found);
-    entry_ = leaf.ids()[range_.first];
+    __builtin_prefetch(leaf.ids() + range_.first);
+    stage_ = stage::id;
+    return true;
+  }
+
+  bool take_id(const arena& memory) {
+    entry_ = static_cast<const leaf_node&>(*node_).ids()[range_.first];
     __builtin_prefetch(memory.at(entry_));
     __builtin_prefetch(memory.at(entry_) + line - 8);
     stage_ = stage::record;
@@ -83,14 +90,13 @@ class probe {
   }
 
   bool decide(const arena& memory, const directory_table& directories) {
-    if (!name_.empty()) {
-      if (range_.equal > 1) {
-        const auto& leaf = static_cast<const leaf_node&>(*node_);
-        const std::uint32_t at = lower_bound_by_name(memory, leaf, range_, name_);
-        if (at == range_.first + range_.equal) return fail(errc::not_found);
-        entry_ = leaf.ids()[at];
-      }
-      if (entry_name(memory, entry_) != name_) return fail(errc::not_found);
+    if (range_.equal > 1) {
+      const auto& leaf = static_cast<const leaf_node&>(*node_);
+      const leaf_position position = search_names(memory, leaf, range_, name_);
+      if (!position.found) return fail(errc::not_found);
+      entry_ = leaf.ids()[position.at];
+    } else if (range_.equal == 1 && entry_name(memory, entry_) != name_) {
+      return fail(errc::not_found);
     }
     name_ = pop_component(rest_);
     if (name_.empty()) return false;
