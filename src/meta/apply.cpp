@@ -159,7 +159,7 @@ result<void> state::applier::operator()(const create_record& r) {
 
   file_attributes attributes;
   attributes.size = r.size;
-  attributes.crc32c = r.crc.value;
+  attributes.crc32c = r.crc32c.value;
   attributes.mtime_ms = r.mtime;
   attributes.access = *access;
   attributes.content_type = *type;
@@ -168,7 +168,7 @@ result<void> state::applier::operator()(const create_record& r) {
   chunks.reserve(r.chunks.size());
   for (const chunk_record& chunk : r.chunks) {
     chunks.push_back({{s_.volumes_.slot_of(chunk.volume), chunk.key}, chunk.size,
-                      chunk.crc.value});
+                      chunk.crc32c.value});
   }
   const std::span<const chunk_ref> list(chunks.data(), chunks.size());
 
@@ -296,7 +296,7 @@ result<void> state::applier::operator()(const relocate_record& r) {
   auto entry = find(r.path);
   if (!entry) return entry.error();
   if (s_.names_.is_directory(*entry)) return misfit("a directory has no chunks");
-  if (r.from.size != r.to.size || r.from.crc != r.to.crc) return misfit("different chunks");
+  if (r.from.size != r.to.size || r.from.crc32c != r.to.crc32c) return misfit("different chunks");
   if (!s_.volumes_.contains(r.from.volume)) return misfit("unknown volume");
   SSDFS_TRY(s_.volumes_.check_commit(&r.to, 1));
   const chunk_address from{s_.volumes_.slot_of(r.from.volume), r.from.key};
@@ -304,12 +304,12 @@ result<void> state::applier::operator()(const relocate_record& r) {
   s_.scratch_.clear();
   s_.names_.chunks(*entry, s_.scratch_);
   if (r.index >= s_.scratch_.size() ||
-      s_.scratch_[r.index] != chunk_ref{from, r.from.size, r.from.crc.value}) {
+      s_.scratch_[r.index] != chunk_ref{from, r.from.size, r.from.crc32c.value}) {
     return misfit("the chunk is not where the record says");
   }
   if (!s_.names_.relocate_chunk(*entry, r.index, from, to)) return misfit("the chunk moved");
   s_.volumes_.commit(r.to);
-  s_.volumes_.free({from, r.from.size, r.from.crc.value}, record_.time_ms);
+  s_.volumes_.free({from, r.from.size, r.from.crc32c.value}, record_.time_ms);
   return {};
 }
 

@@ -94,7 +94,7 @@ result<decision> make_create(const state& s, const create_request& q, context& c
   SSDFS_TRY(check_chunks(s, q, body));
   body.path = q.path;
   body.size = q.size;
-  body.crc = crc_value(q.crc32c);
+  body.crc32c = crc_value(q.crc32c);
   body.mtime = q.mtime_ms == 0 ? c.wall_ms : q.mtime_ms;
   body.mode = q.mode;
   body.replication = q.replication == 0 ? c.replication : q.replication;

@@ -173,7 +173,7 @@ result<record> make_relocate(const state& s, const relocate_request& q, const co
   std::vector<chunk_record> chunks;
   chunks_of(s, *entry, chunks);
   if (q.index >= chunks.size() || chunks[q.index] != q.from) return errc::changed;
-  if (q.to.size != q.from.size || q.to.crc32c != q.from.crc.value) {
+  if (q.to.size != q.from.size || q.to.crc32c != q.from.crc32c.value) {
     return failure(errc::invalid_argument, "the chunks differ");
   }
   const chunk_record to{q.to.volume, q.to.key, q.to.size, crc_value(q.to.crc32c)};

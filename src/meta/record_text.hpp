@@ -108,16 +108,18 @@ inline bool get_uuid(const char* at, uuid& id) noexcept {
 template <class Member>
 struct field_name {
   static constexpr std::size_t length = std::char_traits<char>::length(Member::name);
-  static constexpr auto characters = [] {
-    std::array<char, length + 4> a{};
-    a[0] = ',';
-    a[1] = '"';
-    for (std::size_t i = 0; i < length; ++i) a[i + 2] = Member::name[i];
-    a[length + 2] = '"';
-    a[length + 3] = ':';
-    return a;
-  }();
-  static constexpr std::string_view with_comma{characters.data(), characters.size()};
+  struct text {
+    char characters[length + 4]{};
+    constexpr text() {
+      characters[0] = ',';
+      characters[1] = '"';
+      for (std::size_t i = 0; i < length; ++i) characters[i + 2] = Member::name[i];
+      characters[length + 2] = '"';
+      characters[length + 3] = ':';
+    }
+  };
+  static constexpr text whole{};
+  static constexpr std::string_view with_comma{whole.characters, length + 4};
   static constexpr std::string_view without_comma = with_comma.substr(1);
 };
 

@@ -1,7 +1,8 @@
 // The kinds of records in the edits log. Every change of the master's durable state is one of
 // these, logged as its result: ids, times and keys are fixed, so replay decides nothing.
 //
-// The members of each struct, in the order of their description, are the fields of its JSON line;
+// The members of each struct, in the order of their description, are the fields of its JSON line
+// (none may be called txid, op, time, durable, client, seq, low or crc, which every line may have);
 // a field that has its default value is left out. docs/formats/edits.md is the document of this.
 #pragma once
 
@@ -70,10 +71,10 @@ struct chunk_record {
   volume_id volume;
   chunk_key key = 0;
   std::uint32_t size = 0;
-  crc_value crc;
+  crc_value crc32c;
   friend bool operator==(const chunk_record&, const chunk_record&) = default;
 };
-BOOST_DESCRIBE_STRUCT(chunk_record, (), (volume, key, size, crc))
+BOOST_DESCRIBE_STRUCT(chunk_record, (), (volume, key, size, crc32c))
 
 /// A file appears, whole, or replaces the file that is there.
 struct create_record {
@@ -82,7 +83,7 @@ struct create_record {
   std::uint32_t parents = 0;
   bool replaced = false;  ///< a file was there: its chunks are freed
   std::uint64_t size = 0;
-  crc_value crc;
+  crc_value crc32c;
   std::int64_t mtime = 0;
   std::uint16_t mode = 0644;
   std::uint8_t replication = 0;
@@ -92,7 +93,7 @@ struct create_record {
   boost::container::small_vector<chunk_record, 1> chunks;
 };
 BOOST_DESCRIBE_STRUCT(create_record, (),
-                      (path, parents, replaced, size, crc, mtime, mode, replication, owner, group,
+                      (path, parents, replaced, size, crc32c, mtime, mode, replication, owner, group,
                        type, chunks))
 
 /// Moves an entry. With `trash` the target is in the trash, whose bucket's mtime becomes the

@@ -259,7 +259,7 @@ void volume_table::commit(const chunk_record& chunk) {
   grant->committed[i / 64] |= std::uint64_t{1} << (i % 64);
   ++grant->committed_keys;
   grant->committed_bytes += chunk.size;
-  entry.info.digest.add(chunk.key, chunk.size, chunk.crc.value);
+  entry.info.digest.add(chunk.key, chunk.size, chunk.crc32c.value);
 }
 
 void volume_table::free(const chunk_ref& chunk, std::int64_t time_ms) {
