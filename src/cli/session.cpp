@@ -39,9 +39,9 @@ void print_error(std::string_view command, std::string_view path, std::string_vi
   std::cerr << line;
 }
 
-std::unique_ptr<session> session::open(command_line& line) {
+std::optional<client_config> session::config_of(command_line& line) {
   const auto timeout = line.duration_ms("timeout");
-  if (!timeout) return nullptr;
+  if (!timeout) return std::nullopt;
   client_config config;
   config.masters.clear();
   std::istringstream in(line.text("master"));
@@ -50,11 +50,17 @@ std::unique_ptr<session> session::open(command_line& line) {
   }
   if (config.masters.empty()) {
     line.usage_error("option master: no address");
-    return nullptr;
+    return std::nullopt;
   }
   config.user = line.text("user").empty() ? system_user() : line.text("user");
   config.timeout = std::chrono::milliseconds(*timeout);
-  return std::unique_ptr<session>(new session(line.name(), std::move(config)));
+  return config;
+}
+
+std::unique_ptr<session> session::open(command_line& line) {
+  auto config = config_of(line);
+  if (!config) return nullptr;
+  return std::unique_ptr<session>(new session(line.name(), std::move(*config)));
 }
 
 session::session(std::string command, client_config config)

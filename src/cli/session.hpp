@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,8 @@ class session {
  public:
   /// Null after a usage error (a bad --timeout), whose exit code the command line then has.
   static std::unique_ptr<session> open(command_line& line);
+  /// The client's configuration by --master, --timeout and --user; empty after a usage error.
+  static std::optional<client_config> config_of(command_line& line);
 
   [[nodiscard]] blocking_client& client() noexcept { return client_; }
   [[nodiscard]] const std::string& user() const noexcept { return user_; }

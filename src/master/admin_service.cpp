@@ -34,17 +34,12 @@ void service::admin_report(net::request r) {
   reply.safemode = cluster.safe_mode();
   reply.safemode_reason = cluster.safe_mode_reason();
   const auto totals = s.names().totals(meta::root_directory);
-  reply.files = totals.files;
-  reply.directories = totals.directories + 1;
-  reply.bytes = totals.bytes;
-  if (const auto trash = s.names().lookup(meta::trash_path)) {
-    const auto hidden = s.names().totals(s.names().directory_of(*trash));
-    reply.trash_files = hidden.files;
-    reply.trash_bytes = hidden.bytes;
-    reply.files -= hidden.files;
-    reply.directories -= hidden.directories + 1;
-    reply.bytes -= hidden.bytes;
-  }
+  const auto trash = meta::trash_totals(s);
+  reply.files = totals.files - trash.files;
+  reply.directories = totals.directories + 1 - trash.directories;
+  reply.bytes = totals.bytes - trash.bytes;
+  reply.trash_files = trash.files;
+  reply.trash_bytes = trash.bytes;
   const auto counts = cluster.counts();
   reply.volumes_open = counts.volumes_open;
   reply.volumes_sealed = counts.volumes_sealed;

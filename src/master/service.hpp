@@ -4,6 +4,7 @@
 #include "base/histogram.hpp"
 #include "master/core.hpp"
 #include "master/live_lists.hpp"
+#include "meta/queries.hpp"
 #include "net/server.hpp"
 #include "wire/admin_messages.hpp"
 #include "wire/cluster_messages.hpp"
@@ -106,7 +107,7 @@ class service final : public net::service {
   void answer_read(net::request r, Reply reply);
   template <class Request, class Command>
   void mutate(net::request r, Command command);
-  [[nodiscard]] meta::caller caller_of(std::string_view user, std::string_view group) const;
+  [[nodiscard]] meta::viewer viewer_of(std::string_view user) const;
 
   struct waiting_grant {
     net::request request;
