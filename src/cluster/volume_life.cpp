@@ -56,11 +56,12 @@ class planner {
     }
   }
 
+  [[nodiscard]] static bool readable(const replica_report& report) {
+    return report.state == replica_state::open || report.state == replica_state::sealed;
+  }
+
   [[nodiscard]] bool good(const replica_report& report) const {
-    if (report.state == replica_state::damaged || report.state == replica_state::recovering) {
-      return false;
-    }
-    if (report.bad_records != 0) return false;
+    if (!readable(report) || report.bad_records != 0) return false;
     if (info_.state != volume_state::closed) return true;
     // Digests say something only at equal removal numbers.
     return report.removal_number != info_.removal_number || report.digest == info_.digest;
@@ -238,7 +239,8 @@ class planner {
       if (nothing_live()) want(r, order_kind::create, info_.generation);
       return;
     }
-    if (r.report->state == replica_state::open) want(r, order_kind::seal, info_.generation);
+    // A replica is sealed as what it is; then it learns the volume's generation.
+    if (r.report->state == replica_state::open) want(r, order_kind::seal, r.report->generation);
     if (r.report->state == replica_state::sealed) {
       want(r, order_kind::set_generation, info_.generation);
     }
@@ -285,8 +287,7 @@ class planner {
   }
 
   [[nodiscard]] static bool adoptable(const replica_view& r) {
-    return r.usable && r.report && !r.drop_ordered && r.report->state != replica_state::damaged &&
-           r.report->state != replica_state::recovering;
+    return r.usable && r.report && !r.drop_ordered && readable(*r.report);
   }
 
   // ---- closed ---------------------------------------------------------------------------------
@@ -299,7 +300,7 @@ class planner {
     if (out_.holders == 0 && info_.digest.count > 0) worsen(volume_condition::missing);
     if (info_.members.size() < info_.replication) worsen(volume_condition::degraded);
     take_off_dead_members();
-    for (const replica_view& r : outsiders_) plan_outsider(r);
+    for (const replica_view& r : outsiders_) plan_outsider(r, copying);
     copy_to_target(copying);
     if (out_.step.what == kind::none && out_.orders.empty()) plan_upkeep();
   }
@@ -315,29 +316,32 @@ class planner {
       if (r.state != node_state::live || !r.report) worsen(volume_condition::member_silent);
       return;
     }
-    if (!r.report || r.report->state == replica_state::damaged) {
+    if (!r.report || !readable(*r.report)) {
       worsen(volume_condition::member_silent);
       if (!r.report && nothing_live()) {
         want(r, order_kind::create, info_.generation);
-      } else if (!copying && repair_allowed() && has_complete_source(r.node)) {
-        copying = true;
-        want_from_others(r, order_kind::copy, info_.generation);
+      } else {
+        copy_to(r, copying);
       }
       return;
     }
     const replica_report& report = *r.report;
-    if (report.state == replica_state::recovering) {
-      copying = true;
-      worsen(volume_condition::member_silent);
-    } else if (report.state == replica_state::open) {
+    if (report.state == replica_state::open) {
       worsen(volume_condition::comparing);
-      want(r, order_kind::seal, info_.generation);
+      want(r, order_kind::seal, report.generation);
     } else if (report.generation < info_.generation) {
       worsen(volume_condition::comparing);
       want(r, order_kind::set_generation, info_.generation);
     } else if (!same_content(info_, report)) {
       compare(r);
     }
+  }
+
+  /// One copy of a volume is made at a time.
+  void copy_to(const replica_view& r, bool& copying) {
+    if (copying || !repair_allowed() || !has_complete_source(r.node)) return;
+    copying = true;
+    want_from_others(r, order_kind::copy, info_.generation);
   }
 
   /// Brings the content of a sealed replica to what the namespace says.
@@ -355,7 +359,7 @@ class planner {
   }
 
   /// A replica on a node that is no member: taken back if a copy is lacking, else dropped.
-  void plan_outsider(const replica_view& r) {
+  void plan_outsider(const replica_view& r, bool& copying) {
     if (!r.usable || !r.report || in_.safe_mode) return;
     const replica_report& report = *r.report;
     if (out_.complete >= info_.replication) {
@@ -365,6 +369,8 @@ class planner {
     if (r.drop_ordered || in_.mass_silence || !lacks_members()) return;
     switch (report.state) {
       case replica_state::open: want(r, order_kind::seal, report.generation); break;
+      case replica_state::recovering: copy_to(r, copying); break;
+      case replica_state::damaged: break;
       case replica_state::sealed:
         if (same_content(info_, report)) {
           take_in(r.node);
@@ -372,8 +378,6 @@ class planner {
           compare(r);
         }
         break;
-      case replica_state::damaged:
-      case replica_state::recovering: break;
     }
   }
 
@@ -397,13 +401,12 @@ class planner {
     if (stay.size() < members_.size()) change_members(std::move(stay));
   }
 
-  void copy_to_target(bool copying) {
-    if (copying || !in_.repair_target || !repair_allowed() || !lacks_members()) return;
-    const node_id target = *in_.repair_target;
-    const auto at = std::find_if(in_.replicas.begin(), in_.replicas.end(),
-                                 [&](const replica_view& r) { return r.node == target; });
-    if (at == in_.replicas.end() || !at->usable || at->report || at->drop_ordered) return;
-    if (has_complete_source(target)) want_from_others(*at, order_kind::copy, info_.generation);
+  void copy_to_target(bool& copying) {
+    if (!in_.repair_target || !lacks_members()) return;
+    const auto at = std::find_if(in_.replicas.begin(), in_.replicas.end(), [&](const auto& r) {
+      return r.node == *in_.repair_target;
+    });
+    if (at != in_.replicas.end() && at->usable && !at->report) copy_to(*at, copying);
   }
 
   /// A whole volume: compact it, or open it again.
