@@ -31,6 +31,8 @@ namespace {
 
 constexpr std::size_t write_budget = 64U << 20;  // bytes, at each distance from a chain's end
 constexpr std::int64_t report_interval_ms = 1000;
+// More than the orders that the agent has running at a time, so that witnesses never wait for them.
+constexpr std::size_t background_threads = 10;
 
 bool is_wildcard(const std::string& host) {
   return host.empty() || host == "*" || host == "0.0.0.0" || host == "::";
@@ -94,7 +96,7 @@ class node_impl final : public datanode, public cluster_link {
         set_(std::move(set)),
         metrics_(options_.slow_op_ms),
         disk_({.threads = std::max<std::size_t>(1, options_.disk_threads), .queue_limit = 8192}),
-        background_({.threads = 8, .queue_limit = 4096}),
+        background_({.threads = background_threads, .queue_limit = 4096}),
         upkeep_({.threads = 1, .queue_limit = 8}),
         large_(disk_),
         down_(io.get_executor(), peer_options(*set_), options_.chain_timeout_ms),
@@ -173,9 +175,10 @@ class node_impl final : public datanode, public cluster_link {
     background_.stop();
     upkeep_.stop();
     disk_.stop();
-    // Every disk job is done and every call down a chain has failed: the tasks end now.
-    SSDFS_ASSERT(flying_.wait_idle(60'000));
     if (server_) server_->stop();
+    // No request comes any more, every disk job is done and every call down a chain has failed or
+    // is failing: the tasks end now.
+    SSDFS_ASSERT(flying_.wait_idle(60'000));
     set_->stop();
   }
 

@@ -7,6 +7,15 @@
 #include <vector>
 
 namespace ssdfs::datanode {
+namespace {
+
+// Only a seal ends the write of a session that is still known here.
+result<void> given_up_is_sealed(result<void> outcome) {
+  if (outcome || !(outcome.error() == errc::aborted)) return outcome;
+  return failure(errc::sealed, "the volume was sealed meanwhile");
+}
+
+}  // namespace
 
 template <class Work>
 void large_writes::run(const write_ref& task, Work work) {
@@ -60,7 +69,7 @@ void large_writes::piece(std::shared_ptr<hosted_volume> v, write_ref task, std::
     auto handle = touch({d.what.volume, d.what.key}, *v);
     if (!handle) return std::move(handle).error();
     if (!*handle) return {};
-    return v->store().write_piece(**handle, offset, {&body, 1});
+    return given_up_is_sealed(v->store().write_piece(**handle, offset, {&body, 1}));
   });
 }
 
@@ -70,7 +79,7 @@ void large_writes::end(std::shared_ptr<hosted_volume> v, write_ref task) {
     auto handle = touch(id, *v);
     if (!handle) return std::move(handle).error();
     result<void> done;
-    if (*handle) done = v->store().finish_large(**handle);
+    if (*handle) done = given_up_is_sealed(v->store().finish_large(**handle));
     close_session(id);
     return done;
   });

@@ -46,6 +46,7 @@ void write_task::finish_local(result<void> outcome) {
     local_failure_ = std::move(outcome).error();
     if (member_failed(*local_failure_)) {
       report(*local_failure_, around_.link.advertised_address());
+      around_.link.volume_changed(about_.what.volume);  // it may be fenced
     }
   }
   if (about_.ack == wire::ack_mode::one && about_.hops > 0) answer();
@@ -56,7 +57,10 @@ void write_task::finish_chain(result<void> outcome) {
   forwarded_ns_ = io::steady_ns();
   if (!outcome) {
     chain_failure_ = std::move(outcome).error();
-    if (member_failed(*chain_failure_)) report(*chain_failure_, chain_failure_->hint);
+    // Our own channels end calls like this when we stop; to the writer it is another try elsewhere.
+    const bool stopped = *chain_failure_ == errc::aborted || *chain_failure_ == errc::cancelled;
+    if (stopped) chain_failure_ = failure(errc::shutting_down);
+    if (!stopped && member_failed(*chain_failure_)) report(*chain_failure_, chain_failure_->hint);
   }
   half_done();
 }

@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(another_cluster_is_refused) {
 BOOST_AUTO_TEST_CASE(the_life_of_a_volume_by_orders) {
   node_fixture f(1);
   const node_id node = f.nodes[0]->id();
-  const bytes content = random_bytes(5000, 1);
+  const byte_vector content = random_bytes(5000, 1);
   BOOST_REQUIRE(f.write(1, content));
   BOOST_REQUIRE(f.write(2, content));
   // Every order is given twice: the second time it finds its work done.
@@ -117,8 +117,8 @@ BOOST_AUTO_TEST_CASE(the_life_of_a_volume_by_orders) {
 BOOST_AUTO_TEST_CASE(data_and_membership_survive_a_restart) {
   node_fixture f(1);
   const node_id node = f.nodes[0]->id();
-  const bytes small = random_bytes(5000, 1);
-  const bytes large = random_bytes(600'000, 2);
+  const byte_vector small = random_bytes(5000, 1);
+  const byte_vector large = random_bytes(600'000, 2);
   BOOST_REQUIRE(f.write(1, small));
   BOOST_REQUIRE(f.write_large(2, large));
   f.nodes[0]->stop();
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_new_epoch_is_joined) {
 
 BOOST_AUTO_TEST_CASE(a_volume_is_copied_whole) {
   node_fixture f(2);
-  std::vector<bytes> contents;
+  std::vector<byte_vector> contents;
   for (chunk_key key = 1; key <= 200; ++key) {
     contents.push_back(random_bytes(1 + key * 611 % 30'000, key));
     BOOST_REQUIRE(f.write(key, contents.back()));
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_volume_is_copied_whole) {
 
 BOOST_AUTO_TEST_CASE(a_copy_without_a_source_fails_and_may_be_repeated) {
   node_fixture f(2);
-  const bytes content = random_bytes(5000, 1);
+  const byte_vector content = random_bytes(5000, 1);
   BOOST_REQUIRE(f.write(1, content));
   f.require_done(0, {.kind = order_kind::seal, .volume = f.volume, .generation = 1});
   f.require_done(1, {.kind = order_kind::drop, .volume = f.volume, .justified_by = txid(1)});
@@ -190,9 +190,9 @@ BOOST_AUTO_TEST_CASE(a_copy_without_a_source_fails_and_may_be_repeated) {
 
 BOOST_AUTO_TEST_CASE(a_reconcile_makes_the_replica_equal_to_the_list) {
   node_fixture f(2);
-  const bytes a = random_bytes(5000, 1);
-  const bytes b = random_bytes(6000, 2);
-  const bytes c = random_bytes(7000, 3);
+  const byte_vector a = random_bytes(5000, 1);
+  const byte_vector b = random_bytes(6000, 2);
+  const byte_vector c = random_bytes(7000, 3);
   // 1 is everywhere, 2 only on the first (an orphan there), 3 only on the second.
   BOOST_REQUIRE(f.write(1, a));
   BOOST_REQUIRE(f.write(2, b, {.next = ""}));
@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(a_reconcile_makes_the_replica_equal_to_the_list) {
     f.require_done(i, {.kind = order_kind::seal, .volume = f.volume, .generation = 1});
   }
   wire::live_chunks_reply list;
-  const auto entry = [](chunk_key key, const bytes& content) {
+  const auto entry = [](chunk_key key, const byte_vector& content) {
     return wire::chunk_entry{key, static_cast<std::uint32_t>(content.size()), crc32c(content)};
   };
   list.chunks = {entry(1, a), entry(3, c)};

@@ -21,11 +21,11 @@
 
 namespace ssdfs::test {
 
-using bytes = std::vector<std::byte>;
+using byte_vector = std::vector<std::byte>;
 
-inline bytes random_bytes(std::size_t size, std::uint64_t seed) {
+inline byte_vector random_bytes(std::size_t size, std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  bytes out(size);
+  byte_vector out(size);
   for (auto& b : out) b = static_cast<std::byte>(random());
   return out;
 }
@@ -202,7 +202,7 @@ class node_fixture {
   }
 
   /// Reads a range and checks the answer's checksum.
-  result<bytes> read(std::size_t node, chunk_key key, bytes_view whole, std::uint32_t offset,
+  result<byte_vector> read(std::size_t node, chunk_key key, bytes_view whole, std::uint32_t offset,
                      std::uint32_t length) {
     wire::read_chunk_request m;
     m.volume = volume;
@@ -215,11 +215,11 @@ class node_fixture {
     if (!answer) return std::move(answer).error();
     BOOST_TEST(answer->message.crc32c == crc32c(answer->body));
     BOOST_TEST(answer->message.chunk_size == whole.size());
-    return bytes(answer->body.begin(), answer->body.end());
+    return byte_vector(answer->body.begin(), answer->body.end());
   }
   /// All of a chunk, in as many requests as it takes.
-  result<bytes> read(std::size_t node, chunk_key key, bytes_view whole) {
-    bytes out;
+  result<byte_vector> read(std::size_t node, chunk_key key, bytes_view whole) {
+    byte_vector out;
     for (std::uint32_t at = 0; at < whole.size(); at += wire::max_body) {
       const auto n = static_cast<std::uint32_t>(
           std::min<std::size_t>(wire::max_body, whole.size() - at));

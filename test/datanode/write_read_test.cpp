@@ -13,7 +13,7 @@ BOOST_AUTO_TEST_CASE(small_chunks_of_all_sizes_reach_every_replica) {
     node_fixture f(members);
     chunk_key key = 1;
     for (const std::size_t size : {1u, 7u, 8u, 4096u, 65535u, 65536u, 65537u, 262143u, 262144u}) {
-      const bytes content = random_bytes(size, size);
+      const byte_vector content = random_bytes(size, size);
       const auto written = f.write(key, content);
       BOOST_REQUIRE_MESSAGE(written.has_value(), written.error().message());
       f.require_everywhere(key, content);
@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(small_chunks_of_all_sizes_reach_every_replica) {
 BOOST_AUTO_TEST_CASE(many_in_flight) {
   node_fixture f(3);
   constexpr chunk_key count = 500;
-  std::vector<bytes> contents;
+  std::vector<byte_vector> contents;
   std::vector<datanode::awaited<wire::write_chunk_request>> calls;
   for (chunk_key key = 1; key <= count; ++key) {
     contents.push_back(random_bytes(1 + key * 37 % 9000, key));
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(large_chunks_come_in_pieces) {
   node_fixture f(2);
   chunk_key key = 1;
   for (const std::size_t size : {262145u, 1u << 20, (5u << 20) + 12345u}) {
-    const bytes content = random_bytes(size, size);
+    const byte_vector content = random_bytes(size, size);
     const auto written = f.write_large(key, content);
     BOOST_REQUIRE_MESSAGE(written.has_value(), written.error().message());
     f.require_everywhere(key, content);
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(large_chunks_come_in_pieces) {
 
 BOOST_AUTO_TEST_CASE(ranges_are_exact) {
   node_fixture f(1);
-  const bytes content = random_bytes(200'000, 5);
+  const byte_vector content = random_bytes(200'000, 5);
   BOOST_REQUIRE(f.write(1, content));
   for (const auto& [from, length] : std::vector<std::pair<std::uint32_t, std::uint32_t>>{
            {0, 1}, {1, 70'000}, {65'536, 65'536}, {65'535, 2}, {199'999, 1}, {100'000, 100'000}}) {
@@ -73,8 +73,8 @@ BOOST_AUTO_TEST_CASE(ranges_are_exact) {
 
 BOOST_AUTO_TEST_CASE(reads_are_bound_to_what_is_expected) {
   node_fixture f(1);
-  const bytes content = random_bytes(5000, 1);
-  const bytes other = random_bytes(5000, 2);
+  const byte_vector content = random_bytes(5000, 1);
+  const byte_vector other = random_bytes(5000, 2);
   BOOST_REQUIRE(f.write(1, content));
   BOOST_TEST((f.read(0, 1, other).error() == errc::checksum));
   BOOST_TEST((f.read(0, 2, content).error() == errc::not_found));
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(reads_are_bound_to_what_is_expected) {
 
 BOOST_AUTO_TEST_CASE(a_key_names_one_content_for_ever) {
   node_fixture f(2);
-  const bytes content = random_bytes(5000, 1);
+  const byte_vector content = random_bytes(5000, 1);
   BOOST_REQUIRE(f.write(1, content));
   BOOST_TEST(f.write(1, content).has_value());
   BOOST_TEST((f.write(1, random_bytes(5000, 2)).error() == errc::key_conflict));
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_key_names_one_content_for_ever) {
 
 BOOST_AUTO_TEST_CASE(bad_requests_are_refused) {
   node_fixture f(1);
-  const bytes content = random_bytes(5000, 1);
+  const byte_vector content = random_bytes(5000, 1);
   BOOST_TEST((f.write(1, content, {.crc_error = 1}).error() == errc::checksum));
   BOOST_TEST((f.write(1, random_bytes(100'000, 1), {.crc_error = 1}).error() == errc::checksum));
   BOOST_TEST((f.write(2, {}).error() == errc::invalid_argument));
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(bad_requests_are_refused) {
 
 BOOST_AUTO_TEST_CASE(ack_one_answers_before_the_chain_and_the_chain_goes_on) {
   node_fixture f(2);
-  const bytes content = random_bytes(5000, 1);
+  const byte_vector content = random_bytes(5000, 1);
   BOOST_REQUIRE(f.write(1, content, {.ack = wire::ack_mode::one}));
   // The second replica gets it behind the answer: its report says when.
   f.master.wait_report(f.nodes[1]->id(), f.volume, [](const auto& r) { return r.digest.count == 1; });
@@ -139,8 +139,8 @@ BOOST_AUTO_TEST_CASE(a_failed_member_is_named_and_reported) {
 
 BOOST_AUTO_TEST_CASE(bytes_damaged_on_disk_are_never_served) {
   node_fixture f(1);
-  const bytes small = random_bytes(5000, 1);
-  const bytes longer = random_bytes(200'000, 2);
+  const byte_vector small = random_bytes(5000, 1);
+  const byte_vector longer = random_bytes(200'000, 2);
   BOOST_REQUIRE(f.write(1, small));
   BOOST_REQUIRE(f.write(2, longer));
   {
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(bytes_damaged_on_disk_are_never_served) {
 
 BOOST_AUTO_TEST_CASE(the_index_is_listed_in_pages) {
   node_fixture f(1);
-  const bytes content = random_bytes(100, 1);
+  const byte_vector content = random_bytes(100, 1);
   for (chunk_key key = 1; key <= 10; ++key) BOOST_REQUIRE(f.write(key, content));
   wire::replica_chunks_request m;
   m.volume = f.volume;
@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(a_full_disk_refuses_and_reads_on) {
   node_fixture f(1, [](datanode::datanode_options& o) {
     o.data_dirs.front().capacity_bytes = 8 << 20;
   });
-  const bytes content = random_bytes(200'000, 1);
+  const byte_vector content = random_bytes(200'000, 1);
   chunk_key key = 0;
   result<void> written;
   do {
