@@ -245,8 +245,8 @@ class client {
   template <class Token>
   auto async_remove_many(std::vector<std::string> paths, remove_options each, many_options options,
                          Token&& token) {
-    return initiate<std::vector<outcome<mutation_result>>>(
-        &detail::start_remove_many, token, std::move(paths), each, options);
+    return initiate<std::vector<outcome<mutation_result>>>(&detail::start_remove_many, token,
+                                                           std::move(paths), each, options);
   }
 
   /// Opens a file for reading as a stream (stream.hpp), at `offset`. `length` is not used. `diag`

@@ -69,14 +69,14 @@ enum class ack : std::uint8_t {
 // filled in before a failed operation completes; it must live until then.
 
 struct put_options {
-  bool overwrite = false;         ///< replace an existing file, atomically; else errc::exists
-  std::int64_t mtime_ms = 0;      ///< modification time; 0: the master's clock at the commit
-  std::uint16_t mode = 0644;      ///< permission bits
-  std::uint8_t replication = 0;   ///< copies, 1 to 3; 0: the cluster's default
+  bool overwrite = false;        ///< replace an existing file, atomically; else errc::exists
+  std::int64_t mtime_ms = 0;     ///< modification time; 0: the master's clock at the commit
+  std::uint16_t mode = 0644;     ///< permission bits
+  std::uint8_t replication = 0;  ///< copies, 1 to 3; 0: the cluster's default
   ack acknowledge = ack::all;
-  std::string content_type;       ///< media type, may be empty
-  std::string user;               ///< overrides the client's
-  std::string group;              ///< overrides the client's
+  std::string content_type;  ///< media type, may be empty
+  std::string user;          ///< overrides the client's
+  std::string group;         ///< overrides the client's
   std::chrono::milliseconds timeout{0};
   diagnostics* diag = nullptr;
 };

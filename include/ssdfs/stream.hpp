@@ -41,7 +41,8 @@ struct buffer_list {
 };
 using mutable_buffers = buffer_list<boost::asio::mutable_buffer>;
 using const_buffers = buffer_list<boost::asio::const_buffer>;
-using io_handler = boost::asio::any_completion_handler<void(boost::system::error_code, std::size_t)>;
+using io_handler =
+    boost::asio::any_completion_handler<void(boost::system::error_code, std::size_t)>;
 using commit_handler =
     boost::asio::any_completion_handler<void(boost::system::error_code, mutation_result)>;
 
@@ -128,8 +129,7 @@ class file_writer {
   /// destroyed. Completes with (error_code, mutation_result).
   template <class Token>
   auto async_commit(Token&& token) {
-    return boost::asio::async_initiate<Token,
-                                       void(boost::system::error_code, mutation_result)>(
+    return boost::asio::async_initiate<Token, void(boost::system::error_code, mutation_result)>(
         [](auto handler, std::shared_ptr<detail::writer_state> state) {
           detail::writer_commit(state, std::move(handler));
         },

@@ -28,12 +28,12 @@ void async_master_call(client& from, Request request, Handler handler) {
 /// The same, waiting. Not from the client's own thread.
 template <class Request>
 [[nodiscard]] result<typename Request::reply> master_call(client& from, const Request& request) {
-  std::promise<result<typename Request::reply>> promise;
-  auto answer = promise.get_future();
-  async_master_call(from, request, [&promise](result<typename Request::reply> reply) {
-    promise.set_value(std::move(reply));
+  // Shared: we may be gone before set_value() has returned.
+  auto promise = std::make_shared<std::promise<result<typename Request::reply>>>();
+  async_master_call(from, request, [promise](result<typename Request::reply> reply) {
+    promise->set_value(std::move(reply));
   });
-  return answer.get();
+  return promise->get_future().get();
 }
 template <class Request>
 [[nodiscard]] result<typename Request::reply> master_call(blocking_client& from,

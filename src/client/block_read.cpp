@@ -1,0 +1,132 @@
+#include "client/block_read.hpp"
+
+#include "base/assert.hpp"
+#include "base/crc32c.hpp"
+#include "client/core.hpp"
+#include "io/clock.hpp"
+#include "wire/frame.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::detail {
+
+void block_read::start(const wire::chunk_ref& chunk, std::uint32_t offset, std::uint32_t length) {
+  SSDFS_ASSERT(length > 0 && length <= wire::max_body);
+  chunk_ = chunk;
+  offset_ = offset;
+  length_ = length;
+  excluded_count_ = 0;
+  stopping_ = false;
+  last_ = {};
+  attempt();
+}
+
+void block_read::stop() {
+  stopping_ = true;
+  if (std::exchange(locating_, false)) {
+    op_.owner().locations().forget(*this);
+    return give_up(errc::aborted);
+  }
+  call_.cancel();
+}
+
+void block_read::attempt() {
+  const auto* replicas = op_.owner().locations().find(chunk_.volume, io::steady_ns());
+  if (replicas == nullptr) {
+    locating_ = true;
+    return op_.owner().locations().locate(
+        chunk_.volume, op_.call_timeout_ms(op_.owner().config().master_timeout.count()), *this);
+  }
+  if (server* const from = choose(*replicas)) return ask(*from);
+  if (excluded_count_ == 0) last_ = failure(errc::unavailable, "no replica of the chunk is known");
+  op_.owner().locations().drop(chunk_.volume);
+  give_up(std::move(last_));
+}
+
+void block_read::on_located(result<void> outcome) {
+  const operation_ptr keep(&op_);
+  locating_ = false;
+  if (!outcome) return give_up(std::move(outcome).error());
+  if (op_.owner().locations().find(chunk_.volume, io::steady_ns()) == nullptr) {
+    return give_up(failure(errc::unavailable, "the master does not know the chunk's volume"));
+  }
+  attempt();
+}
+
+server* block_read::choose(const std::vector<server*>& replicas) {
+  const std::int64_t now = io::steady_ns();
+  std::array<server*, 8> good{};
+  std::array<server*, 8> avoided{};
+  std::size_t good_count = 0;
+  std::size_t avoided_count = 0;
+  for (server* s : replicas) {
+    const auto end = excluded_.begin() + static_cast<std::ptrdiff_t>(excluded_count_);
+    if (std::find(excluded_.begin(), end, s) != end) continue;
+    if (s->avoided(now)) {
+      avoided[avoided_count++] = s;
+    } else {
+      good[good_count++] = s;
+    }
+  }
+  if (good_count > 1) return good[op_.owner().random() % good_count];
+  if (good_count == 1) return good[0];
+  return avoided_count > 0 ? avoided[op_.owner().random() % avoided_count] : nullptr;
+}
+
+void block_read::ask(server& from) {
+  wire::read_chunk_request request;
+  request.volume = chunk_.volume;
+  request.key = chunk_.key;
+  request.offset = offset_;
+  request.length = length_;
+  request.expected_size = chunk_.size;
+  request.expected_crc32c = chunk_.crc32c;
+  request.token = op_.owner().config().token;
+  op_.count_attempt();
+  net::channel& channel = from.channel();
+  const std::int64_t timeout_ms =
+      op_.call_timeout_ms(op_.owner().config().datanode_timeout.count());
+  const auto id = channel.call(request, {.timeout_ms = timeout_ms},
+                               [keep = operation_ptr(&op_), this, &from](auto reply) {
+                                 call_.clear();
+                                 if (!reply) return failed(from, std::move(reply).error());
+                                 if (stopping_) return give_up(errc::aborted);
+                                 if (auto ok = verify(*reply); !ok) {
+                                   return failed(from, std::move(ok).error());
+                                 }
+                                 from.succeeded();
+                                 body_ = reply->body;
+                                 hold_ = std::move(reply->hold);
+                                 owner_.on_block(*this);
+                               });
+  call_.set(channel, id);
+}
+
+result<void> block_read::verify(const net::response<wire::read_chunk_reply>& reply) {
+  if (reply.body.size() != length_ || reply.message.chunk_size != chunk_.size) {
+    return failure(errc::checksum, "a replica sent another chunk");
+  }
+  crc_ = crc32c(reply.body);
+  const bool whole = length_ == chunk_.size;
+  if (crc_ != (whole ? chunk_.crc32c : reply.message.crc32c)) {
+    return failure(errc::checksum, "a replica sent bytes that do not match their checksum");
+  }
+  return {};
+}
+
+void block_read::failed(server& by, failure why) {
+  if (stopping_) return give_up(errc::aborted);
+  op_.blame(by);
+  // A chunk that one replica lacks or holds damaged says nothing against the others in it.
+  if (why == errc::connection || why == errc::timed_out || why == errc::protocol) {
+    by.failed(io::steady_ns());
+  }
+  if (excluded_count_ < excluded_.size()) excluded_[excluded_count_++] = &by;
+  last_ = std::move(why);
+  if (!op_.has_time_for(0)) return give_up(std::move(last_));
+  attempt();
+}
+
+void block_read::give_up(failure why) { owner_.on_block_failed(*this, std::move(why)); }
+
+}  // namespace ssdfs::detail

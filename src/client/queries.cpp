@@ -1,0 +1,200 @@
+// stat, list, summary, trash_empty: requests to the master that change nothing, or nothing that a
+// repetition would change again.
+#include "client/completion.hpp"
+#include "client/entries.hpp"
+#include "client/master_operation.hpp"
+#include "client/operations.hpp"
+#include "io/clock.hpp"
+#include "wire/admin_messages.hpp"
+#include "wire/namespace_messages.hpp"
+
+namespace ssdfs::detail {
+namespace {
+
+/// Common part: completion with a value of type T.
+template <class T>
+class query : public master_operation {
+ public:
+  query(const core_ptr& c, std::string path, std::chrono::milliseconds timeout, diagnostics* diag,
+        handler_for<T> handler)
+      : master_operation(c, std::move(path), timeout, diag) {
+    connect_cancellation(handler, *this);
+    done_ = {*c, std::move(handler)};
+  }
+
+ protected:
+  template <class Request>
+  void sign(Request& request) {
+    request.user = owner().config().user;
+    request.token = owner().config().token;
+  }
+  void succeed(T value) {
+    retire(nullptr);
+    done_({}, std::move(value));
+  }
+  void fail(failure why) final {
+    retire(&why);
+    done_(why.code, T{});
+  }
+
+ private:
+  completion<boost::system::error_code, T> done_;
+};
+
+class stat_query final : public query<file_status>, public location_waiter {
+ public:
+  stat_query(const core_ptr& c, std::string path, const stat_options& options,
+             handler_for<file_status> handler)
+      : query(c, std::move(path), options.timeout, options.diag, std::move(handler)),
+        with_chunks_(options.chunks) {}
+
+ private:
+  void send() override {
+    wire::lookup_request request;
+    request.path = path();
+    sign(request);
+    ask(request, [this](net::response<wire::lookup_reply>& reply) {
+      status_ = to_status(std::move(reply.message.entry));
+      status_.path = path();
+      chunks_ = std::move(reply.message.chunks);
+      if (!with_chunks_ || chunks_.empty()) return succeed(std::move(status_));
+      locate_next();
+    });
+  }
+  void on_stop() override {
+    if (locating_) {
+      owner().locations().forget(*this);
+      return fail(stop_failure());
+    }
+    query::on_stop();
+  }
+
+  /// Volume by volume: those of one request are known together, so this seldom asks twice.
+  void locate_next() {
+    locating_ = false;
+    for (; next_ < chunks_.size(); ++next_) {
+      const wire::chunk_ref& chunk = chunks_[next_];
+      const auto* replicas = owner().locations().find(chunk.volume, io::steady_ns());
+      if (replicas == nullptr && !asked_for_next_) {
+        asked_for_next_ = true;
+        locating_ = true;
+        return owner().locations().locate(
+            chunk.volume, call_timeout_ms(owner().config().master_timeout.count()), *this);
+      }
+      asked_for_next_ = false;
+      chunk_location& out = status_.chunks.emplace_back();
+      out.volume = chunk.volume.value;
+      out.key = chunk.key;
+      out.size = chunk.size;
+      out.crc32c = chunk.crc32c;
+      if (replicas == nullptr) continue;  // the master knows of none
+      for (const server* s : *replicas) out.nodes.push_back(s->address());
+    }
+    succeed(std::move(status_));
+  }
+  void on_located(result<void> outcome) override {
+    const operation_ptr self(this);
+    locating_ = false;
+    if (outcome) return locate_next();
+    // From the start: the chunks may be elsewhere by then.
+    status_ = {};
+    next_ = 0;
+    asked_for_next_ = false;
+    failed(owner().masters().current(), std::move(outcome).error());
+  }
+
+  bool with_chunks_;
+  bool locating_ = false;
+  bool asked_for_next_ = false;
+  std::size_t next_ = 0;
+  file_status status_;
+  std::vector<wire::chunk_ref> chunks_;
+};
+
+class list_query final : public query<list_page> {
+ public:
+  list_query(const core_ptr& c, std::string path, list_options options,
+             handler_for<list_page> handler)
+      : query(c, std::move(path), options.timeout, options.diag, std::move(handler)),
+        options_(std::move(options)) {}
+
+ private:
+  void send() override {
+    wire::list_request request;
+    request.path = path();
+    request.after = options_.after;
+    request.limit = options_.limit;
+    sign(request);
+    ask(request, [this](net::response<wire::list_reply>& reply) {
+      list_page page;
+      page.more = reply.message.more;
+      page.entries.reserve(reply.message.entries.size());
+      const std::string prefix = path().ends_with('/') ? path() : path() + '/';
+      if (!reply.message.entries.empty()) page.next = reply.message.entries.back().name;
+      for (wire::list_entry& entry : reply.message.entries) {
+        page.entries.push_back(to_status(std::move(entry.entry)));
+        page.entries.back().path = prefix + entry.name;
+      }
+      succeed(std::move(page));
+    });
+  }
+  list_options options_;
+};
+
+class summary_query final : public query<content_summary> {
+ public:
+  using query::query;
+
+ private:
+  void send() override {
+    wire::summary_request request;
+    request.path = path();
+    sign(request);
+    ask(request, [this](net::response<wire::summary_reply>& reply) {
+      succeed({reply.message.files, reply.message.directories, reply.message.bytes});
+    });
+  }
+};
+
+class trash_empty_query final : public query<std::uint64_t> {
+ public:
+  using query::query;
+
+ private:
+  void send() override {
+    wire::trash_empty_request request;
+    sign(request);
+    ask(request,
+        [this](net::response<wire::trash_empty_reply>& reply) { succeed(reply.message.entries); });
+  }
+};
+
+}  // namespace
+
+operation_ptr make_stat(const core_ptr& c, std::string path, stat_options options,
+                        handler_for<file_status> handler) {
+  return new stat_query(c, std::move(path), options, std::move(handler));
+}
+
+void start_stat(const core_ptr& c, std::string path, stat_options options,
+                handler_for<file_status> handler) {
+  launch(make_stat(c, std::move(path), options, std::move(handler)));
+}
+
+void start_list(const core_ptr& c, std::string path, list_options options,
+                handler_for<list_page> handler) {
+  launch(new list_query(c, std::move(path), std::move(options), std::move(handler)));
+}
+
+void start_summary(const core_ptr& c, std::string path, call_settings settings,
+                   handler_for<content_summary> handler) {
+  launch(
+      new summary_query(c, std::move(path), settings.timeout, settings.diag, std::move(handler)));
+}
+
+void start_trash_empty(const core_ptr& c, call_settings settings,
+                       handler_for<std::uint64_t> handler) {
+  launch(new trash_empty_query(c, "/.trash", settings.timeout, settings.diag, std::move(handler)));
+}
+
+}  // namespace ssdfs::detail

@@ -1,0 +1,65 @@
+// The servers that the client talks to, and what it remembers about their health.
+#pragma once
+
+#include "net/channel.hpp"
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ssdfs::detail {
+
+/// One address. Lives as long as the client's core. Used on the client's strand.
+class server {
+ public:
+  server(std::string address, net::channel_pool& pool, bool one_channel);
+
+  [[nodiscard]] const std::string& address() const noexcept { return address_; }
+  /// The channel for the next call: the only one, or the least loaded of several. Lives as long as
+  /// the pool.
+  [[nodiscard]] net::channel& channel();
+
+  /// A call failed in a way that speaks of the server (no connection, no answer, bad bytes): it is
+  /// avoided for two seconds, doubled with every further failure up to a minute.
+  void failed(std::int64_t now_ns);
+  /// A call succeeded.
+  void succeeded() noexcept {
+    failures_ = 0;
+    avoided_until_ns_ = 0;
+  }
+  [[nodiscard]] bool avoided(std::int64_t now_ns) const noexcept {
+    return now_ns < avoided_until_ns_;
+  }
+
+ private:
+  std::string address_;
+  net::channel_pool& pool_;
+  std::shared_ptr<net::channel> only_;  // null if the pool keeps several
+  std::uint32_t failures_ = 0;
+  std::int64_t avoided_until_ns_ = 0;
+};
+
+/// All servers by address. Used on the client's strand.
+class server_table {
+ public:
+  server_table(net::channel_pool& pool, bool one_channel)
+      : pool_(pool), one_channel_(one_channel) {}
+
+  /// Never fails; the reference stays valid.
+  [[nodiscard]] server& get(std::string_view address);
+  /// Addresses to avoid now, at most `limit`.
+  [[nodiscard]] std::vector<std::string> avoided(std::int64_t now_ns, std::size_t limit) const;
+
+ private:
+  net::channel_pool& pool_;
+  bool one_channel_;
+  boost::unordered_flat_map<std::string, std::unique_ptr<server>> servers_;
+};
+
+/// True if the failure of a call says that its server (not the request) is the trouble.
+[[nodiscard]] bool blames_server(const failure& f) noexcept;
+
+}  // namespace ssdfs::detail

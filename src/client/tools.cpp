@@ -1,0 +1,89 @@
+#include "client/tools.hpp"
+
+#include "base/crc32c.hpp"
+#include "client/operation.hpp"
+#include "wire/chunk_messages.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+
+namespace ssdfs::detail {
+namespace {
+
+/// One request to one server, without retries; waits.
+template <class Request>
+result<net::response<typename Request::reply>> call_server(client& from, const std::string& address,
+                                                           const Request& request,
+                                                           std::int64_t timeout_ms) {
+  using answer = result<net::response<typename Request::reply>>;
+  auto promise = std::make_shared<std::promise<answer>>();
+  const core_ptr& c = from.internals();
+  boost::asio::post(c->strand(), [&, promise] {
+    const net::call_options options{.timeout_ms = timeout_ms};
+    c->servers().get(address).channel().call(
+        request, options, [promise](answer a) { promise->set_value(std::move(a)); });
+  });
+  return promise->get_future().get();
+}
+
+}  // namespace
+
+result<std::vector<server_statistics>> all_server_statistics(client& from) {
+  auto report = master_call(from, wire::admin_report_request{});
+  if (!report) return std::move(report).error();
+  std::vector<std::string> addresses;
+  auto master = std::make_shared<std::promise<std::string>>();
+  boost::asio::post(from.internals()->strand(), [c = from.internals(), master] {
+    master->set_value(c->masters().current().address());
+  });
+  addresses.push_back(master->get_future().get());
+  for (const wire::node_status& node : report->nodes) {
+    if (node.state == "dead" || node.address.empty()) continue;
+    if (std::find(addresses.begin(), addresses.end(), node.address) == addresses.end()) {
+      addresses.push_back(node.address);
+    }
+  }
+  constexpr std::int64_t timeout_ms = 5000;
+  std::vector<server_statistics> out;
+  for (std::string& address : addresses) {
+    auto reply = call_server(from, address, wire::server_stats_request{}, timeout_ms);
+    server_statistics& s = out.emplace_back();
+    s.address = std::move(address);
+    if (reply) {
+      s.stats = reply->message;
+    } else {
+      s.ec = reply.error().code;
+    }
+  }
+  return out;
+}
+
+result<std::vector<std::byte>> read_replica(client& from, const chunk_location& chunk,
+                                            const std::string& address) {
+  std::vector<std::byte> out;
+  out.reserve(chunk.size);
+  const std::int64_t timeout_ms = from.internals()->config().datanode_timeout.count();
+  while (out.size() < chunk.size) {
+    wire::read_chunk_request request;
+    request.volume = volume_id(chunk.volume);
+    request.key = chunk.key;
+    request.offset = static_cast<std::uint32_t>(out.size());
+    request.length = std::min<std::uint32_t>(wire::max_body, chunk.size - request.offset);
+    request.expected_size = chunk.size;
+    request.expected_crc32c = chunk.crc32c;
+    request.token = from.internals()->config().token;
+    auto reply = call_server(from, address, request, timeout_ms);
+    if (!reply) return std::move(reply).error();
+    if (reply->body.size() != request.length) {
+      return failure(errc::checksum, address + ": the replica sent another length");
+    }
+    out.insert(out.end(), reply->body.begin(), reply->body.end());
+  }
+  if (crc32c(out) != chunk.crc32c) {
+    return failure(errc::checksum, address + ": the replica's bytes do not match");
+  }
+  return out;
+}
+
+}  // namespace ssdfs::detail
