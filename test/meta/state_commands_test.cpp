@@ -1,0 +1,315 @@
+// Commands on names one by one: what they refuse, what they fix, what a repeat gets.
+#include "meta/state_util.hpp"
+#include "meta/trash.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+namespace ssdfs::meta {
+namespace {
+
+using test::require_error;
+using test::state_rig;
+
+std::vector<std::string> names(const state& s, std::string_view path) {
+  std::vector<entry_view> page;
+  auto more = list(s, path, "", 100, {}, page);
+  BOOST_REQUIRE(more.has_value());
+  std::vector<std::string> out;
+  for (const entry_view& e : page) out.emplace_back(e.name);
+  return out;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(state_commands)
+
+BOOST_AUTO_TEST_CASE(a_file_is_committed_whole_with_its_parents) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  BOOST_REQUIRE(rig.create("/a/b/c.jpg", v, key, 100).has_value());
+
+  auto entry = lookup(rig.state(), "/a/b/c.jpg", {});
+  BOOST_REQUIRE(entry.has_value());
+  BOOST_TEST(entry->size == 100U);
+  BOOST_TEST(entry->crc32c == 700U);
+  BOOST_TEST(entry->mtime_ms == rig.context().wall_ms);
+  BOOST_TEST(entry->owner == "root");
+  BOOST_TEST(entry->replication == 2);
+  std::vector<chunk_record> chunks;
+  chunks_of(rig.state(), entry->entry, chunks);
+  BOOST_REQUIRE(chunks.size() == 1U);
+  BOOST_TEST(chunks[0].volume == v);
+  BOOST_TEST(chunks[0].key == key);
+  volume_digest expected;
+  expected.add(key, 100, 700);
+  BOOST_TEST((rig.state().volumes().find(v)->info.digest == expected));
+  auto sum = summarize(rig.state(), "/", {});
+  BOOST_REQUIRE(sum.has_value());
+  BOOST_TEST(sum->files == 1U);
+  BOOST_TEST(sum->directories == 3U);
+  BOOST_TEST(sum->bytes == 100U);
+}
+
+BOOST_AUTO_TEST_CASE(what_create_refuses) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v, 4);
+  BOOST_REQUIRE(rig.create("/f", v, key).has_value());
+  require_error(rig.create("/f", v, key + 1), errc::exists);
+  require_error(rig.create("/f/x", v, key + 1), errc::not_directory);
+  require_error(rig.create("/", v, key + 1), errc::is_directory);
+  require_error(rig.create("relative", v, key + 1), errc::invalid_path);
+  require_error(rig.create("/a/../b", v, key + 1), errc::invalid_path);
+  require_error(rig.create("/" + std::string(256, 'x'), v, key + 1), errc::name_too_long);
+  require_error(rig.create("/.trash/x", v, key + 1), errc::permission_denied);
+  require_error(rig.create("/g", v, key), errc::key_conflict);
+  require_error(rig.create("/g", v, key + 4), errc::invalid_argument);
+  require_error(rig.create("/g", volume_id(99), key + 1), errc::invalid_argument);
+
+  create_request q;
+  chunk_claim chunk{v, key + 1, 10, 5, 1};
+  q.path = "/g";
+  q.size = 11;
+  q.crc32c = 5;
+  q.chunks = {&chunk, 1};
+  require_error(make_create(rig.state(), q, rig.context()), errc::invalid_argument);
+  q.size = 10;
+  q.crc32c = 6;
+  require_error(make_create(rig.state(), q, rig.context()), errc::checksum);
+  q.crc32c = 5;
+  chunk.generation = 2;
+  require_error(make_create(rig.state(), q, rig.context()), errc::regrant);
+  chunk.generation = 1;
+  q.by.user = "a\nb";
+  require_error(make_create(rig.state(), q, rig.context()), errc::invalid_argument);
+  q.by.user = {};
+  q.content_type = "a\tb";
+  require_error(make_create(rig.state(), q, rig.context()), errc::invalid_argument);
+  q.content_type = {};
+  BOOST_TEST(make_create(rig.state(), q, rig.context()).has_value());
+  BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+}
+
+BOOST_AUTO_TEST_CASE(directories) {
+  state_rig rig;
+  require_error(rig.mkdir("/a/b"), errc::not_found);
+  BOOST_REQUIRE(rig.mkdir("/a/b/c", true).has_value());
+  require_error(rig.mkdir("/a"), errc::exists);
+  BOOST_TEST(rig.mkdir("/a", true).has_value());
+  BOOST_REQUIRE(rig.touch("/a/f").has_value());
+  require_error(rig.mkdir("/a/f", true), errc::exists);
+  require_error(rig.mkdir("/a/f/g", true), errc::not_directory);
+  require_error(rig.mkdir("/.trash"), errc::permission_denied);
+}
+
+BOOST_AUTO_TEST_CASE(renames) {
+  state_rig rig;
+  BOOST_REQUIRE(rig.touch("/a/f").has_value());
+  BOOST_REQUIRE(rig.touch("/b/g").has_value());
+  require_error(rig.rename("/x", "/y"), errc::not_found);
+  require_error(rig.rename("/a/f", "/b/g"), errc::exists);
+  require_error(rig.rename("/a/f", "/b", true), errc::is_directory);
+  require_error(rig.rename("/a", "/b/g", true), errc::not_directory);
+  require_error(rig.rename("/a", "/a/sub"), errc::into_itself);
+  require_error(rig.rename("/a/f", "/c/d/f"), errc::not_found);
+  require_error(rig.rename("/", "/r"), errc::permission_denied);
+  require_error(rig.rename("/a", "/.trash/a"), errc::permission_denied);
+  BOOST_TEST(rig.rename("/a/f", "/a/f").has_value());
+  auto replaced = rig.rename("/a/f", "/b/g", true);
+  BOOST_REQUIRE(replaced.has_value());
+  BOOST_TEST(replaced->replaced);
+  BOOST_TEST(!rig.exists("/a/f"));
+  BOOST_REQUIRE(rig.rename("/b", "/a/b").has_value());
+  BOOST_TEST(rig.exists("/a/b/g"));
+  rename_request q;
+  q.from = "/a/b/g";
+  q.to = "/n/e/w";
+  q.parents = true;
+  BOOST_REQUIRE(rig.finish(make_rename(rig.state(), q, rig.context())).has_value());
+  BOOST_TEST(rig.exists("/n/e/w"));
+  BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+}
+
+BOOST_AUTO_TEST_CASE(removing_goes_through_the_trash) {
+  state_rig rig;
+  BOOST_REQUIRE(rig.touch("/a/f").has_value());
+  require_error(rig.remove("/a"), errc::not_empty);
+  require_error(rig.remove("/"), errc::permission_denied);
+  auto gone = rig.remove("/a/f");
+  BOOST_REQUIRE(gone.has_value());
+  BOOST_TEST(gone->path == "/.trash/" + bucket_name(rig.context().now_ms, 86'400'000) + "/a/f");
+  BOOST_TEST(rig.exists(gone->path));
+  BOOST_TEST(names(rig.state(), "/") == std::vector<std::string>{"a"},
+             boost::test_tools::per_element());
+  BOOST_TEST(names(rig.state(), "/.trash").size() == 1U);
+  auto sum = summarize(rig.state(), "/", {});
+  BOOST_TEST(sum->files == 0U);
+  BOOST_TEST(trash_totals(rig.state()).files == 1U);
+
+  // The same name again, then a directory where the file was: both find a place.
+  BOOST_REQUIRE(rig.touch("/a/f").has_value());
+  auto again = rig.remove("/a/f");
+  BOOST_REQUIRE(again.has_value());
+  BOOST_TEST(again->path != gone->path);
+  BOOST_REQUIRE(rig.touch("/a/f/x").has_value());
+  auto below = rig.remove("/a/f/x");
+  BOOST_REQUIRE(below.has_value());
+  BOOST_TEST(rig.exists(below->path));
+  // Back out of the trash, and gone for good.
+  BOOST_REQUIRE(rig.rename(gone->path, "/restored").has_value());
+  BOOST_REQUIRE(rig.remove(again->path).has_value());
+  BOOST_TEST(!rig.exists(again->path));
+  BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+}
+
+BOOST_AUTO_TEST_CASE(a_path_too_long_for_the_trash_loses_its_directories) {
+  state_rig rig;
+  std::string path;
+  while (path.size() + 201 <= 4096) path += "/" + std::string(200, 'd');
+  path += "/" + std::string(4094 - 1 - path.size() - 1, 'd');
+  BOOST_REQUIRE(rig.touch(path + "/f").has_value());
+  auto gone = rig.remove(path + "/f");
+  BOOST_REQUIRE_MESSAGE(gone.has_value(), test::why(gone));
+  BOOST_TEST(gone->path.ends_with("/f"));
+  BOOST_TEST(gone->path.size() < 100U);
+  BOOST_TEST(rig.exists(gone->path));
+}
+
+BOOST_AUTO_TEST_CASE(buckets_expire_when_nothing_was_added_for_the_whole_time) {
+  state_rig rig;
+  BOOST_REQUIRE(rig.touch("/a").has_value());
+  BOOST_REQUIRE(rig.touch("/b").has_value());
+  BOOST_REQUIRE(rig.remove("/a").has_value());
+  rig.advance(1000);
+  BOOST_REQUIRE(rig.remove("/b").has_value());
+  rig.advance(rig.context().trash_expiry_ms - 500);
+  auto early = make_trash_expiry(rig.state(), rig.context());
+  BOOST_REQUIRE(early.has_value());
+  BOOST_TEST(!early->has_value());
+  rig.advance(500);
+  auto due = make_trash_expiry(rig.state(), rig.context());
+  BOOST_REQUIRE(due.has_value() && due->has_value());
+  rig.log_record(std::move(**due));
+  BOOST_TEST(trash_totals(rig.state()).files == 0U);
+  BOOST_REQUIRE(make_trash_empty(rig.state(), rig.context()).has_value());
+  rig.log_record(*make_trash_empty(rig.state(), rig.context()));
+  BOOST_TEST(!make_trash_empty(rig.state(), rig.context()).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(bucket_names_are_times) {
+  BOOST_TEST(bucket_name(0, 86'400'000) == "19700101-000000");
+  BOOST_TEST(bucket_name(1'769'871'661'123, 86'400'000) == "20260131-150000");
+  BOOST_TEST(bucket_name(1'769'871'661'123, 5'000) == "20260131-150101");
+}
+
+BOOST_AUTO_TEST_CASE(attributes) {
+  state_rig rig;
+  BOOST_REQUIRE(rig.touch("/d/f").has_value());
+  attributes_request q;
+  q.path = "/d/f";
+  q.mask = attribute_mtime | attribute_mode | attribute_owner | attribute_group |
+           attribute_replication | attribute_type;
+  q.mtime_ms = 5;
+  q.mode = 0600;
+  q.owner = "u";
+  q.group = "g";
+  q.replication = 3;
+  q.content_type = "image/png";
+  BOOST_REQUIRE(rig.finish(make_set_attributes(rig.state(), q, rig.context())).has_value());
+  auto entry = lookup(rig.state(), "/d/f", {});
+  BOOST_REQUIRE(entry.has_value());
+  BOOST_TEST(entry->mtime_ms == 5);
+  BOOST_TEST(entry->mode == 0600);
+  BOOST_TEST(entry->owner == "u");
+  BOOST_TEST(entry->group == "g");
+  BOOST_TEST(entry->replication == 3);
+  BOOST_TEST(entry->content_type == "image/png");
+  q.path = "/d";
+  require_error(make_set_attributes(rig.state(), q, rig.context()), errc::is_directory);
+  q.mask = attribute_mode;
+  q.mode = 010000;
+  require_error(make_set_attributes(rig.state(), q, rig.context()), errc::invalid_argument);
+  q.mode = 0700;
+  BOOST_REQUIRE(rig.finish(make_set_attributes(rig.state(), q, rig.context())).has_value());
+  BOOST_TEST(lookup(rig.state(), "/d", {})->mode == 0700);
+  q.mask = 0;
+  require_error(make_set_attributes(rig.state(), q, rig.context()), errc::invalid_argument);
+  BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+}
+
+BOOST_AUTO_TEST_CASE(quotas_hold_at_commit) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  BOOST_REQUIRE(rig.mkdir("/q").has_value());
+  quota_request q;
+  q.path = "/q";
+  q.limits = {2, 150};
+  BOOST_REQUIRE(rig.finish(make_quota(rig.state(), q, rig.context())).has_value());
+  BOOST_REQUIRE(rig.create("/q/a", v, key, 100).has_value());
+  require_error(rig.create("/q/b", v, key + 1, 100), errc::quota_exceeded);
+  require_error(rig.touch("/q/x/y"), errc::quota_exceeded);
+  BOOST_REQUIRE(rig.create("/q/a", v, key + 1, 150, true).has_value());
+  BOOST_REQUIRE(rig.touch("/q/b").has_value());
+  BOOST_REQUIRE(rig.touch("/c").has_value());
+  require_error(rig.rename("/c", "/q/c"), errc::quota_exceeded);
+  BOOST_TEST(rig.rename("/c", "/q/b", true).has_value());
+  q.limits = {};
+  BOOST_REQUIRE(rig.finish(make_quota(rig.state(), q, rig.context())).has_value());
+  BOOST_TEST(rig.touch("/q/c").has_value());
+  BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+}
+
+BOOST_AUTO_TEST_CASE(permissions_when_they_are_on) {
+  state_rig rig;
+  BOOST_REQUIRE(rig.mkdir("/home").has_value());
+  directory_request dir;
+  dir.path = "/home/ann";
+  dir.mode = 0700;
+  dir.by = {"ann", "ann"};
+  BOOST_REQUIRE(rig.finish(make_directory(rig.state(), dir, rig.context())).has_value());
+  rig.context().permissions = true;
+  dir.path = "/home/bob";
+  dir.by = {"bob", "bob"};
+  require_error(make_directory(rig.state(), dir, rig.context()), errc::permission_denied);
+  create_request file;
+  file.path = "/home/ann/f";
+  file.by = {"ann", "ann"};
+  BOOST_REQUIRE(rig.finish(make_create(rig.state(), file, rig.context())).has_value());
+  file.path = "/home/ann/g";
+  file.by = {"bob", "bob"};
+  require_error(make_create(rig.state(), file, rig.context()), errc::permission_denied);
+  const viewer bob{{"bob", "bob"}, true};
+  const viewer root{{"root", "root"}, true};
+  require_error(lookup(rig.state(), "/home/ann/f", bob), errc::permission_denied);
+  BOOST_TEST(lookup(rig.state(), "/home/ann/f", root).has_value());
+  attributes_request a;
+  a.path = "/home/ann/f";
+  a.mask = attribute_mode;
+  a.by = {"bob", "bob"};
+  require_error(make_set_attributes(rig.state(), a, rig.context()), errc::permission_denied);
+  a.by = {"ann", "ann"};
+  BOOST_TEST(make_set_attributes(rig.state(), a, rig.context()).has_value());
+  a.mask = attribute_owner;
+  a.owner = "bob";
+  require_error(make_set_attributes(rig.state(), a, rig.context()), errc::permission_denied);
+
+  // What somebody has removed they can restore, and nobody else.
+  remove_request gone;
+  gone.path = "/home/ann/f";
+  gone.by = {"ann", "ann"};
+  auto where = rig.finish(make_remove(rig.state(), gone, rig.context()));
+  BOOST_REQUIRE(where.has_value());
+  rename_request back;
+  back.from = where->path;
+  back.to = "/home/ann/f";
+  back.by = {"bob", "bob"};
+  require_error(make_rename(rig.state(), back, rig.context()), errc::permission_denied);
+  back.by = {"ann", "ann"};
+  BOOST_TEST(make_rename(rig.state(), back, rig.context()).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace ssdfs::meta

@@ -1,0 +1,207 @@
+// The life of volumes, grants, chunks and reigns in the replayed state.
+#include "base/crc32c.hpp"
+#include "meta/state_util.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+namespace ssdfs::meta {
+namespace {
+
+using test::require_error;
+using test::state_rig;
+using test::test_cluster;
+using test::test_node;
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(state_volumes)
+
+BOOST_AUTO_TEST_CASE(a_key_is_committed_at_most_once) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v, 200);
+  const std::uint32_t crc = 9;
+  const chunk_claim twice[] = {{v, key, 5, crc, 1}, {v, key, 5, crc, 1}};
+  create_request q;
+  q.path = "/twice";
+  q.size = 10;
+  q.crc32c = crc32c_combine(crc, crc, 5);
+  q.chunks = twice;
+  require_error(make_create(rig.state(), q, rig.context()), errc::invalid_argument);
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    BOOST_REQUIRE(rig.create("/f" + std::to_string(i), v, key + i).has_value());
+  }
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    require_error(rig.create("/again", v, key + i), errc::key_conflict);
+  }
+  // Not even after the file that had it is gone and the grant has ended.
+  BOOST_REQUIRE(rig.remove("/f7", false, true).has_value());
+  require_error(rig.create("/again", v, key + 7), errc::key_conflict);
+  rig.end_grant(v, key);
+  require_error(rig.create("/again", v, key + 7), errc::regrant);
+}
+
+BOOST_AUTO_TEST_CASE(commits_are_accepted_while_sealed_and_refused_once_closed) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  rig.log_record(make_seal(rig.state(), v, seal_reason::member_failed, rig.context()));
+  require_error(make_grant(rig.state(), {v, 1, 1, {}}, rig.context()), errc::sealed);
+  BOOST_REQUIRE(rig.create("/a", v, key).has_value());
+  require_error(make_close(rig.state(), v, 0, rig.context()), errc::busy);
+  rig.end_grant(v, key);
+  rig.log_record(make_close(rig.state(), v, 512, rig.context()));
+  require_error(rig.create("/b", v, key + 1), errc::regrant);
+  rig.log_record(make_reopen(rig.state(), v, rig.context()));
+  const volume_info& info = rig.state().volumes().find(v)->info;
+  BOOST_TEST(info.generation == 2U);
+  BOOST_TEST(info.length == 512U);
+  BOOST_TEST(info.granted_bytes == 512U);
+  const chunk_key next = rig.grant(v);
+  BOOST_TEST(next == key + 16);
+  BOOST_REQUIRE(rig.create("/b", v, next).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_grant_stays_valid_across_a_change_of_members) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  rig.log_record(make_seal(rig.state(), v, seal_reason::member_failed, rig.context()));
+  const node_id members[] = {test_node(12)};
+  rig.log_record(make_members(rig.state(), v, members, rig.context()));
+  chunk_claim chunk{v, key, 10, 5, 1};
+  create_request q;
+  q.path = "/g";
+  q.size = 10;
+  q.crc32c = 5;
+  q.chunks = {&chunk, 1};
+  BOOST_TEST(rig.finish(make_create(rig.state(), q, rig.context())).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(overwriting_frees_the_old_chunks) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  BOOST_REQUIRE(rig.create("/a", v, key).has_value());
+  auto replaced = rig.create("/a", v, key + 1, 50, true);
+  BOOST_REQUIRE(replaced.has_value());
+  BOOST_TEST(replaced->replaced);
+  const volume_entry& entry = *rig.state().volumes().find(v);
+  BOOST_REQUIRE(entry.freed.size() == 1U);
+  BOOST_TEST(entry.freed.front().key == key);
+  BOOST_TEST(entry.info.digest.count == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(reclaim_waits_for_grace_and_close_and_numbers_its_batches) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    BOOST_REQUIRE(rig.create("/d/" + std::to_string(i), v, key + i).has_value());
+  }
+  BOOST_REQUIRE(rig.remove("/d", true, true).has_value());
+  BOOST_TEST(!rig.exists("/d"));
+  while (rig.state().reclaim_step(1)) {
+  }
+  BOOST_TEST(rig.state().volumes().find(v)->freed.size() == 5U);
+  rig.advance(rig.context().delete_grace_ms + 2000);
+  auto open = make_reclaim(rig.state(), v, rig.context());
+  BOOST_REQUIRE(open.has_value());
+  BOOST_TEST(!open->has_value());
+  rig.close(v);
+
+  rig.context().max_reclaim_keys = 3;
+  for (std::uint64_t number = 1; number <= 2; ++number) {
+    auto reclaim = make_reclaim(rig.state(), v, rig.context());
+    BOOST_REQUIRE(reclaim.has_value() && reclaim->has_value());
+    rig.log_record(std::move(**reclaim));
+    BOOST_TEST(rig.state().volumes().find(v)->info.removal_number == number);
+  }
+  const volume_entry& entry = *rig.state().volumes().find(v);
+  BOOST_TEST((entry.info.digest == volume_digest{}));
+  BOOST_TEST(entry.freed_bytes == 0U);
+  BOOST_REQUIRE(entry.removals.size() == 2U);
+  BOOST_TEST(entry.removals[1].keys.size() == 2U);
+  require_error(make_reopen(rig.state(), v, rig.context()), errc::busy);
+
+  // Replay frees the removed directory only when the RECLAIM asks for it.
+  auto twin = rig.replay();
+  BOOST_TEST(twin->digest() == rig.state().digest());
+  rig.state().confirm_removals(rig.state().volumes().slot_of(v), 2);
+  BOOST_TEST(make_reopen(rig.state(), v, rig.context()).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_chunk_inside_its_grace_is_not_reclaimed) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  BOOST_REQUIRE(rig.create("/a", v, key).has_value());
+  BOOST_REQUIRE(rig.remove("/a", false, true).has_value());
+  rig.close(v);
+  rig.advance(rig.context().delete_grace_ms);
+  BOOST_TEST(!make_reclaim(rig.state(), v, rig.context())->has_value());
+  rig.advance(1000);
+  BOOST_TEST(make_reclaim(rig.state(), v, rig.context())->has_value());
+}
+
+BOOST_AUTO_TEST_CASE(relocation_is_a_compare_and_set) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const volume_id w = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  const chunk_key target = rig.grant(w);
+  BOOST_REQUIRE(rig.create("/a", v, key, 10).has_value());
+  relocate_request q{"/a", 0, {v, key, 10, crc_value(70)}, {w, target, 10, 70, 1}};
+  rig.log_record(make_relocate(rig.state(), q, rig.context()));
+  require_error(make_relocate(rig.state(), q, rig.context()), errc::changed);
+  BOOST_TEST(rig.state().volumes().find(w)->info.digest.count == 1U);
+  BOOST_TEST(rig.state().volumes().find(v)->freed.size() == 1U);
+  BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+}
+
+BOOST_AUTO_TEST_CASE(epochs_clusters_nodes_and_marks) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  BOOST_TEST(v == volume_id(std::uint64_t{1} << 32 | 1));
+  rig.start();
+  BOOST_TEST(rig.state().epoch() == epoch_t(2));
+  BOOST_TEST(rig.add_volume() == volume_id(std::uint64_t{2} << 32 | 1));
+  rig.log_record(make_start(rig.state(), {test_node(2), test_cluster(), true}, rig.context()));
+  BOOST_TEST(rig.state().epoch() == epoch_t(256));
+  require_error(make_start(rig.state(), {test_node(2), test_cluster(9)}, rig.context()),
+                errc::wrong_cluster);
+  BOOST_TEST(rig.state().epoch_of(ssdfs::txid(2)) == epoch_t(1));
+  BOOST_TEST(rig.state().epoch_of(ssdfs::txid(3)) == epoch_t(2));
+
+  rig.log_record(make_node(rig.state(), test_node(4), {node_decision::maintenance, 99},
+                           rig.context()));
+  BOOST_TEST((rig.state().nodes().at(test_node(4)) == node_entry{node_decision::maintenance, 99}));
+  rig.log_record(make_mark(rig.state(), rig.context()));
+  rig.log_record(make_node(rig.state(), test_node(4), {}, rig.context()));
+  BOOST_TEST(rig.state().nodes().empty());
+  BOOST_TEST(rig.replay()->digest() == rig.state().digest());
+
+  record wrong = make_mark(rig.state(), rig.context());
+  std::get<mark_record>(wrong.body).digest.value ^= 1;
+  auto diverged = rig.state().apply(wrong, 0);
+  require_error(diverged, errc::damaged);
+}
+
+BOOST_AUTO_TEST_CASE(misfits_are_reported_with_their_txid) {
+  state_rig rig;
+  record r;
+  r.txid = rig.state().last_txid().next();
+  r.time_ms = rig.state().log_time_ms();
+  r.body = delete_record{"/nothing"};
+  auto done = rig.state().apply(r, 0);
+  require_error(done, errc::damaged);
+  BOOST_TEST(done.error().message().find("txid 2: DELETE") != std::string::npos);
+  r.body = start_record{epoch_t(9), {}, test_cluster(), ssdfs::txid(1), 99};
+  require_error(rig.state().apply(r, 0), errc::unsupported);
+  r.txid = r.txid.next();
+  require_error(rig.state().apply(r, 0), errc::damaged);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace ssdfs::meta
