@@ -35,8 +35,8 @@ class chain {
     for (auto& pool : pools_) pool = std::make_unique<net::channel_pool>(executor, options);
   }
 
-  /// Sends `message`, whose `next` is route.rest, to route.next. `done(result<void>)` is called once
-  /// on the executor; a failure's hint is the address of the member that failed it.
+  /// Sends `message`, whose `next` is route.rest, to route.next. `done(result<void>)` is called
+  /// once, on the executor; a failure's hint is the address of the member that failed it.
   template <class Request, class Done>
   void forward(const Request& message, const chain_route& route, shared_bytes body, Done done) {
     std::string address(route.next);

@@ -37,7 +37,7 @@ std::vector<wire::chunk_entry> missing_of(const volume::volume& v, const page& l
 }  // namespace
 
 result<void> copy_volume(volume::volume_set& set, net::channel_pool& peers, order_job& job,
-                         const std::function<void(volume_ref)>& put_in_service) {
+                         const put_in_service& serve) {
   const std::int64_t began = io::steady_ms();
   chunk_fetcher from(peers, job);
   auto listed = from.list(0);
@@ -47,7 +47,7 @@ result<void> copy_volume(volume::volume_set& set, net::channel_pool& peers, orde
   auto target = target_of(set, job.what());
   if (!target) return std::move(target).error();
   volume::volume& v = **target;
-  put_in_service(*target);
+  serve(*target);
 
   volume_digest expected;
   fetch_counts sum;

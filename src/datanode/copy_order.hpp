@@ -11,13 +11,15 @@
 
 namespace ssdfs::datanode {
 
+using put_in_service = std::function<void(std::shared_ptr<volume::volume>)>;
+
 /// Makes a recovering replica, fills it with the live chunks of one of the order's sources, each
 /// verified, and seals it at the order's generation. A recovering replica that an earlier try left
-/// behind is continued; a damaged one is dropped once a source has answered. `put_in_service` is
-/// called with the replica before its first chunk.
+/// behind is continued; a damaged one is dropped once a source has answered. `serve` is called with
+/// the replica before its first chunk.
 ///
 /// Blocks. On failure what came is kept for the next try, unless it turned out to be wrong.
 result<void> copy_volume(volume::volume_set& set, net::channel_pool& peers, order_job& job,
-                         const std::function<void(std::shared_ptr<volume::volume>)>& put_in_service);
+                         const put_in_service& serve);
 
 }  // namespace ssdfs::datanode

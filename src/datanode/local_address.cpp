@@ -21,18 +21,18 @@ void find_local_address(const boost::asio::any_io_executor& executor, const std:
     return;
   }
   auto resolver = std::make_shared<udp::resolver>(executor);
-  resolver->async_resolve(
-      to->host, std::to_string(to->port),
-      [resolver, executor, done = std::move(done)](boost::system::error_code ec,
-                                                   const udp::resolver::results_type& found) mutable {
-        if (ec || found.empty()) return done(failure(errc::connection, ec.message()));
-        // Connecting a datagram socket only makes the system choose a route.
-        udp::socket probe(executor);
-        probe.connect(found.begin()->endpoint(), ec);
-        const udp::endpoint local = ec ? udp::endpoint() : probe.local_endpoint(ec);
-        if (ec) return done(failure(errc::connection, ec.message()));
-        done(local.address().to_string());
-      });
+  auto resolved = [resolver, executor, done = std::move(done)](
+                      boost::system::error_code ec,
+                      const udp::resolver::results_type& found) mutable {
+    if (ec || found.empty()) return done(failure(errc::connection, ec.message()));
+    // Connecting a datagram socket only makes the system choose a route.
+    udp::socket probe(executor);
+    probe.connect(found.begin()->endpoint(), ec);
+    const udp::endpoint local = ec ? udp::endpoint() : probe.local_endpoint(ec);
+    if (ec) return done(failure(errc::connection, ec.message()));
+    done(local.address().to_string());
+  };
+  resolver->async_resolve(to->host, std::to_string(to->port), std::move(resolved));
 }
 
 }  // namespace ssdfs::datanode

@@ -72,8 +72,8 @@ BOOST_AUTO_TEST_CASE(the_life_of_a_volume_by_orders) {
   for (int i = 0; i < 2; ++i) {
     f.require_done(0, {.kind = order_kind::create, .volume = f.volume, .generation = 1});
   }
-  BOOST_TEST(f.order_to(0, {.kind = order_kind::seal, .volume = f.volume, .generation = 7}).status ==
-             static_cast<std::uint16_t>(errc::stale_generation));
+  const order stale{.kind = order_kind::seal, .volume = f.volume, .generation = 7};
+  BOOST_TEST(f.order_to(0, stale).status == static_cast<std::uint16_t>(errc::stale_generation));
   for (int i = 0; i < 2; ++i) {
     f.require_done(0, {.kind = order_kind::seal, .volume = f.volume, .generation = 1});
   }

@@ -1,4 +1,4 @@
-// Chunks through chains of real datanodes: what goes in comes out, everywhere, or there is an error.
+// Chunks through chains of real datanodes: what goes in comes out, everywhere, or an error does.
 #include "datanode/node_fixture.hpp"
 
 #include <fstream>
@@ -111,7 +111,8 @@ BOOST_AUTO_TEST_CASE(ack_one_answers_before_the_chain_and_the_chain_goes_on) {
   const byte_vector content = random_bytes(5000, 1);
   BOOST_REQUIRE(f.write(1, content, {.ack = wire::ack_mode::one}));
   // The second replica gets it behind the answer: its report says when.
-  f.master.wait_report(f.nodes[1]->id(), f.volume, [](const auto& r) { return r.digest.count == 1; });
+  f.master.wait_report(f.nodes[1]->id(), f.volume,
+                       [](const auto& r) { return r.digest.count == 1; });
   f.require_everywhere(1, content);
 }
 
@@ -119,7 +120,8 @@ BOOST_AUTO_TEST_CASE(ack_one_succeeds_with_a_dead_chain_which_is_reported) {
   node_fixture f(2);
   const std::string dead = f.nodes[1]->address();
   f.nodes[1]->stop();
-  BOOST_TEST(f.write(1, random_bytes(100, 1), {.ack = wire::ack_mode::one, .next = dead}).has_value());
+  const byte_vector content = random_bytes(100, 1);
+  BOOST_TEST(f.write(1, content, {.ack = wire::ack_mode::one, .next = dead}).has_value());
   BOOST_TEST(f.master.wait_failure(f.nodes[0]->id()).address == dead);
 }
 
@@ -157,7 +159,8 @@ BOOST_AUTO_TEST_CASE(bytes_damaged_on_disk_are_never_served) {
   BOOST_TEST((f.read(0, 1, small).error() == errc::checksum));
   BOOST_TEST((f.read(0, 2, longer).error() == errc::checksum));
   BOOST_TEST(f.read(0, 2, longer, 0, 60'000).has_value());  // another block of it
-  f.master.wait_report(f.nodes[0]->id(), f.volume, [](const auto& r) { return r.bad_records == 2; });
+  f.master.wait_report(f.nodes[0]->id(), f.volume,
+                       [](const auto& r) { return r.bad_records == 2; });
 }
 
 BOOST_AUTO_TEST_CASE(the_index_is_listed_in_pages) {
@@ -180,7 +183,8 @@ BOOST_AUTO_TEST_CASE(the_index_is_listed_in_pages) {
     more = page->message.more;
     m.from_key = keys.back() + 1;
   }
-  BOOST_TEST(keys == (std::vector<chunk_key>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}), boost::test_tools::per_element());
+  const std::vector<chunk_key> all{1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+  BOOST_TEST(keys == all, boost::test_tools::per_element());
   m.limit = 0;
   BOOST_TEST((f.call(0, m).error() == errc::invalid_argument));
 }
