@@ -150,7 +150,7 @@ class posix_file final : public file {
   }
 
   result<std::uint64_t> size() override {
-    struct stat st{};
+    struct stat st {};
     if (::fstat(fd_.get(), &st) != 0) return error("stat");
     return static_cast<std::uint64_t>(st.st_size);
   }
@@ -214,7 +214,7 @@ class posix_file_system final : public file_system {
   result<std::unique_ptr<mapping>> map(const std::string& path) override {
     const descriptor fd(open_retrying(path.c_str(), O_RDONLY));
     if (fd.get() < 0) return path_failure(errno, path, "open");
-    struct stat st{};
+    struct stat st {};
     if (::fstat(fd.get(), &st) != 0) return path_failure(errno, path, "stat");
     const auto length = static_cast<std::size_t>(st.st_size);
     void* at = nullptr;
@@ -254,7 +254,7 @@ class posix_file_system final : public file_system {
     std::vector<directory_entry> entries;
     std::filesystem::directory_iterator at(path, ec);
     for (; !ec && at != std::filesystem::directory_iterator(); at.increment(ec)) {
-      struct stat st{};
+      struct stat st {};
       // An entry that vanished since it was listed is no entry any more.
       if (::stat(at->path().c_str(), &st) != 0) {
         if (errno == ENOENT) continue;
@@ -276,7 +276,7 @@ class posix_file_system final : public file_system {
   }
 
   result<disk_space> space(const std::string& path) override {
-    struct statvfs st{};
+    struct statvfs st {};
     if (::statvfs(path.c_str(), &st) != 0) return path_failure(errno, path, "statvfs");
     const std::uint64_t block = st.f_frsize;
     return disk_space{block * st.f_blocks, block * st.f_bavail};

@@ -30,8 +30,8 @@ void for_each_block_crc(std::span<const bytes_view> parts, Out&& out) {
   std::uint64_t filled = 0;
   for (bytes_view part : parts) {
     while (!part.empty()) {
-      const auto n = static_cast<std::size_t>(
-          std::min<std::uint64_t>(part.size(), block_size - filled));
+      const auto n =
+          static_cast<std::size_t>(std::min<std::uint64_t>(part.size(), block_size - filled));
       crc = crc32c(part.first(n), crc);
       filled += n;
       part = part.subspan(n);

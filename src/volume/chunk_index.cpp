@@ -79,8 +79,8 @@ void chunk_index::add(const chunk_entry& entry) {
   } else if (const find_result old = find(entry.key); old.state == key_state::live) {
     discount(old.entry);
   }
-  put(entry.key, {static_cast<std::uint32_t>(entry.offset / record_alignment), entry.size,
-                  entry.crc});
+  put(entry.key,
+      {static_cast<std::uint32_t>(entry.offset / record_alignment), entry.size, entry.crc});
   count(entry);
 }
 

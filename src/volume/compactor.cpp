@@ -147,8 +147,8 @@ result<void> compactor::copy_tombstones() {
          ++i) {
       keys.push_back(tombstones_[i].chunk.key);
     }
-    SSDFS_TRY(put_control(record_kind::tombstone,
-                          encode_keys(static_cast<std::uint64_t>(at_ms), keys)));
+    SSDFS_TRY(
+        put_control(record_kind::tombstone, encode_keys(static_cast<std::uint64_t>(at_ms), keys)));
   }
   return {};
 }
@@ -202,7 +202,8 @@ result<void> compactor::add_last_records() {
   // Their own numbers are in the old file; here the state record behind them speaks for all.
   for (std::size_t at = 0; at < removed.size(); at += max_batch_keys) {
     const auto n = std::min(max_batch_keys, removed.size() - at);
-    SSDFS_TRY(put_control(record_kind::removals, encode_keys(0, std::span(removed).subspan(at, n))));
+    SSDFS_TRY(
+        put_control(record_kind::removals, encode_keys(0, std::span(removed).subspan(at, n))));
   }
   for (const chunk_key key : removed) index_.remove(key);
   if (index_.digest() != last.digest) {

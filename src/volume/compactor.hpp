@@ -52,14 +52,14 @@ class compactor {
   std::unique_ptr<io::file> target_;
   superblock identity_;  // of the new file
   header_seal seal_;
-  replica_status before_;            // of the volume when it began
-  std::vector<chunk_entry> chunks_;  // to copy, in the order of the old file
+  replica_status before_;                    // of the volume when it began
+  std::vector<chunk_entry> chunks_;          // to copy, in the order of the old file
   std::vector<tombstone_entry> tombstones_;  // of chunks_, kept
-  std::vector<std::byte> buffer_;    // not written yet
-  std::vector<std::byte> piece_;     // read from the source
-  std::uint64_t offset_ = 0;         // of buffer_ in the new file
-  chunk_index index_;                // of the new file, as it was read back
-  replica_status status_;            // as the new file's records say
+  std::vector<std::byte> buffer_;            // not written yet
+  std::vector<std::byte> piece_;             // read from the source
+  std::uint64_t offset_ = 0;                 // of buffer_ in the new file
+  chunk_index index_;                        // of the new file, as it was read back
+  replica_status status_;                    // as the new file's records say
   compaction_result result_;
 };
 

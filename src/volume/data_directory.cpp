@@ -18,9 +18,7 @@ std::string parent_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-bool is_operators(const failure& f) {
-  return f == errc::locked || f == errc::invalid_argument;
-}
+bool is_operators(const failure& f) { return f == errc::locked || f == errc::invalid_argument; }
 
 }  // namespace
 
@@ -112,7 +110,8 @@ std::uint64_t data_directory::room(std::uint64_t largest) const {
 bool data_directory::admit(std::uint64_t bytes, std::uint64_t volume_length) {
   const std::lock_guard lock(mutex_);
   if (!problem_.empty()) return false;
-  if (unmeasured_ + bytes > measure_step || bytes > room(std::max(largest_, volume_length + bytes))) {
+  if (unmeasured_ + bytes > measure_step ||
+      bytes > room(std::max(largest_, volume_length + bytes))) {
     used_ += unmeasured_;
     measure();
   }

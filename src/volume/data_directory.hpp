@@ -60,7 +60,7 @@ class data_directory final : public space_gate {
 
  private:
   result<void> prepare();
-  void measure();                                             // under mutex_
+  void measure();                                                 // under mutex_
   [[nodiscard]] std::uint64_t room(std::uint64_t largest) const;  // under mutex_
 
   io::file_system& fs_;

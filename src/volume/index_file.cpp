@@ -19,9 +19,7 @@ constexpr std::size_t page_trailer_at = index_page_entries * entry_size;  // cou
 std::uint32_t prologue_crc(bytes_view prologue) {
   return crc32c(prologue.subspan(crc_at + 4), crc32c(prologue.first(crc_at)));
 }
-std::uint32_t page_crc(const std::byte* page) {
-  return crc32c({page, index_page_size - 4});
-}
+std::uint32_t page_crc(const std::byte* page) { return crc32c({page, index_page_size - 4}); }
 
 void put_entry(std::byte* at, const chunk_entry& e) {
   store_le(at, e.key);
@@ -148,8 +146,8 @@ result<void> index_file::parse(bytes_view bytes) {
 result<void> index_file::parse_lists(bytes_view bytes) {
   const std::uint64_t pending = load_le<std::uint32_t>(bytes.data() + 124);
   const std::uint64_t tombstones = load_le<std::uint32_t>(bytes.data() + 128);
-  const std::uint64_t needed = fixed_size + fences_size(fences_.size()) + 8 * pending +
-                               tombstone_size * tombstones;
+  const std::uint64_t needed =
+      fixed_size + fences_size(fences_.size()) + 8 * pending + tombstone_size * tombstones;
   if (needed > pages_at_) return failure(errc::damaged, "index lists longer than their room");
   const std::byte* at = bytes.data() + fixed_size;
   for (std::size_t p = 0; p < fences_.size(); ++p) {

@@ -50,8 +50,7 @@ result<superblock> decode_superblock(bytes_view bytes) {
   const auto version = load_le<std::uint32_t>(bytes.data() + 8);
   if (version != format_version) {
     return failure(errc::unsupported, "volume format " + std::to_string(version) +
-                                          "; this program knows " +
-                                          std::to_string(format_version));
+                                          "; this program knows " + std::to_string(format_version));
   }
   superblock s;
   s.id = volume_id(load_le<std::uint64_t>(bytes.data() + 16));

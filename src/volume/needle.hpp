@@ -51,9 +51,9 @@ enum class record_kind : std::uint8_t {
 
 struct record_header {
   record_kind kind = record_kind::data;
-  chunk_key key = 0;            ///< 0 for records that are no chunks
-  std::uint32_t size = 0;       ///< content or payload bytes
-  std::uint32_t data_crc = 0;   ///< CRC32C of the content or payload
+  chunk_key key = 0;           ///< 0 for records that are no chunks
+  std::uint32_t size = 0;      ///< content or payload bytes
+  std::uint32_t data_crc = 0;  ///< CRC32C of the content or payload
   friend bool operator==(const record_header&, const record_header&) = default;
 };
 

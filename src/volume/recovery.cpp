@@ -71,8 +71,7 @@ void replayer::apply_keys(const scanned_record& record) {
   }
   // A gap means that a batch was lost to damage: its number must not be claimed, so that the
   // master's comparison finds the difference.
-  if (record.header.kind == record_kind::removals &&
-      batch->number == status_.removal_number + 1) {
+  if (record.header.kind == record_kind::removals && batch->number == status_.removal_number + 1) {
     status_.removal_number = batch->number;
   }
 }

@@ -40,9 +40,9 @@ class replayer {
 
 struct recovered_volume {
   chunk_index index;
-  replica_status status;        ///< digest and highest key are the index's
-  std::uint64_t length = 0;     ///< where the next record goes; what lies behind is torn
-  std::uint64_t covered = 0;    ///< by the checkpoint that was used; superblock_size if none was
+  replica_status status;      ///< digest and highest key are the index's
+  std::uint64_t length = 0;   ///< where the next record goes; what lies behind is torn
+  std::uint64_t covered = 0;  ///< by the checkpoint that was used; superblock_size if none was
   std::uint64_t damaged_bytes = 0;
   std::uint32_t bad_records = 0;
   std::uint64_t index_bytes = 0;  ///< size of the checkpoint that was used

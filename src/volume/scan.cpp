@@ -8,10 +8,14 @@
 namespace ssdfs::volume {
 namespace {
 
-// A piece of the file in memory that moves forward.
+constexpr std::uint64_t window_size = 1 << 20;
+static_assert(window_size >= max_payload && window_size >= block_size);
+
+// A piece of [from, end) of the file in memory that moves forward.
 class window {
  public:
-  window(io::file& file, std::uint64_t end) : file_(file), end_(end), bytes_(1 << 20) {}
+  window(io::file& file, std::uint64_t from, std::uint64_t end)
+      : file_(file), end_(end), bytes_(std::min(window_size, end > from ? end - from : 0)) {}
 
   // [offset, offset + n), n at most a window; shorter only if the file is.
   result<bytes_view> get(std::uint64_t offset, std::size_t n) {
@@ -115,7 +119,7 @@ result<std::uint64_t> find_record(window& in, const header_seal& seal, std::uint
 
 result<scan_result> scan(io::file& file, const header_seal& seal, std::uint64_t from,
                          std::uint64_t end, record_sink on_record, damage_sink on_damage) {
-  window in(file, end);
+  window in(file, from, end);
   scan_result out;
   std::uint64_t offset = align_up(from);
   while (true) {
@@ -146,7 +150,7 @@ result<scan_result> scan(io::file& file, const header_seal& seal, std::uint64_t 
 
 result<scanned_record> read_record(io::file& file, const header_seal& seal, std::uint64_t offset,
                                    std::uint64_t end) {
-  window in(file, end);
+  window in(file, offset, end);
   auto header = header_at(in, seal, offset);
   if (!header) return header.error();
   if (!*header || offset + extent_of(**header) > end) {

@@ -28,14 +28,14 @@ BOOST_DESCRIBE_STRUCT(dump_head, (), (format, volume, cluster, salt, file_bytes)
 /// One record, or a range that holds none.
 struct dump_record {
   std::uint64_t offset = 0;
-  std::string kind;  ///< data, reserved, removals, state, tombstone, revive, damage, torn
-  std::uint64_t bytes = 0;    ///< in the file, header and padding included
-  std::uint32_t key = 0;      ///< of chunks
-  std::uint32_t size = 0;     ///< of content or payload
-  std::uint32_t crc32c = 0;   ///< of content or payload
-  bool intact = true;         ///< content or payload matches its CRC
-  bool live = false;          ///< it is what a read of its key returns
-  std::uint64_t number = 0;   ///< of removals; milliseconds since 1970 of tombstones
+  std::string kind;          ///< data, reserved, removals, state, tombstone, revive, damage, torn
+  std::uint64_t bytes = 0;   ///< in the file, header and padding included
+  std::uint32_t key = 0;     ///< of chunks
+  std::uint32_t size = 0;    ///< of content or payload
+  std::uint32_t crc32c = 0;  ///< of content or payload
+  bool intact = true;        ///< content or payload matches its CRC
+  bool live = false;         ///< it is what a read of its key returns
+  std::uint64_t number = 0;  ///< of removals; milliseconds since 1970 of tombstones
   std::vector<std::uint32_t> keys;  ///< of removals, tombstone, revive
   std::string state;                ///< of state records: open, sealed, recovering
   std::uint32_t generation = 0;     ///< of state records
@@ -56,12 +56,12 @@ struct verify_report {
   std::string state;
   std::uint32_t generation = 0;
   std::uint64_t removal_number = 0;
-  std::uint64_t chunks = 0;      ///< live
-  std::uint64_t bytes = 0;       ///< of their content
+  std::uint64_t chunks = 0;  ///< live
+  std::uint64_t bytes = 0;   ///< of their content
   std::uint64_t dead_bytes = 0;
   std::uint64_t bad_records = 0;
   std::uint64_t damaged_bytes = 0;
-  std::uint64_t torn_bytes = 0;  ///< at the end; cut by the next start
+  std::uint64_t torn_bytes = 0;       ///< at the end; cut by the next start
   std::vector<std::string> problems;  ///< sentences, the first hundred
 };
 BOOST_DESCRIBE_STRUCT(verify_report, (),
@@ -72,8 +72,8 @@ BOOST_DESCRIBE_STRUCT(verify_report, (),
 /// nothing. A torn tail and a missing or older index are no problems: a start deals with them.
 result<verify_report> verify(io::file_system& fs, const std::string& path);
 
-/// Makes the index file anew from the volume file alone; returns what verify then says. errc::locked
-/// if a datanode uses the directory.
+/// Makes the index file anew from the volume file alone; returns what verify then says.
+/// errc::locked if a datanode uses the directory.
 result<verify_report> rebuild_index(io::file_system& fs, const std::string& path);
 
 }  // namespace ssdfs::volume

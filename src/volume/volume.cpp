@@ -109,8 +109,8 @@ result<std::shared_ptr<volume>> volume::open(const environment& env, const std::
   if (!identity) return identity.error();
   auto size = (*file)->size();
   if (!size) return size.error();
-  auto recovered = recover({file->get(), *size, *identity, path,
-                            load_checkpoint(*env.fs, path, *identity, *size)});
+  auto recovered = recover(
+      {file->get(), *size, *identity, path, load_checkpoint(*env.fs, path, *identity, *size)});
   if (!recovered) return failure(recovered.error().code, path + ": " + recovered.error().message());
   if (recovered->status.generation == 0) {
     // No state survived. It is kept for what it holds and is nobody's member until compared.

@@ -55,8 +55,8 @@ struct environment {
 struct append_item {
   generation_t generation = 0;
   chunk_key key = 0;
-  std::uint32_t size = 0;  ///< 1 to max_chunk_size
-  std::uint32_t crc = 0;   ///< CRC32C of the content
+  std::uint32_t size = 0;             ///< 1 to max_chunk_size
+  std::uint32_t crc = 0;              ///< CRC32C of the content
   std::span<const bytes_view> parts;  ///< the content, `size` bytes together
   /// The caller has checked `crc` against the content. If false, it is checked here. Contents over
   /// 64 KiB need their block CRCs anyway, which prove `crc` on the way: there it is always checked
@@ -327,8 +327,8 @@ class volume : public std::enable_shared_from_this<volume> {
   header_seal seal_;                 // as identity_
   std::unique_ptr<scratch> scratch_;
   std::vector<std::weak_ptr<large_write>> large_;  // under way, or over and not yet forgotten
-  std::uint64_t checkpointed_ = 0;   // file length that the index file covers
-  std::uint64_t checkpoint_version_ = 0;  // version_ that it shows
+  std::uint64_t checkpointed_ = 0;                 // file length that the index file covers
+  std::uint64_t checkpoint_version_ = 0;           // version_ that it shows
 
   mutable std::mutex index_mutex_;  // held for moments only, never during writes or syncs
   std::shared_ptr<io::file> file_;  // replaced by compaction, under append_mutex_, too
@@ -340,7 +340,7 @@ class volume : public std::enable_shared_from_this<volume> {
   std::uint64_t version_ = 1;        // counts changes of what a checkpoint holds
   mutable boost::unordered_flat_map<chunk_key, std::uint64_t> bad_;  // key to content offset
   bool compacting_ = false;
-  bool compaction_void_ = false;  // something changed that compaction cannot follow
+  bool compaction_void_ = false;              // something changed that compaction cannot follow
   std::vector<chunk_key> removed_meanwhile_;  // while compacting
 
   group_sync sync_;

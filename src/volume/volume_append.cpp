@@ -1,11 +1,10 @@
 // Appending: many chunks, one write.
-#include "volume/volume.hpp"
-
 #include "base/assert.hpp"
 #include "base/crc32c.hpp"
 #include "base/log.hpp"
 #include "volume/append_scratch.hpp"
 #include "volume/block_crcs.hpp"
+#include "volume/volume.hpp"
 
 #include <array>
 
@@ -98,8 +97,7 @@ void volume::admit(std::span<const append_item> items, std::span<error_code> out
     auto& work = scratch_->work[i];
     if (outcome[i]) continue;
     const std::uint64_t extent = extent_of(item.size);
-    const std::uint64_t limit =
-        mode == write_mode::client ? env_.max_volume_size : max_file_size;
+    const std::uint64_t limit = mode == write_mode::client ? env_.max_volume_size : max_file_size;
     outcome[i] = admit_one(item, mode, room && offset + extent <= limit);
     if (outcome[i] == make_error_code(errc::exists)) {
       outcome[i] = {};  // stored before
@@ -163,8 +161,8 @@ void volume::lay_out(std::span<const append_item> items) {
     s.parts.insert(s.parts.end(), item.parts.begin(), item.parts.end());
     const std::uint64_t entries = table_entries(item.size);
     if (entries > 0) {
-      s.parts.push_back(std::as_bytes(std::span<const std::uint32_t>(
-          s.tables.data() + s.work[i].table_at, entries)));
+      s.parts.push_back(std::as_bytes(
+          std::span<const std::uint32_t>(s.tables.data() + s.work[i].table_at, entries)));
     }
     const std::uint64_t used = header_size + item.size + 4 * entries;
     const auto padding = static_cast<std::size_t>(extent_of(item.size) - used);

@@ -1,9 +1,8 @@
 // Chunks that are written in pieces: extent first, content in place, header last.
-#include "volume/volume.hpp"
-
 #include "base/crc32c.hpp"
 #include "volume/append_scratch.hpp"
 #include "volume/block_crcs.hpp"
+#include "volume/volume.hpp"
 
 #include <array>
 
@@ -15,18 +14,16 @@ large_write::~large_write() {
   if (owner_) owner_->abort_large(*this);
 }
 
-result<std::shared_ptr<large_write>> volume::begin_large(const append_item& item,
-                                                         write_mode mode) {
-  if (item.key == 0 || item.key == ~chunk_key{0} || item.size == 0 ||
-      item.size > max_chunk_size) {
+result<std::shared_ptr<large_write>> volume::begin_large(const append_item& item, write_mode mode) {
+  if (item.key == 0 || item.key == ~chunk_key{0} || item.size == 0 || item.size > max_chunk_size) {
     return errc::invalid_argument;
   }
   const std::uint64_t extent = extent_of(item.size);
   const guard lock(append_mutex_);
   SSDFS_TRY(check_usable());
   const std::uint64_t limit = mode == write_mode::client ? env_.max_volume_size : max_file_size;
-  const bool room = length_ + extent <= limit &&
-                    (env_.space == nullptr || env_.space->admit(extent, length_));
+  const bool room =
+      length_ + extent <= limit && (env_.space == nullptr || env_.space->admit(extent, length_));
   {
     const guard index(index_mutex_);
     if (const error_code no = admit_one(item, mode, room)) {
@@ -135,7 +132,8 @@ result<void> volume::complete(large_write& done) {
     return failure(errc::checksum, "the content does not match its CRC");
   }
   const std::uint64_t entries = table_entries(done.size_);
-  const bytes_view table = std::as_bytes(std::span<const std::uint32_t>(done.crcs_.data(), entries));
+  const bytes_view table =
+      std::as_bytes(std::span<const std::uint32_t>(done.crcs_.data(), entries));
   std::array<std::byte, header_size> header;
   seal_.encode({record_kind::data, done.key_, done.size_, done.crc_}, done.offset_, header.data());
   const bytes_view head(header);

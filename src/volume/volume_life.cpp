@@ -1,8 +1,7 @@
 // State, generation, removals: the records that are no chunks, each durable before it takes effect.
-#include "volume/volume.hpp"
-
 #include "base/log.hpp"
 #include "volume/append_scratch.hpp"
+#include "volume/volume.hpp"
 
 #include <array>
 
@@ -10,8 +9,8 @@ namespace ssdfs::volume {
 namespace {
 
 failure stale(generation_t given, generation_t own) {
-  return {errc::stale_generation, "generation " + std::to_string(given) +
-                                      "; this replica is at " + std::to_string(own)};
+  return {errc::stale_generation,
+          "generation " + std::to_string(given) + "; this replica is at " + std::to_string(own)};
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
 // Reading: one probe, one read, always verified.
-#include "volume/volume.hpp"
-
 #include "base/crc32c.hpp"
 #include "base/log.hpp"
 #include "volume/block_crcs.hpp"
+#include "volume/volume.hpp"
 
 #include <algorithm>
 #include <array>
@@ -21,7 +20,8 @@ bytes_span scratch_block() {
 }
 
 failure mismatch(std::uint64_t offset) {
-  return {errc::checksum, "content at offset " + std::to_string(offset) + " does not match its CRC"};
+  return {errc::checksum,
+          "content at offset " + std::to_string(offset) + " does not match its CRC"};
 }
 
 // Verified access to the content of one chunk.
@@ -116,8 +116,7 @@ result<location> volume::probe(chunk_key key) const {
     return failure(errc::damaged, path_ + ": index is damaged");
   }
   if (known.state != key_state::live) return errc::not_found;
-  return location{file_, known.entry.offset + header_size, key, known.entry.size,
-                  known.entry.crc};
+  return location{file_, known.entry.offset + header_size, key, known.entry.size, known.entry.crc};
 }
 
 result<void> volume::read(const location& at, std::uint32_t offset, bytes_span out) {

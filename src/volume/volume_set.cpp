@@ -247,8 +247,7 @@ std::uint64_t volume_set::promised(const data_directory& home) const {
   for (const auto& [id, e] : volumes_) {
     if (e.home != &home || !e.open) continue;
     const replica_report r = e.open->report();
-    const bool growing =
-        r.state == replica_state::open || r.state == replica_state::recovering;
+    const bool growing = r.state == replica_state::open || r.state == replica_state::recovering;
     if (growing && r.length < options_.max_volume_size) {
       bytes += options_.max_volume_size - r.length;
     }

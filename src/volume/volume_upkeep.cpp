@@ -1,8 +1,7 @@
 // Checkpoints of the index, background syncs, rebuilds.
-#include "volume/volume.hpp"
-
 #include "base/log.hpp"
 #include "volume/append_scratch.hpp"
+#include "volume/volume.hpp"
 
 namespace ssdfs::volume {
 namespace {

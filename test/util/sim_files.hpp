@@ -494,8 +494,8 @@ class sim_files final : public io::file_system {
         const std::size_t n = std::min(to_edge, op.data.size() - at);
         if (random() % 2 == 0) {
           const auto from = op.data.begin() + static_cast<std::ptrdiff_t>(at);
-          replay(file.durable, {false, op.offset + at,
-                                {from, from + static_cast<std::ptrdiff_t>(n)}});
+          replay(file.durable,
+                 {false, op.offset + at, {from, from + static_cast<std::ptrdiff_t>(n)}});
         }
         at += n;
       }

@@ -13,10 +13,10 @@ namespace {
 
 // What the volume has promised, and what it was asked for without having answered.
 struct journal {
-  model stored;                     // acknowledged, not asked to be removed
-  model doubtful;                   // asked to be stored or removed, not acknowledged
-  std::set<chunk_key> removed;      // acknowledged
-  std::set<chunk_key> tombstoned;   // acknowledged or not
+  model stored;                    // acknowledged, not asked to be removed
+  model doubtful;                  // asked to be stored or removed, not acknowledged
+  std::set<chunk_key> removed;     // acknowledged
+  std::set<chunk_key> tombstoned;  // acknowledged or not
   std::uint64_t removal_number = 0;
   generation_t generation = 0;
   bool sealed = false;
@@ -37,9 +37,8 @@ class scenario {
     return true;
   }
   bool store(chunk_key key, std::size_t size) {
-    return doubt(key, size, [&](const bytes& content) {
-      return !append(*v_, key, content, j_.generation);
-    });
+    return doubt(key, size,
+                 [&](const bytes& content) { return !append(*v_, key, content, j_.generation); });
   }
   bool store_large(chunk_key key, std::size_t size) {
     return doubt(key, size, [&](const bytes& content) {
@@ -48,14 +47,16 @@ class scenario {
   }
   // Two chunks with one write, one of them too long for one block.
   bool store_batch(chunk_key first) {
-    const std::vector<bytes> contents = {make_content(first, 3000),
-                                         make_content(first + 1, 80000)};
+    const std::vector<bytes> contents = {make_content(first, 3000), make_content(first + 1, 80000)};
     std::vector<bytes_view> views(contents.begin(), contents.end());
     std::vector<vol::append_item> items;
     for (std::size_t i = 0; i < 2; ++i) {
       const auto key = first + static_cast<chunk_key>(i);
-      items.push_back({j_.generation, key, static_cast<std::uint32_t>(contents[i].size()),
-                       crc32c(contents[i]), {&views[i], 1}});
+      items.push_back({j_.generation,
+                       key,
+                       static_cast<std::uint32_t>(contents[i].size()),
+                       crc32c(contents[i]),
+                       {&views[i], 1}});
       j_.doubtful[key] = contents[i];
     }
     std::vector<boost::system::error_code> outcome(2);
@@ -137,8 +138,8 @@ void check_promises(vol::volume& v, const journal& j) {
   for (const auto& [key, content] : j.stored) {
     if (j.tombstoned.contains(key)) continue;
     const auto got = read_all(v, key);
-    BOOST_REQUIRE_MESSAGE(got.has_value(), "chunk " << key << " is lost: "
-                                                    << got.error().message());
+    BOOST_REQUIRE_MESSAGE(got.has_value(),
+                          "chunk " << key << " is lost: " << got.error().message());
     BOOST_REQUIRE_MESSAGE(*got == content, "chunk " << key << " has other content");
   }
   volume_digest digest;
@@ -181,8 +182,8 @@ void die(std::uint64_t k, unsynced how, std::uint64_t seed) {
   scenario(disk, j).run();
   const std::string last = disk.fs.last_call();
   disk.fs.power_loss(how, seed);
-  BOOST_TEST_CONTEXT("died at call " << k << ", " << last << ", unsynced "
-                                     << static_cast<int>(how) << " seed " << seed) {
+  BOOST_TEST_CONTEXT("died at call " << k << ", " << last << ", unsynced " << static_cast<int>(how)
+                                     << " seed " << seed) {
     auto opened = vol::volume::open(disk.env, volume_file, test_volume);
     if (!opened) {
       BOOST_REQUIRE_MESSAGE(!j.created, opened.error().message());

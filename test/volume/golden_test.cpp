@@ -33,9 +33,8 @@ bytes first_bytes() {
   std::array<std::byte, vol::status_size> payload;
   vol::encode(status, payload.data());
   out.resize(out.size() + vol::header_size);
-  vol::header_seal(example())
-      .encode({vol::record_kind::state, 0, vol::status_size, crc32c(payload)}, 64,
-              out.data() + 64);
+  vol::header_seal(example()).encode(
+      {vol::record_kind::state, 0, vol::status_size, crc32c(payload)}, 64, out.data() + 64);
   out.insert(out.end(), payload.begin(), payload.end());
   return out;
 }
@@ -112,8 +111,8 @@ BOOST_AUTO_TEST_CASE(files_of_version_1_stay_readable) {
       ++i;
       continue;
     }
-    file.push_back(static_cast<std::byte>(nibble(golden_volume[i]) << 4 |
-                                          nibble(golden_volume[i + 1])));
+    file.push_back(
+        static_cast<std::byte>(nibble(golden_volume[i]) << 4 | nibble(golden_volume[i + 1])));
     i += 2;
   }
   sim_disk disk;

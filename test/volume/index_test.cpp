@@ -1,6 +1,5 @@
-#include "volume/chunk_index.hpp"
-
 #include "util/sim_files.hpp"
+#include "volume/chunk_index.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -84,8 +84,7 @@ class twins {
   // A key that was used: the same content is acknowledged, any other refused.
   void retry() {
     if (!open_ || used_.empty()) return;
-    const chunk_key key =
-        *std::next(used_.begin(), static_cast<long>(random_() % used_.size()));
+    const chunk_key key = *std::next(used_.begin(), static_cast<long>(random_() % used_.size()));
     const bool live = live_.contains(key);
     if (live) BOOST_REQUIRE(!append(*v_, key, live_[key], generation_));
     // Keys that a sealed volume refused are free, unless later ones or a restart burnt them.

@@ -275,8 +275,7 @@ BOOST_AUTO_TEST_CASE(disk_overhead_of_small_chunks_is_below_one_and_a_half_perce
   }
   std::uint64_t on_disk = 0;
   for (const auto& e : options.fs->list(dir.path() + "/volumes").value()) on_disk += e.size;
-  const double overhead =
-      static_cast<double>(on_disk) / static_cast<double>(stored * 4096) - 1;
+  const double overhead = static_cast<double>(on_disk) / static_cast<double>(stored * 4096) - 1;
   BOOST_TEST_MESSAGE("overhead " << overhead * 100 << " %");
   BOOST_TEST(overhead > 0);
   BOOST_TEST(overhead < 0.015);
@@ -300,8 +299,8 @@ BOOST_AUTO_TEST_CASE(many_threads_on_one_volume) {
         const chunk_key key = t * 1000 + i;
         const bool large = i % 30 == 0;
         const bytes content = make_content(key, large ? 100000 : 700);
-        const bool stored = large ? append_large(*v, key, content).has_value()
-                                  : !append(*v, key, content);
+        const bool stored =
+            large ? append_large(*v, key, content).has_value() : !append(*v, key, content);
         const auto got = read_all(*v, key);
         if (!stored || !got || *got != content) ++wrong;
       }

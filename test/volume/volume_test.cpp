@@ -32,8 +32,8 @@ BOOST_AUTO_TEST_CASE(stores_and_reads_whole_chunks_and_ranges) {
         BOOST_TEST((std::equal(out.begin(), out.end(), content.begin() + offset)));
         BOOST_REQUIRE(v->read_cached(at, static_cast<std::uint32_t>(offset), out));
         BOOST_TEST((std::equal(out.begin(), out.end(), content.begin() + offset)));
-        BOOST_REQUIRE(v->verify(at, static_cast<std::uint32_t>(offset),
-                                static_cast<std::uint32_t>(length)));
+        BOOST_REQUIRE(
+            v->verify(at, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(length)));
       }
     }
     bytes beyond(content.size() + 1);
@@ -71,9 +71,15 @@ BOOST_AUTO_TEST_CASE(a_batch_is_one_write_and_every_item_has_its_outcome) {
   const auto before = disk.fs.calls();
   v->append_batch(items, outcome);
   BOOST_TEST(disk.fs.calls() == before + 2);  // a write and a sync
-  const std::vector<std::optional<errc>> expected = {
-      {}, {}, {}, errc::key_conflict, errc::key_conflict, errc::checksum,
-      errc::invalid_argument, errc::invalid_argument, errc::stale_generation};
+  const std::vector<std::optional<errc>> expected = {{},
+                                                     {},
+                                                     {},
+                                                     errc::key_conflict,
+                                                     errc::key_conflict,
+                                                     errc::checksum,
+                                                     errc::invalid_argument,
+                                                     errc::invalid_argument,
+                                                     errc::stale_generation};
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto want = expected[i] ? make_error_code(*expected[i]) : boost::system::error_code();
     BOOST_TEST(outcome[i] == want, "item " << i << ": " << outcome[i].message());
@@ -129,8 +135,7 @@ BOOST_AUTO_TEST_CASE(large_chunks_in_pieces) {
   const bytes other = make_content(99, 65536);
   const bytes_view other_part(other);
   BOOST_TEST((v->write_piece(*handle, 0, {&other_part, 1}).error() == errc::key_conflict));
-  BOOST_TEST((v->write_piece(*handle, 327680, {&other_part, 1}).error() ==
-              errc::invalid_argument));
+  BOOST_TEST((v->write_piece(*handle, 327680, {&other_part, 1}).error() == errc::invalid_argument));
   BOOST_REQUIRE(v->finish_large(*handle));
   BOOST_TEST((piece(0, 65536).error() == errc::aborted));
   expected[4] = content;
