@@ -228,6 +228,7 @@ bool channel_impl::collect(const link_ptr& at) {
 }
 
 void channel_impl::deliver(const link_ptr& at) {
+  at->out.settle();
   for (answered& a : at->batch) a.handler(outcome_of(a.frame, at->in.hold()));
   at->batch.clear();
 }

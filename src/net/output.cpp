@@ -10,7 +10,6 @@
 #include <cerrno>
 
 namespace ssdfs::net {
-
 void output::batch::clear() noexcept {
   if (bytes.capacity() > keep_bytes) {
     bytes = {};

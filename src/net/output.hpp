@@ -8,6 +8,14 @@
 #include <mutex>
 #include <vector>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SSDFS_UNDER_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SSDFS_UNDER_SANITIZER 1
+#endif
+#endif
+
 namespace ssdfs::net {
 
 /// The bodies of one frame, sent behind each other.
@@ -69,6 +77,13 @@ class output {
   /// for a send() that is running, which never blocks. Takes the owner's mutex itself: call it
   /// without.
   void adopt(std::uint64_t name, std::mutex& owner);
+  /// To be called before a body's owner is told that it may free it because an answer has come. The
+  /// kernel has all bytes by then, but the sanitizers' sendmsg looks at them once more afterwards.
+  void settle() {
+#if defined(SSDFS_UNDER_SANITIZER)
+    const std::lock_guard lock(send_mutex_);
+#endif
+  }
   /// Drops everything; no body is referred to afterwards. Locks as adopt().
   void drop(std::mutex& owner) noexcept;
 

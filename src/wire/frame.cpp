@@ -36,6 +36,7 @@ frame_header read_header(const std::byte* at) noexcept {
 decode_result decode_frame(bytes_view in) noexcept {
   decode_result out;
   out.length = frame_header_size;
+  if (in.empty()) return out;
   std::array<std::byte, 4> magic{};
   store_le<std::uint32_t>(magic.data(), frame_magic);
   const std::size_t known = std::min<std::size_t>(in.size(), 4);
