@@ -8,7 +8,7 @@ void recent_lines::add(std::string_view lines, ssdfs::txid first, ssdfs::txid la
   if (lines.empty()) return;
   const std::lock_guard lock(mutex_);
   // Small batches share a block, so that an idle log does not hold a block a record.
-  constexpr std::size_t block_bytes = std::size_t{256} << 10;
+  const std::size_t block_bytes = std::min(std::size_t{256} << 10, max_bytes_ / 8);
   if (!batches_.empty() && batches_.back().text.size() + lines.size() <= block_bytes) {
     batches_.back().text.append(lines);
     batches_.back().last = last;

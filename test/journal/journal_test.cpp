@@ -1,0 +1,200 @@
+#include "journal/journal_util.hpp"
+#include "journal/segments.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+namespace ssdfs::journal {
+namespace {
+
+using test::counts_to;
+using test::journal_rig;
+using test::line_maker;
+using test::log_dir;
+using test::recover_log;
+using test::sim_files;
+
+std::unique_ptr<sim_files> make_disk() {
+  auto fs = std::make_unique<sim_files>();
+  BOOST_REQUIRE(fs->make_directories(log_dir).has_value());
+  BOOST_REQUIRE(fs->sync_directory("/").has_value());
+  return fs;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(edits_journal)
+
+BOOST_AUTO_TEST_CASE(what_is_durable_survives_a_power_cut) {
+  auto fs = make_disk();
+  {
+    journal_rig rig(*fs);
+    BOOST_TEST(rig.write(3));
+    BOOST_TEST(rig.write(40));
+    BOOST_TEST(rig.log->durable() == txid(43));
+    BOOST_TEST(rig.log->backlog() == 0U);
+    fs->power_loss(test::unsynced::drop);
+  }
+  const auto found = recover_log(*fs);
+  BOOST_REQUIRE(found.report.has_value());
+  BOOST_TEST(counts_to(found.ids, 43));
+  BOOST_TEST(found.report->end.last == txid(43));
+}
+
+BOOST_AUTO_TEST_CASE(segments_roll_and_get_their_final_names) {
+  auto fs = make_disk();
+  {
+    journal_rig rig(*fs);
+    for (int i = 0; i < 20; ++i) BOOST_REQUIRE(rig.write(10));
+    rig.log->roll();
+    BOOST_REQUIRE(rig.write(1));
+    BOOST_TEST(rig.log->stop().has_value());
+    BOOST_TEST(rig.log->stop().has_value());
+    test::sample_record late(rig.last + 1);
+    BOOST_TEST((rig.log->append(late.r).error() == errc::shutting_down));
+  }
+  auto segments = list_segments(*fs, log_dir);
+  BOOST_REQUIRE(segments.has_value());
+  BOOST_TEST(segments->size() > 4U);
+  std::uint64_t next = 1;
+  for (const segment_name& s : *segments) {
+    BOOST_REQUIRE(s.last.has_value());
+    BOOST_TEST(s.first == txid(next));
+    next = s.last->value + 1;
+    const std::string text = test::to_text(fs->contents(log_dir + "/" + s.file));
+    BOOST_TEST(text.ends_with("}\n"));
+  }
+  BOOST_TEST(next == 202U);
+  BOOST_TEST(segments->back().first == txid(201));
+  // A second life goes on behind the first.
+  auto found = recover_log(*fs);
+  BOOST_TEST(counts_to(found.ids, 201));
+  {
+    journal_rig rig(*fs, found.report->end);
+    BOOST_TEST(rig.write(5));
+  }
+  BOOST_TEST(counts_to(recover_log(*fs).ids, 206));
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_journal_leaves_no_file) {
+  auto fs = make_disk();
+  { journal_rig rig(*fs); }
+  BOOST_TEST(fs->list(log_dir)->empty());
+}
+
+BOOST_AUTO_TEST_CASE(lines_are_read_back_from_memory_and_from_segments) {
+  auto fs = make_disk();
+  journal_rig rig(*fs);
+  line_maker expected;
+  std::string all;
+  for (int i = 0; i < 30; ++i) {
+    BOOST_REQUIRE(rig.write(7));
+    all += expected.batch(7);
+  }
+  for (const std::size_t max_bytes : {std::size_t{1}, std::size_t{500}, std::size_t{1} << 20}) {
+    std::string read;
+    for (std::uint64_t next = 1; next <= rig.last;) {
+      auto lines = rig.log->read_from(txid(next), max_bytes);
+      BOOST_REQUIRE_MESSAGE(lines.has_value(), next);
+      BOOST_REQUIRE(lines->first == txid(next));
+      BOOST_REQUIRE(lines->last >= lines->first);
+      read += lines->text;
+      next = lines->last.value + 1;
+    }
+    BOOST_TEST(read == all);
+  }
+  auto ahead = rig.log->read_from(txid(rig.last + 1), 100);
+  BOOST_REQUIRE(ahead.has_value());
+  BOOST_TEST(ahead->first == txid());
+  // What was pruned is gone.
+  auto segments = list_segments(*fs, log_dir);
+  BOOST_REQUIRE(fs->remove(log_dir + "/" + segments->front().file).has_value());
+  BOOST_TEST((rig.log->read_from(txid(1), 100).error() == errc::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(lines_of_another_master_are_taken_as_they_are) {
+  auto fs = make_disk();
+  auto copy = make_disk();
+  {
+    journal_rig master(*fs);
+    journal_rig backup(*copy);
+    for (int i = 0; i < 5; ++i) BOOST_REQUIRE(master.write(4));
+    auto lines = master.log->read_from(txid(1), std::size_t{1} << 20);
+    for (std::uint64_t n = 1; n <= master.last;) {
+      lines = master.log->read_from(txid(n), 1);
+      BOOST_REQUIRE(lines.has_value());
+      BOOST_REQUIRE(backup.log->append_line(lines->text).has_value());
+      BOOST_TEST((backup.log->append_line(lines->text).error() == errc::damaged));
+      ++n;
+    }
+    const std::uint64_t before = copy->syncs();
+    backup.log->flush();
+    BOOST_REQUIRE(backup.wait_durable(20));
+    // What the master's batches say to be durable is so here before they are written.
+    BOOST_TEST(copy->syncs() - before >= 5U);
+    BOOST_TEST((backup.log->append_line("{}\n").error() == errc::damaged));
+    BOOST_TEST((backup.log->append_line("").error() == errc::damaged));
+  }
+  BOOST_TEST(counts_to(recover_log(*copy).ids, 20));
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_fences_for_good) {
+  auto fs = make_disk();
+  journal_rig rig(*fs);
+  BOOST_REQUIRE(rig.write(5));
+  fs->fail_at(fs->calls() + 1, test::fault::io);
+  BOOST_TEST(!rig.write(3));
+  BOOST_TEST(rig.failed());
+  BOOST_TEST(rig.log->fenced());
+  BOOST_TEST(rig.durable() == 5U);
+  const std::uint64_t calls = fs->calls();
+  test::sample_record next(rig.last + 1);
+  BOOST_TEST((rig.log->append(next.r).error() == errc::read_only));
+  rig.log->flush();
+  BOOST_TEST(rig.log->stop().has_error());
+  BOOST_TEST(fs->calls() == calls);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_backlog_answers_busy_and_a_full_disk_is_seen) {
+  auto fs = make_disk();
+  journal_options options;
+  options.directory = log_dir;
+  options.max_backlog_bytes = 1000;
+  options.reserve_bytes = std::uint64_t{1} << 50;
+  journal_rig rig(*fs, std::move(options));
+  BOOST_TEST(!rig.log->has_room());
+  std::size_t taken = 0;
+  while (rig.append()) ++taken;  // nothing is flushed, so nothing drains
+  BOOST_TEST(taken > 3U);
+  BOOST_TEST(taken < 20U);
+  test::sample_record next(rig.last + 1);
+  BOOST_TEST((rig.log->append(next.r).error() == errc::busy));
+  rig.log->flush();
+  BOOST_TEST(rig.wait_durable(rig.last));
+  BOOST_TEST(rig.append());
+}
+
+BOOST_AUTO_TEST_CASE(no_room_to_write_ahead_is_no_failure) {
+  auto fs = make_disk();
+  journal_rig rig(*fs);
+  fs->set_capacity(fs->used() + 600);  // for some lines, but not for the zeros
+  BOOST_TEST(rig.write(2));
+  BOOST_TEST(!rig.write(20));
+  BOOST_TEST(rig.failed());
+}
+
+BOOST_AUTO_TEST_CASE(names) {
+  BOOST_TEST(in_progress_name(txid(7)) == "edits_inprogress_00000000000000000007.log");
+  BOOST_TEST(finalized_name(txid(7), txid(18'446'744'073'709'551'615U)) ==
+             "edits_00000000000000000007-18446744073709551615.log");
+  for (const char* bad :
+       {"edits_7-8.log", "edits_00000000000000000009-00000000000000000008.log", "edits_.log",
+        "edits_inprogress_0000000000000000000x.log", "edits_inprogress_00000000000000000007.log.tmp",
+        "edits_00000000000000000007+00000000000000000008.log",
+        "edits_inprogress_99999999999999999999.log"}) {
+    BOOST_TEST(!parse_segment_name(bad).has_value(), bad);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace ssdfs::journal
