@@ -15,6 +15,11 @@ constexpr std::size_t arena_capacity = std::size_t{32} << 30;
 constexpr int sweep_ratio = 16;
 constexpr std::uint64_t smallest_sweep = std::uint64_t{1} << 20;
 
+// That the kernel does not know the advice (EINVAL) means that it has no huge pages.
+void advise(std::byte* at, std::size_t bytes, int advice) {
+  static_cast<void>(::madvise(at, bytes, advice));
+}
+
 }  // namespace
 
 reserved_memory::reserved_memory(std::size_t capacity)
@@ -22,10 +27,8 @@ reserved_memory::reserved_memory(std::size_t capacity)
   void* at = ::mmap(nullptr, capacity_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
                     0);
   if (at == MAP_FAILED) throw std::bad_alloc();
-  // A fault on a huge page would stop the strand for as long as it takes to clear 2 MiB. That the
-  // advice is unknown (EINVAL) means that there are none.
-  static_cast<void>(::madvise(at, capacity_, MADV_NOHUGEPAGE));
   data_ = static_cast<std::byte*>(at);
+  take_huge_pages(false, 0);
 }
 
 reserved_memory::~reserved_memory() { ::munmap(data_, capacity_); }
@@ -36,8 +39,19 @@ bool reserved_memory::grow(std::size_t bytes) {
   if (::mprotect(data_ + usable_, usable - usable_, PROT_READ | PROT_WRITE) != 0) {
     throw std::bad_alloc();
   }
+  if (huge_) advise(data_ + usable_, usable - usable_, MADV_HUGEPAGE);
   usable_ = usable;
   return true;
+}
+
+void reserved_memory::take_huge_pages(bool on, std::size_t used) noexcept {
+  constexpr std::size_t huge_page = std::size_t{2} << 20;
+  const auto address = reinterpret_cast<std::uintptr_t>(data_) + used;
+  const std::size_t from = used + (huge_page - address % huge_page) % huge_page;
+  huge_ = on;
+  // What is not usable yet gets the advice in grow().
+  const std::size_t end = on ? usable_ : capacity_;
+  if (from < end) advise(data_ + from, end - from, on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 /// A free block, which is on the list of its size unless its slice waits to be swept.

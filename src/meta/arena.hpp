@@ -24,12 +24,17 @@ class reserved_memory {
   /// std::bad_alloc when the system has no memory.
   bool extend(std::size_t bytes) { return bytes <= usable_ || grow(bytes); }
 
+  /// Whether memory behind the first `used` bytes is taken in huge pages. They are reached faster,
+  /// but whoever touches one first waits until 2 MiB are cleared. Off at first.
+  void take_huge_pages(bool on, std::size_t used) noexcept;
+
  private:
   bool grow(std::size_t bytes);
 
   std::byte* data_ = nullptr;
   std::size_t capacity_ = 0;
   std::size_t usable_ = 0;
+  bool huge_ = false;
 };
 
 /// What a block holds: the low four bits of its first byte; the other bits are its owner's.
@@ -80,6 +85,10 @@ class arena {
   [[nodiscard]] bool has_room(std::size_t bytes) {
     return memory_.extend(end_ * 8 + bytes + bytes / 8 + slice_bytes);
   }
+
+  /// While on, allocate may take milliseconds now and then, and what it returns is reached faster:
+  /// for filling the arena before anybody waits for it.
+  void take_huge_pages(bool on) noexcept { memory_.take_huge_pages(on, end_ * 8); }
 
   [[nodiscard]] std::byte* at(std::uint32_t id) const noexcept {
     return base_ + std::size_t{id} * 8;

@@ -54,6 +54,12 @@ struct checker {
       if (leaf.hints()[i] != hint_of(name, leaf.prefix)) return "wrong hint in a leaf";
       before = name;
     }
+    for (std::size_t i = 0; i < leaf_node::samples_for(leaf.capacity); ++i) {
+      const std::size_t at = leaf_node::stride * (i + 1) - 1;
+      if (leaf.samples()[i] != (at < leaf.count ? leaf.hints()[at] : UINT32_MAX)) {
+        return "wrong sample in a leaf";
+      }
+    }
     return {};
   }
 

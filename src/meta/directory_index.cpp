@@ -32,6 +32,7 @@ void narrow_prefix(leaf_node& leaf, std::size_t length, std::string_view name) {
     leaf.hints()[i] = widen_hint(leaf.hints()[i], lost);
   }
   leaf.prefix = static_cast<std::uint8_t>(length);
+  leaf.take_samples();
 }
 
 // The shortest text that is greater than `left` and not greater than `right`.
@@ -49,16 +50,16 @@ void insert_at(std::uint32_t* values, std::size_t count, std::size_t at, std::ui
 std::uint32_t directory_index::find(std::uint32_t root, std::string_view name) const {
   if (root == 0) return 0;
   const auto* node = &block_as<node_header>(memory_, root);
-  prefetch_arrays(*node, true);
+  prefetch_hints(*node);
   while (!node->is_leaf()) {
     const auto& inner = static_cast<const inner_node&>(*node);
+    prefetch_rest(inner);
     node = &block_as<node_header>(memory_, inner.children()[child_for(memory_, inner, name)]);
-    __builtin_prefetch(reinterpret_cast<const char*>(node) + 64);
-    prefetch_arrays(*node, true);
+    prefetch_hints(*node);
   }
   const auto& leaf = static_cast<const leaf_node&>(*node);
   // The prefix need not be checked: only the whole name decides.
-  const hint_range range = search_hints(leaf.hints(), leaf.count, hint_of(name, leaf.prefix));
+  const hint_range range = search_leaf(leaf, hint_of(name, leaf.prefix));
   const leaf_position position = search_names(memory_, leaf, range, name);
   return position.found ? leaf.ids()[position.at] : 0;
 }
@@ -68,20 +69,21 @@ directory_index::place directory_index::locate(std::uint32_t root, std::string_v
   if (root == 0) return where;
   std::uint32_t id = root;
   const auto* node = &block_as<node_header>(memory_, id);
-  prefetch_arrays(*node, true);
+  prefetch_hints(*node);
   while (!node->is_leaf()) {
     const auto& inner = static_cast<const inner_node&>(*node);
+    prefetch_rest(inner);
     const std::uint32_t child = child_for(memory_, inner, name);
     SSDFS_ASSERT(where.depth < max_depth);
     where.way[where.depth++] = {id, child};
     where.rightmost = where.rightmost && child == inner.count;
     id = inner.children()[child];
     node = &block_as<node_header>(memory_, id);
-    prefetch_arrays(*node, true);
+    prefetch_hints(*node);
   }
   const auto& leaf = static_cast<const leaf_node&>(*node);
   where.leaf = id;
-  hint_range range = search_hints(leaf.hints(), leaf.count, hint_of(name, leaf.prefix));
+  hint_range range = search_leaf(leaf, hint_of(name, leaf.prefix));
   if (leaf.prefix > 0) {
     // Hints say something only about names with the prefix, which every entry shows.
     const std::uint32_t shown = std::min<std::uint32_t>(range.first, leaf.count - 1U);
@@ -162,6 +164,7 @@ void directory_index::drop_last(std::uint32_t& root, std::size_t count) {
   auto& leaf = block_as<leaf_node>(memory_, where.leaf);
   SSDFS_ASSERT(count <= leaf.count);
   leaf.count = static_cast<std::uint8_t>(leaf.count - count);
+  leaf.take_samples();
   if (leaf.count > 0) return;
   memory_.release(where.leaf, leaf_node::bytes(leaf.capacity));
   unlink(root, where, where.depth);
@@ -216,6 +219,7 @@ void directory_index::insert_into_leaf(std::uint32_t& root, const place& where, 
   insert_at(leaf->hints(), leaf->count, where.position, hint_of(name, leaf->prefix));
   insert_at(leaf->ids(), leaf->count, where.position, id);
   ++leaf->count;
+  leaf->take_samples();
 }
 
 void directory_index::split_leaf(std::uint32_t& root, const place& where) {
@@ -240,6 +244,7 @@ void directory_index::erase(std::uint32_t& root, const place& where) {
   close_gap(leaf.hints());
   close_gap(leaf.ids());
   --leaf.count;
+  leaf.take_samples();
   if (leaf.count == 0) {
     memory_.release(where.leaf, leaf_node::bytes(leaf.capacity));
     unlink(root, where, where.depth);
@@ -296,15 +301,19 @@ void directory_index::refresh_leaf(std::uint32_t id) {
   for (std::size_t i = 0; i < leaf.count; ++i) {
     leaf.hints()[i] = hint_of(entry_name(memory_, leaf.ids()[i]), leaf.prefix);
   }
+  leaf.take_samples();
 }
 
 // Makes a leaf smaller where it stands.
 void directory_index::set_leaf_capacity(std::uint32_t id, std::size_t capacity) {
   auto& leaf = block_as<leaf_node>(memory_, id);
   const std::size_t before = leaf_node::bytes(leaf.capacity);
+  const std::uint32_t* hints = leaf.hints();
   const std::uint32_t* ids = leaf.ids();
   leaf.capacity = static_cast<std::uint8_t>(capacity);
+  std::copy_n(hints, leaf.count, leaf.hints());
   std::copy_n(ids, leaf.count, leaf.ids());
+  leaf.take_samples();
   memory_.shrink(id, before, leaf_node::bytes(capacity));
 }
 

@@ -1,11 +1,13 @@
 // The nodes of a directory's B+tree in the arena, and searching in one.
 //
-//   leaf   header | hints[capacity] | ids[capacity]
+//   leaf   header | samples[] | hints[capacity] | ids[capacity]
 //   inner  header | prefix, padded to 4 | hints[capacity] | texts[capacity] | children[capacity + 1]
 //
 // A leaf's `prefix` is a length: that many bytes are common to all its names. The hint of a name is
 // the four bytes behind the prefix as a big-endian number, padded with zeros, which no name
-// contains, so hints sort as names do as far as they reach. An inner node has `count` separators:
+// contains, so hints sort as names do as far as they reach. The samples are copies of every 16th
+// hint: they stand beside the header, so that a search loads only the 16 hints and ids that it
+// needs of a kilobyte. An inner node has `count` separators:
 // child i holds names below separator i, child i + 1 names that are not. Its prefix is common to
 // all separators and stands in the node. A separator that ends within prefix and hint needs no
 // more (its text is 0); a longer one stands in a text block.
@@ -30,26 +32,59 @@ struct node_header {
   std::uint8_t count;     ///< entries of a leaf, separators of an inner node
   std::uint8_t capacity;  ///< what count may grow to without a new block
   std::uint8_t prefix;    ///< bytes common to all names or separators
-  std::uint32_t unused;
 
   [[nodiscard]] bool is_leaf() const noexcept {
     return (head & 15U) == static_cast<unsigned>(block_kind::leaf);
   }
 };
-static_assert(sizeof(node_header) == 8);
+static_assert(sizeof(node_header) == 4);
 
 struct leaf_node : node_header {
-  [[nodiscard]] std::uint32_t* hints() noexcept {
+  static constexpr std::uint32_t stride = 16;
+
+  [[nodiscard]] static constexpr std::size_t samples_for(std::size_t capacity) noexcept {
+    return (capacity - 1) / stride;
+  }
+  /// samples()[i] is hint stride * (i + 1) - 1, or the highest number if there is none.
+  [[nodiscard]] std::uint32_t* samples() noexcept {
     return reinterpret_cast<std::uint32_t*>(this + 1);
   }
-  [[nodiscard]] const std::uint32_t* hints() const noexcept {
+  [[nodiscard]] const std::uint32_t* samples() const noexcept {
     return reinterpret_cast<const std::uint32_t*>(this + 1);
+  }
+  [[nodiscard]] std::uint32_t* hints() noexcept { return samples() + samples_for(capacity); }
+  [[nodiscard]] const std::uint32_t* hints() const noexcept {
+    return samples() + samples_for(capacity);
   }
   [[nodiscard]] std::uint32_t* ids() noexcept { return hints() + capacity; }
   [[nodiscard]] const std::uint32_t* ids() const noexcept { return hints() + capacity; }
 
+  /// After every change of hints or count.
+  void take_samples() noexcept {
+    for (std::size_t i = 0; i < samples_for(capacity); ++i) {
+      const std::size_t at = stride * (i + 1) - 1;
+      samples()[i] = at < count ? hints()[at] : UINT32_MAX;
+    }
+  }
+  /// How many hints need not be looked at, because they are below one that is below `wanted`.
+  [[nodiscard]] std::uint32_t skip(std::uint32_t wanted) const noexcept {
+    std::uint32_t skipped = 0;
+    for (std::size_t i = 0; i < samples_for(capacity); ++i) {
+      skipped += samples()[i] < wanted ? stride : 0;
+    }
+    return skipped;
+  }
+  /// Starts to load what a search behind the skipped hints reads.
+  void prefetch(std::uint32_t skipped) const noexcept {
+    __builtin_prefetch(hints() + skipped);
+    __builtin_prefetch(hints() + skipped + stride - 1);
+    __builtin_prefetch(ids() + skipped);
+    __builtin_prefetch(ids() + skipped + stride - 1);
+  }
+
   [[nodiscard]] static constexpr std::size_t bytes(std::size_t capacity) noexcept {
-    return sizeof(node_header) + 8 * capacity;
+    const std::size_t exact = sizeof(node_header) + 4 * samples_for(capacity) + 8 * capacity;
+    return (exact + 7) & ~std::size_t{7};
   }
 };
 
@@ -108,12 +143,11 @@ struct hint_range {
   std::uint32_t equal;
 };
 
-/// Skips 16 hints at a time by the last of them, which are independent loads, then counts with
-/// vectors of four. Reads up to 12 bytes behind the hints, which is inside of every node.
+/// Counts with vectors of four. The first `skipped` hints are known to be below. Reads up to 12
+/// bytes behind the hints, which is inside of every node.
 [[nodiscard]] inline hint_range search_hints(const std::uint32_t* hints, std::uint32_t count,
+                                             std::uint32_t skipped,
                                              std::uint32_t wanted) noexcept {
-  std::uint32_t skipped = 0;
-  for (std::uint32_t last = 15; last < count; last += 16) skipped += hints[last] < wanted ? 16 : 0;
   const __m128i flip = _mm_set1_epi32(static_cast<int>(0x80000000U));
   const __m128i key = _mm_xor_si128(_mm_set1_epi32(static_cast<int>(wanted)), flip);
   const auto lanes = [](__m128i mask) {
@@ -133,13 +167,44 @@ struct hint_range {
   return range;
 }
 
-/// Starts to load the hints of a node whose header is there, and the ids of a leaf if wanted.
-inline void prefetch_arrays(const node_header& node, bool with_ids) noexcept {
+[[nodiscard]] inline hint_range search_leaf(const leaf_node& leaf, std::uint32_t wanted) noexcept {
+  const std::uint32_t skipped = leaf.skip(wanted);
+  leaf.prefetch(skipped);
+  return search_hints(leaf.hints(), leaf.count, skipped, wanted);
+}
+
+[[nodiscard]] inline hint_range search_inner(const inner_node& inner,
+                                             std::uint32_t wanted) noexcept {
+  // Every 16th hint first: these loads are independent of each other.
+  std::uint32_t skipped = 0;
+  for (std::uint32_t last = 15; last < inner.count; last += 16) {
+    skipped += inner.hints()[last] < wanted ? 16 : 0;
+  }
+  return search_hints(inner.hints(), inner.count, skipped, wanted);
+}
+
+/// Starts to load the begin of a node that is not known yet.
+inline void prefetch_begin(const node_header& node) noexcept {
   const auto* at = reinterpret_cast<const char*>(&node);
-  const std::size_t bytes = !node.is_leaf() ? 8U + node.prefix + 4U * node.count
-                            : with_ids      ? 8U + 4U * (node.capacity + node.count)
-                                            : 8U + 4U * node.count;
-  for (std::size_t line = 64; line < bytes; line += 64) __builtin_prefetch(at + line);
+  __builtin_prefetch(at);
+  __builtin_prefetch(at + 64);
+  __builtin_prefetch(at + 128);
+}
+/// Starts to load the hints, too, if it is a large leaf: for a single search, which would have to
+/// wait for the header first and then for the hints.
+inline void prefetch_hints(const node_header& node) noexcept {
+  const auto* at = reinterpret_cast<const char*>(&node);
+  for (std::size_t line = 0; line < 576; line += 64) __builtin_prefetch(at + line);
+}
+/// True if what prefetch_begin loads is all that a search in the inner node reads.
+[[nodiscard]] inline bool is_small(const inner_node& inner) noexcept {
+  return inner_node::bytes(inner.capacity, inner.prefix) <= 136;
+}
+/// Starts to load the rest of an inner node whose header is there.
+inline void prefetch_rest(const inner_node& inner) noexcept {
+  const auto* at = reinterpret_cast<const char*>(&inner);
+  const std::size_t bytes = inner_node::bytes(inner.capacity, inner.prefix);
+  for (std::size_t line = 192; line < bytes; line += 64) __builtin_prefetch(at + line);
 }
 
 /// A place among the entries of a leaf: the first whose name is not less than the one searched for,
@@ -190,7 +255,7 @@ struct leaf_position {
     if (order < 0) return 0;
     if (order > 0) return inner.count;
   }
-  const hint_range range = search_hints(inner.hints(), inner.count, hint_of(name, inner.prefix));
+  const hint_range range = search_inner(inner, hint_of(name, inner.prefix));
   std::uint32_t low = range.first;
   std::uint32_t high = range.first + range.equal;
   while (low < high) {

@@ -12,6 +12,7 @@ failure damaged(const char* what) { return {errc::damaged, what}; }
 tree_loader::tree_loader(tree& target) : tree_(target) {
   SSDFS_ASSERT(tree_.directories_.end() == root_directory.value + 1 &&
                tree_.directories_[root_directory].index == 0);
+  tree_.arena_.take_huge_pages(true);
 }
 
 result<void> tree_loader::set_root(const directory_attributes& attributes) {
@@ -114,6 +115,7 @@ result<void> tree_loader::set_quota(directory_id directory, const quota& limits)
 result<void> tree_loader::finish() {
   flush_leaf();
   current_ = no_directory;
+  tree_.arena_.take_huge_pages(false);
   // Parents were made before their children, so going backwards meets each directory complete.
   auto& directories = tree_.directories_;
   for (std::uint32_t i = directories.end() - 1; i > root_directory.value; --i) {

@@ -8,13 +8,6 @@
 namespace ssdfs::meta {
 namespace {
 
-constexpr std::size_t lines_ahead = 3;  ///< of a node, loaded before its header is known
-constexpr std::size_t line = 64;
-
-void prefetch_node(const std::byte* node) {
-  for (std::size_t i = 0; i < lines_ahead; ++i) __builtin_prefetch(node + i * line);
-}
-
 /// One lookup of a batch. Each step ends by asking for the memory that the next one needs.
 class probe {
  public:
@@ -30,17 +23,9 @@ class probe {
   bool step(const arena& memory, const directory_table& directories) {
     switch (stage_) {
       case stage::directory: return enter(memory, directories);
-      case stage::node:
-        prefetch_arrays(*node_, false);
-        stage_ = node_->is_leaf() ? stage::leaf : stage::inner;
-        return true;
-      case stage::inner: {
-        const auto& inner = static_cast<const inner_node&>(*node_);
-        descend(memory, inner.children()[child_for(memory, inner, name_)]);
-        return true;
-      }
-      case stage::leaf: return search();
-      case stage::id: return take_id(memory);
+      case stage::node: return visit(memory);
+      case stage::inner: return descend(memory);
+      case stage::leaf: return search(memory);
       case stage::record: return decide(memory, directories);
     }
     return false;
@@ -51,7 +36,7 @@ class probe {
   }
 
  private:
-  enum class stage : std::uint8_t { directory, node, inner, leaf, id, record };
+  enum class stage : std::uint8_t { directory, node, inner, leaf, record };
 
   bool fail(errc error) {
     matched_ = false;
@@ -59,32 +44,45 @@ class probe {
     return false;
   }
 
-  void descend(const arena& memory, std::uint32_t id) {
-    prefetch_node(memory.at(id));
+  bool go_to(const arena& memory, std::uint32_t id) {
     node_ = &block_as<node_header>(memory, id);
+    prefetch_begin(*node_);
     stage_ = stage::node;
+    return true;
   }
 
   bool enter(const arena& memory, const directory_table& directories) {
     const std::uint32_t root = directories[directory_].index;
-    if (root == 0) return fail(errc::not_found);
-    descend(memory, root);
-    return true;
+    return root == 0 ? fail(errc::not_found) : go_to(memory, root);
   }
 
-  bool search() {
+  bool visit(const arena& memory) {
+    if (!node_->is_leaf()) {
+      const auto& inner = static_cast<const inner_node&>(*node_);
+      if (is_small(inner)) return descend(memory);
+      prefetch_rest(inner);
+      stage_ = stage::inner;
+      return true;
+    }
     const auto& leaf = static_cast<const leaf_node&>(*node_);
-    range_ = search_hints(leaf.hints(), leaf.count, hint_of(name_, leaf.prefix));
-    if (range_.equal == 0) return fail(errc::not_found);
-    __builtin_prefetch(leaf.ids() + range_.first);
-    stage_ = stage::id;
+    skipped_ = leaf.skip(hint_of(name_, leaf.prefix));
+    leaf.prefetch(skipped_);
+    stage_ = stage::leaf;
     return true;
   }
 
-  bool take_id(const arena& memory) {
-    entry_ = static_cast<const leaf_node&>(*node_).ids()[range_.first];
+  bool descend(const arena& memory) {
+    const auto& inner = static_cast<const inner_node&>(*node_);
+    return go_to(memory, inner.children()[child_for(memory, inner, name_)]);
+  }
+
+  bool search(const arena& memory) {
+    const auto& leaf = static_cast<const leaf_node&>(*node_);
+    range_ = search_hints(leaf.hints(), leaf.count, skipped_, hint_of(name_, leaf.prefix));
+    if (range_.equal == 0) return fail(errc::not_found);
+    entry_ = leaf.ids()[range_.first];
     __builtin_prefetch(memory.at(entry_));
-    __builtin_prefetch(memory.at(entry_) + line - 8);
+    __builtin_prefetch(memory.at(entry_) + 56);
     stage_ = stage::record;
     return true;
   }
@@ -110,6 +108,7 @@ class probe {
   std::string_view rest_;  ///< behind name_
   std::string_view name_;  ///< the component that is being looked for
   const node_header* node_ = nullptr;
+  std::uint32_t skipped_ = 0;  ///< hints of the leaf that need no look
   hint_range range_{};
   std::uint32_t entry_ = 0;
   directory_id directory_;
