@@ -21,23 +21,30 @@ void chunk_index::set_base(std::shared_ptr<const index_file> base) {
 }
 
 const chunk_index::slot* chunk_index::find_slot(chunk_key key) const noexcept {
-  if (key < page_floor_) {
-    const auto at = overrides_.find(key);
-    return at == overrides_.end() ? nullptr : &at->second;
+  if (key >= page_floor_) {
+    if (const auto at = pages_.find(key / page_keys); at != pages_.end()) {
+      const slot& s = (*at->second)[key % page_keys];
+      if (s.unit != unit_unknown) return &s;
+    }
   }
-  const auto at = pages_.find(key / page_keys);
-  if (at == pages_.end()) return nullptr;
-  const slot& s = (*at->second)[key % page_keys];
-  return s.unit == unit_unknown ? nullptr : &s;
+  if (overrides_.empty()) return nullptr;
+  const auto at = overrides_.find(key);
+  return at == overrides_.end() ? nullptr : &at->second;
 }
 
 void chunk_index::put(chunk_key key, const slot& s) {
   raise_highest(key);
-  if (key < page_floor_) {
+  const bool mapped = !overrides_.empty() && overrides_.contains(key);
+  const auto at = pages_.find(key / page_keys);
+  // Keys are granted in ranges, so pages fill up. A writer that strews its keys must not take a
+  // page for each.
+  const bool paged = key >= page_floor_ && !mapped &&
+                     (at != pages_.end() || pages_.size() < 256 + digest_.count / 16);
+  if (!paged) {
     overrides_[key] = s;
     return;
   }
-  auto& p = pages_[key / page_keys];
+  auto& p = at != pages_.end() ? at->second : pages_[key / page_keys];
   if (!p) p = std::make_unique<page>();
   (*p)[key % page_keys] = s;
 }
@@ -116,10 +123,6 @@ bool chunk_index::revive(chunk_key key) {
 
 std::vector<chunk_key> chunk_index::changed_keys(chunk_key from) const {
   std::vector<chunk_key> keys;
-  for (const auto& [key, s] : overrides_) {
-    if (key >= from) keys.push_back(key);
-  }
-  std::sort(keys.begin(), keys.end());
   std::vector<chunk_key> numbers;
   for (const auto& [number, p] : pages_) {
     if (number >= from / page_keys) numbers.push_back(number);
@@ -133,6 +136,12 @@ std::vector<chunk_key> chunk_index::changed_keys(chunk_key from) const {
       if (key >= from && p[i].unit != unit_unknown) keys.push_back(key);
     }
   }
+  const auto paged = static_cast<std::ptrdiff_t>(keys.size());
+  for (const auto& [key, s] : overrides_) {
+    if (key >= from) keys.push_back(key);
+  }
+  std::sort(keys.begin() + paged, keys.end());
+  std::inplace_merge(keys.begin(), keys.begin() + paged, keys.end());
   return keys;
 }
 

@@ -76,7 +76,7 @@ class chunk_index {
       const noexcept {
     return tombstones_;
   }
-  /// Changes of keys of the base that are kept in memory, which a checkpoint folds in.
+  /// Keys outside the pages that are kept in memory, which a checkpoint folds in.
   [[nodiscard]] std::size_t overrides() const noexcept { return overrides_.size(); }
   /// Bytes of memory taken, approximately.
   [[nodiscard]] std::uint64_t memory() const noexcept;
@@ -110,7 +110,7 @@ class chunk_index {
   }
 
   std::shared_ptr<const index_file> base_;
-  chunk_key page_floor_ = 0;  // keys from here on are in pages, those below in overrides_
+  chunk_key page_floor_ = 0;  // keys from here on may be in pages; all others are in overrides_
   boost::unordered_flat_map<chunk_key, std::unique_ptr<page>> pages_;  // by key / page_keys
   boost::unordered_flat_map<chunk_key, slot> overrides_;
   boost::unordered_flat_map<chunk_key, tombstone_entry> tombstones_;

@@ -253,8 +253,9 @@ class volume : public std::enable_shared_from_this<volume> {
   /// Syncs and writes a checkpoint now, for a graceful stop.
   result<void> checkpoint();
 
-  /// No more changes from here on (errc::shutting_down): its files go away, or its process does.
-  void retire() noexcept { retired_ = true; }
+  /// No more changes of its files from here on (errc::shutting_down): they go away, or the process
+  /// does. Waits for those under way, but not for a compaction, which gives up.
+  void retire();
 
   /// Bytes on disk of file and index. Non-blocking.
   [[nodiscard]] std::uint64_t disk_bytes() const noexcept {

@@ -273,37 +273,53 @@ data_directory* volume_set::choose(const create_options& options) const {
 }
 
 result<std::shared_ptr<volume>> volume_set::create(const create_options& options) {
-  const std::lock_guard lock(mutex_);
-  if (stopped_) return errc::shutting_down;
-  if (volumes_.contains(options.id)) {
-    return failure(errc::exists, "volume " + std::to_string(options.id.value) + " is here");
+  const std::lock_guard one(change_mutex_);
+  data_directory* home = nullptr;
+  cluster_id cluster;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return errc::shutting_down;
+    if (volumes_.contains(options.id)) {
+      return failure(errc::exists, "volume " + std::to_string(options.id.value) + " is here");
+    }
+    home = choose(options);
+    cluster = cluster_;
   }
-  data_directory* home = choose(options);
   if (home == nullptr) return failure(errc::no_space, "no data directory has room for a volume");
   const std::string path = home->volume_path(options.id);
   auto made = volume::create(environment_of(*home), path,
-                             {options.id, options.generation, cluster_, options.recovering});
+                             {options.id, options.generation, cluster, options.recovering});
   if (!made) return made.error();
+  const std::lock_guard lock(mutex_);
   volumes_.emplace(options.id, entry{*made, home, path, {}});
   return *made;
 }
 
 result<void> volume_set::drop(volume_id id) {
-  const std::lock_guard lock(mutex_);
-  const auto at = volumes_.find(id);
-  if (at == volumes_.end()) return errc::not_found;
+  const std::lock_guard one(change_mutex_);
+  entry dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = volumes_.find(id);
+    if (at == volumes_.end()) return errc::not_found;
+    dropped = at->second;
+  }
+  // From here on nothing makes its files again, not even a compaction that is under way.
+  if (dropped.open) dropped.open->retire();
   // The volume file first: an index without a volume is nothing, the reverse would come back.
-  const std::string path = at->second.path;
-  SSDFS_TRY(options_.fs->remove(path));
-  SSDFS_TRY(options_.fs->sync_directory(at->second.home->volumes_path()));
-  if (at->second.open) at->second.open->retire();
-  volumes_.erase(at);
-  for (const std::string& beside : {index_path(path), fence_path(path)}) {
-    auto removed = options_.fs->remove(beside);
+  io::file_system& fs = *options_.fs;
+  if (auto removed = fs.remove(dropped.path); !removed && !(removed.error() == errc::not_found)) {
+    return removed;
+  }
+  SSDFS_TRY(fs.sync_directory(dropped.home->volumes_path()));
+  for (const std::string& beside : {index_path(dropped.path), fence_path(dropped.path)}) {
+    auto removed = fs.remove(beside);
     if (!removed && !(removed.error() == errc::not_found)) {
       SSDFS_LOG(warning) << removed.error().message();
     }
   }
+  const std::lock_guard lock(mutex_);
+  volumes_.erase(id);
   return {};
 }
 
@@ -333,6 +349,7 @@ std::vector<std::shared_ptr<volume>> volume_set::measure() {
 std::size_t volume_set::sync_dirty() {
   std::size_t failed = 0;
   for (const auto& v : measure()) {
+    if (v->report().state == replica_state::damaged) continue;  // said when it happened
     if (auto done = v->maintain(); !done) {
       ++failed;
       SSDFS_LOG(warning) << v->path() << ": " << done.error().message();

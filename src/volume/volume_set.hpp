@@ -124,7 +124,8 @@ class volume_set {
   const volume_set_options options_;
   std::vector<std::unique_ptr<data_directory>> directories_;
   node_id node_;
-  mutable std::mutex mutex_;  // guards what follows; held during create and drop
+  std::mutex change_mutex_;   // one create or drop at a time; before mutex_
+  mutable std::mutex mutex_;  // guards what follows; held for moments only
   cluster_id cluster_;
   boost::unordered_flat_map<volume_id, entry> volumes_;
   bool stopped_ = false;

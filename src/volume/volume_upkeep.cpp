@@ -38,17 +38,21 @@ result<void> volume::maintain() {
   return {};
 }
 
-result<void> volume::checkpoint() {
-  SSDFS_TRY(check_usable());
-  return write_checkpoint();
+result<void> volume::checkpoint() { return write_checkpoint(); }
+
+void volume::retire() {
+  const guard only(checkpoint_mutex_);
+  const guard lock(append_mutex_);
+  retired_ = true;
 }
 
 bool volume::checkpoint_due() {
   const guard lock(append_mutex_);
   const guard index(index_mutex_);
   if (version_ == checkpoint_version_) return false;
-  return length_ - checkpointed_ >= tail_limit || index_.overrides() >= override_limit ||
-         (state_ == replica_state::sealed && index_.memory() > override_limit * 16);
+  if (length_ - checkpointed_ >= tail_limit) return true;
+  return state_ != replica_state::open &&
+         (index_.overrides() >= override_limit || index_.memory() > override_limit * 16);
 }
 
 // The bytes of a checkpoint of now. Under append_mutex_.
@@ -78,6 +82,7 @@ std::vector<std::byte> volume::snapshot(std::uint64_t& version, result<void>& ou
 
 result<void> volume::write_checkpoint() {
   const guard only(checkpoint_mutex_);
+  SSDFS_TRY(check_usable());
   std::vector<std::byte> bytes;
   std::uint64_t version = 0;
   std::uint64_t covered = 0;
@@ -109,7 +114,7 @@ result<void> volume::write_checkpoint() {
   if (!mapped) return mapped.error();
   const guard index(index_mutex_);
   // A closed volume's index lives in the file alone, unless it has changed again meanwhile.
-  if (version_ == version && state_ == replica_state::sealed) {
+  if (version_ == version && state_ != replica_state::open && pending_bytes_ == 0) {
     index_.set_base(std::move(*mapped));
     index_.burn_gaps();
   }
@@ -123,13 +128,20 @@ result<void> volume::rebuild() {
     const guard lock(append_mutex_);
     auto recovered = recover({file_.get(), length_, identity_, path_, nullptr});
     if (!recovered) return recovered.error();
+    // Held until the index is free again: the last reference to a handle ends in it.
+    std::vector<std::shared_ptr<large_write>> under_way;
+    for (const auto& weak : large_) {
+      if (auto handle = weak.lock()) under_way.push_back(std::move(handle));
+    }
+    std::erase_if(under_way, [](const auto& handle) {
+      const guard lock(handle->mutex_);
+      return handle->over_;
+    });
     const guard index(index_mutex_);
     // State and length are in memory and not in doubt.
     index_ = std::move(recovered->index);
-    for (const auto& weak : large_) {
-      if (const auto handle = weak.lock()) {
-        if (index_.find(handle->key_).state != key_state::live) index_.begin(handle->key_);
-      }
+    for (const auto& handle : under_way) {
+      if (index_.find(handle->key_).state != key_state::live) index_.begin(handle->key_);
     }
     ++version_;
     index_damaged_ = false;

@@ -1,6 +1,9 @@
 // The bytes of format version 1, as docs/formats/volume.md and docs/formats/index.md show them.
 #include "volume/volume_fixture.hpp"
 
+#include <fstream>
+#include <sstream>
+
 using namespace ssdfs;
 using namespace ssdfs::test;
 namespace vol = ssdfs::volume;
@@ -101,6 +104,28 @@ BOOST_AUTO_TEST_CASE(volume_and_index_version_1) {
     const bool is_shown = i < 160 || (i >= 4096 && i < 4112) || i >= 8176;
     if (!is_shown) BOOST_REQUIRE(index[i] == std::byte{0});
   }
+}
+
+// The hexadecimal lines of the worked example of a page of the documentation.
+std::string example_in(const std::string& page) {
+  std::string file = __FILE__;
+  file.resize(file.rfind("/test/"));
+  std::ifstream in(file + "/docs/formats/" + page);
+  std::string out;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with("0x")) continue;
+    std::istringstream words(line);
+    std::string offset, first, second;
+    words >> offset >> first >> second;
+    if (second.find_first_not_of("0123456789abcdef") != std::string::npos) second.clear();
+    out += (out.empty() ? "" : "\n") + first + second;
+  }
+  return out;
+}
+
+BOOST_AUTO_TEST_CASE(the_documentation_shows_these_bytes) {
+  BOOST_TEST(example_in("volume.md") == golden_volume);
+  BOOST_TEST(example_in("index.md") == golden_index);
 }
 
 BOOST_AUTO_TEST_CASE(files_of_version_1_stay_readable) {

@@ -186,4 +186,28 @@ BOOST_AUTO_TEST_CASE(takes_at_most_16_bytes_a_chunk) {
   BOOST_TEST(index.memory() <= 16U * 100000U);
 }
 
+BOOST_AUTO_TEST_CASE(strewn_keys_take_bounded_memory) {
+  chunk_index index;
+  std::mt19937 random(5);
+  std::map<chunk_key, chunk_entry> live;
+  for (std::uint64_t n = 1; n <= 50000; ++n) {
+    const chunk_entry e = entry_at(1 + random() % 4'000'000'000U, n);
+    index.add(e);
+    live[e.key] = e;
+    if (n % 3 == 0) {
+      const chunk_key gone = live.begin()->first;
+      BOOST_REQUIRE(index.remove(gone));
+      live.erase(gone);
+    }
+  }
+  BOOST_TEST(index.memory() <= 250U * 50000U);
+  auto expected = live.begin();
+  BOOST_REQUIRE(index.for_each(0, [&](const chunk_entry& e) {
+    BOOST_REQUIRE((e == (expected++)->second));
+    return true;
+  }));
+  BOOST_REQUIRE((expected == live.end()));
+  for (const auto& [key, e] : live) BOOST_REQUIRE((index.find(key).entry == e));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -151,6 +151,23 @@ BOOST_AUTO_TEST_CASE(a_dropped_volume_stays_away_and_its_readers_finish) {
   BOOST_TEST(fs.list("/a/volumes").value().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_volume_dropped_during_its_compaction_stays_away) {
+  sim_files fs;
+  auto set = volume_set::open(options_of(fs, {"/a"})).value();
+  auto v = set->create({volume_id(1), 1}).value();
+  for (chunk_key key = 1; key <= 5; ++key) BOOST_TEST(!append(*v, key, make_content(key, 100)));
+  BOOST_REQUIRE(v->seal(1));
+  vol::compaction_options options;
+  int pieces = 0;
+  options.go_on = [&](std::uint64_t) {
+    if (++pieces == 10) BOOST_REQUIRE(set->drop(volume_id(1)));  // while it is read back
+    return true;
+  };
+  BOOST_TEST(v->compact(std::move(options)).has_error());
+  BOOST_TEST(pieces >= 10);
+  BOOST_TEST(fs.list("/a/volumes").value().empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_full_disk_refuses_early_and_still_deletes_and_compacts) {
   sim_files fs(4 << 20);
   auto options = options_of(fs, {"/a"});
