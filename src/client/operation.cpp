@@ -86,10 +86,20 @@ void operation::retire(const failure* why) {
   core_->remove(*this);
   self_.reset();
   if (why == nullptr || diag_ == nullptr) return;
-  diag_->path = path_;
-  diag_->server = blamed_ != nullptr && !stopped() ? blamed_->address() : std::string();
-  diag_->message = why->message();
-  diag_->attempts = attempts_;
+  diagnostics report;
+  report.path = path_;
+  report.server = blamed_ != nullptr && !stopped() ? blamed_->address() : std::string();
+  report.message = why->message();
+  report.attempts = attempts_;
+  if (caller_waits()) {
+    *diag_ = std::move(report);
+  } else {
+    kept_ = std::make_unique<diagnostics>(std::move(report));
+  }
+}
+
+void operation::publish_diagnostics() {
+  if (kept_ != nullptr) *diag_ = *kept_;
 }
 
 }  // namespace ssdfs::detail

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace ssdfs::detail {
@@ -96,8 +97,14 @@ class operation : public task,
   virtual void fail(failure why) = 0;
 
   /// To be called once at the end, before the completion: takes it out of the list, drops its hold
-  /// on itself and fills the diagnostics.
+  /// on itself and fills the diagnostics, or keeps them for publish_diagnostics() if nobody waits.
   void retire(const failure* why);
+
+  /// Whether a handler of the caller is waiting. Only then may the caller's diagnostics be touched:
+  /// those of a stream end with it, and the stream's own end comes later.
+  [[nodiscard]] virtual bool caller_waits() const noexcept { return true; }
+  /// Hands over what retire() kept.
+  void publish_diagnostics();
 
   friend class core;
 
@@ -107,6 +114,7 @@ class operation : public task,
   std::int64_t timeout_ns_;
   std::int64_t deadline_ns_ = 0;
   diagnostics* diag_;
+  std::unique_ptr<diagnostics> kept_;  // for publish_diagnostics()
   const server* blamed_ = nullptr;
   timers::id pause_{};
   void (operation::*after_pause_)() = nullptr;

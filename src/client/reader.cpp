@@ -49,6 +49,7 @@ class reader_operation final : public content_read {
     if (done_.pending()) serve();
   }
   void on_failed(failure why) override;
+  bool caller_waits() const noexcept override { return opened_.pending() || done_.pending(); }
 
   void begin_read();
   void jump(std::uint64_t position);
@@ -114,7 +115,10 @@ void reader_operation::begin_read() {
   reader_ = std::move(next_read_.reader);
   into_ = next_read_.into;
   done_ = std::move(next_read_.done);
-  if (error_) return finish_read(error_, 0);
+  if (error_) {
+    publish_diagnostics();
+    return finish_read(error_, 0);
+  }
   if (into_.count == 0) return finish_read({}, 0);
   progress();
   const std::uint64_t wanted = reader_->position.load(std::memory_order_relaxed);

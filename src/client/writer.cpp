@@ -65,6 +65,9 @@ class writer_operation final : public upload, private chunk_fetch_owner {
   void on_fetch_failed(failure why) override;
   void on_committed(mutation_result outcome) override;
   void on_failed(failure why) override;
+  bool caller_waits() const noexcept override {
+    return opened_.pending() || wrote_.pending() || committed_.pending();
+  }
 
   completion<boost::system::error_code, file_writer> opened_;
   step_task step_;  // written by the caller's side between two steps, taken over by begin_step()
@@ -129,7 +132,10 @@ void writer_operation::begin_step() {
   from_ = step_.from;
   wrote_ = std::move(step_.wrote);
   committed_ = std::move(step_.committed);
-  if (error_) return end_step();
+  if (error_) {
+    publish_diagnostics();
+    return end_step();
+  }
   progress();  // the source may have paused for long
   go_on();
 }
