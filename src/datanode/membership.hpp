@@ -21,7 +21,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -118,6 +120,7 @@ class membership final : public cluster_link, public std::enable_shared_from_thi
   std::string problem_ = "no master has answered yet";
   bool registered_ = false;
   std::unordered_set<volume_id> changed_;  // reports that are asked for and not made yet
+  std::set<std::tuple<volume_id, generation_t, std::string>> failures_logged_;
 };
 
 }  // namespace ssdfs::datanode

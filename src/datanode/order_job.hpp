@@ -33,6 +33,13 @@ class order_job {
     const std::lock_guard lock(mutex_);
     return cancelled_;
   }
+  /// Waits; errc::cancelled if the work shall end.
+  result<void> pause(std::int64_t ms) {
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, std::chrono::milliseconds(ms), [&] { return cancelled_; });
+    if (cancelled_) return errc::cancelled;
+    return {};
+  }
   /// To be called by the work after each piece: pauses to keep the rate. errc::cancelled if the
   /// work shall end.
   result<void> moved(std::uint64_t bytes) {

@@ -21,28 +21,39 @@ struct live_list {
   std::uint64_t removal_number = 0;
 };
 
+// A page of the list. The master may need a while to make it, and says that it is busy meanwhile.
+result<wire::live_chunks_reply> fetch_page(net::channel& master, order_job& job, chunk_key from) {
+  constexpr std::int64_t patience_ms = 10'000;
+  constexpr std::int64_t pause_ms = 100;
+  wire::live_chunks_request m;
+  m.volume = job.what().volume;
+  m.from_key = from;
+  for (std::int64_t waited_ms = 0;; waited_ms += pause_ms) {
+    auto answer =
+        awaited<wire::live_chunks_request>(master, m, chunk_fetcher::call_timeout_ms).wait();
+    if (answer) return std::move(answer->message);
+    if (!(answer.error() == errc::busy) || waited_ms >= patience_ms) return answer.error();
+    SSDFS_TRY(job.pause(pause_ms));
+  }
+}
+
 // All pages; they must agree on generation and removal number, or the list is of two moments.
-result<live_list> fetch_live(net::channel& master, volume_id id) {
+result<live_list> fetch_live(net::channel& master, order_job& job) {
   for (int tries = 0; tries < 3; ++tries) {
     live_list out;
     chunk_key from = 0;
     bool torn = false;
     while (!torn) {
-      wire::live_chunks_request m;
-      m.volume = id;
-      m.from_key = from;
-      auto answer =
-          awaited<wire::live_chunks_request>(master, m, chunk_fetcher::call_timeout_ms).wait();
-      if (!answer) return std::move(answer).error();
-      const wire::live_chunks_reply& page = answer->message;
+      const auto page = fetch_page(master, job, from);
+      if (!page) return page.error();
       if (from == 0) {
-        out.generation = page.generation;
-        out.removal_number = page.removal_number;
+        out.generation = page->generation;
+        out.removal_number = page->removal_number;
       }
-      torn = page.generation != out.generation || page.removal_number != out.removal_number;
-      out.chunks.insert(out.chunks.end(), page.chunks.begin(), page.chunks.end());
-      if (!page.more || page.chunks.empty()) break;
-      from = page.chunks.back().key + 1;
+      torn = page->generation != out.generation || page->removal_number != out.removal_number;
+      out.chunks.insert(out.chunks.end(), page->chunks.begin(), page->chunks.end());
+      if (!page->more || page->chunks.empty()) break;
+      from = page->chunks.back().key + 1;
     }
     const auto by_key = [](const auto& a, const auto& b) { return a.key < b.key; };
     if (!torn && std::is_sorted(out.chunks.begin(), out.chunks.end(), by_key)) return out;
@@ -99,7 +110,7 @@ result<void> reconcile_volume(volume::volume& v, net::channel& master, net::chan
   if (v.report().state == replica_state::open) {
     return failure(errc::precondition, "the replica is open");
   }
-  auto live = fetch_live(master, v.id());
+  auto live = fetch_live(master, job);
   if (!live) return std::move(live).error();
   const auto orphans = orphans_of(v, *live);
   if (!orphans) return orphans.error();
