@@ -30,64 +30,105 @@ namespace ssdfs::wire {
 template <class T>
 concept described = boost::describe::has_describe_members<T>::value && std::is_class_v<T>;
 
-/// Appends to a byte vector. Reuse one writer to keep its memory.
+/// Number of bytes that a value takes.
+template <class T>
+  requires(std::is_integral_v<T> || std::is_enum_v<T>)
+[[nodiscard]] constexpr std::size_t encoded_size(const T&) noexcept {
+  return sizeof(T);
+}
+[[nodiscard]] constexpr std::size_t encoded_size(const uuid&) noexcept { return 16; }
+[[nodiscard]] inline std::size_t encoded_size(std::string_view s) noexcept { return 4 + s.size(); }
+[[nodiscard]] inline std::size_t encoded_size(const std::string& s) noexcept {
+  return 4 + s.size();
+}
+template <class Tag, class T>
+[[nodiscard]] constexpr std::size_t encoded_size(const strong<Tag, T>& id) noexcept {
+  return encoded_size(id.value);
+}
+template <class T>
+[[nodiscard]] std::size_t encoded_size(const std::vector<T>& list) noexcept;
+template <described T>
+[[nodiscard]] std::size_t encoded_size(const T& value) noexcept;
+
+/// The same for the fields alone: a whole message.
+template <described T>
+[[nodiscard]] std::size_t encoded_fields_size(const T& value) noexcept {
+  using members = boost::describe::describe_members<T, boost::describe::mod_public>;
+  std::size_t total = 0;
+  boost::mp11::mp_for_each<members>(
+      [&](auto member) { total += encoded_size(value.*member.pointer); });
+  return total;
+}
+template <described T>
+std::size_t encoded_size(const T& value) noexcept {
+  return 4 + encoded_fields_size(value);
+}
+template <class T>
+std::size_t encoded_size(const std::vector<T>& list) noexcept {
+  if constexpr (std::is_arithmetic_v<T>) {
+    return 4 + list.size() * sizeof(T);
+  } else {
+    std::size_t total = 4;
+    for (const T& item : list) total += encoded_size(item);
+    return total;
+  }
+}
+
+/// Writes values into memory of the size that encoded_size told: one growth of the output a
+/// message, and no test for room a field.
 class writer {
  public:
-  explicit writer(std::vector<std::byte>& out) : out_(out) {}
+  explicit writer(std::byte* to) noexcept : at_(to) {}
 
-  template <class T>
-  void put(const T& value) {
-    put_value(value);
-  }
-
- private:
   template <class T>
     requires(std::is_integral_v<T> || std::is_enum_v<T>)
-  void put_value(T v) {
+  void put(T v) noexcept {
+    static_assert(!std::is_same_v<T, bool> || sizeof(T) == 1);
     if constexpr (std::is_enum_v<T>) {
-      put_value(static_cast<std::underlying_type_t<T>>(v));
-    } else if constexpr (std::is_same_v<T, bool>) {
-      put_value(static_cast<std::uint8_t>(v ? 1 : 0));
+      store_le(at_, static_cast<std::underlying_type_t<T>>(v));
     } else {
-      std::byte raw[sizeof(T)];
-      store_le(raw, v);
-      append({raw, sizeof(T)});
+      store_le(at_, v);
     }
+    at_ += sizeof(T);
   }
-  void put_value(std::string_view s) {
-    put_value(static_cast<std::uint32_t>(s.size()));
-    append(as_bytes(s));
+  void put(std::string_view s) noexcept {
+    put(static_cast<std::uint32_t>(s.size()));
+    append(s.data(), s.size());
   }
-  void put_value(const std::string& s) { put_value(std::string_view(s)); }
-  void put_value(const uuid& id) { append({reinterpret_cast<const std::byte*>(id.data), 16}); }
+  void put(const std::string& s) noexcept { put(std::string_view(s)); }
+  void put(const uuid& id) noexcept { append(id.data, 16); }
   template <class Tag, class T>
-  void put_value(const strong<Tag, T>& id) {
-    put_value(id.value);
+  void put(const strong<Tag, T>& id) noexcept {
+    put(id.value);
   }
   template <class T>
-  void put_value(const std::vector<T>& list) {
-    put_value(static_cast<std::uint32_t>(list.size()));
-    for (const T& item : list) put_value(item);
+  void put(const std::vector<T>& list) noexcept {
+    put(static_cast<std::uint32_t>(list.size()));
+    for (const T& item : list) put(item);
   }
   template <described T>
-  void put_value(const T& value) {
-    const std::size_t at = out_.size();
-    put_value(std::uint32_t{0});
+  void put(const T& value) noexcept {
+    std::byte* const length = at_;
+    at_ += 4;
     put_fields(value);
-    store_le(out_.data() + at, static_cast<std::uint32_t>(out_.size() - at - 4));
+    store_le(length, static_cast<std::uint32_t>(at_ - length - 4));
   }
 
- public:
   /// The fields alone: the form of a whole message.
   template <described T>
-  void put_fields(const T& value) {
+  void put_fields(const T& value) noexcept {
     using members = boost::describe::describe_members<T, boost::describe::mod_public>;
-    boost::mp11::mp_for_each<members>([&](auto member) { put_value(value.*member.pointer); });
+    boost::mp11::mp_for_each<members>([&](auto member) { put(value.*member.pointer); });
   }
+  /// Where the next value goes.
+  [[nodiscard]] std::byte* at() const noexcept { return at_; }
 
  private:
-  void append(bytes_view b) { out_.insert(out_.end(), b.begin(), b.end()); }
-  std::vector<std::byte>& out_;
+  void append(const void* from, std::size_t n) noexcept {
+    if (n > 0) std::memcpy(at_, from, n);
+    at_ += n;
+  }
+  std::byte* at_;
 };
 
 /// Takes values from the front of a view; every get returns false, without reading further, if
@@ -145,6 +186,10 @@ class reader {
     // memory grows only as elements really decode.
     if (!get(n) || n > in_.size()) return false;
     list.clear();
+    if constexpr (std::is_arithmetic_v<T>) {
+      if (n > in_.size() / sizeof(T)) return false;
+      list.reserve(n);
+    }
     for (std::uint32_t i = 0; i < n; ++i) {
       list.emplace_back();
       if (!get(list.back())) return false;
@@ -177,7 +222,10 @@ class reader {
 /// Encodes a whole message, appending to `out`.
 template <described T>
 void encode(const T& message, std::vector<std::byte>& out) {
-  writer(out).put_fields(message);
+  const std::size_t start = out.size();
+  out.resize(start + encoded_fields_size(message));
+  writer to(out.data() + start);
+  to.put_fields(message);
 }
 
 /// Decodes a whole message into `out`, which should be default-constructed. False if malformed.
