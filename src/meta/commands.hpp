@@ -159,7 +159,7 @@ result<record> make_add_volume(const state& s, std::span<const node_id> members,
 
 struct grant_choice {
   volume_id volume;
-  std::uint32_t key_count = 0;  ///< at least 1
+  std::uint32_t key_count = 0;  ///< 1 to max_grant_keys
   std::uint64_t bytes = 0;
   client_id owner;
 };

@@ -61,7 +61,9 @@ result<record> make_add_volume(const state& s, std::span<const node_id> members,
 result<record> make_grant(const state& s, const grant_choice& q, const context& c) {
   const volume_entry* volume = s.volumes().find(q.volume);
   if (volume == nullptr) return unknown(q.volume);
-  if (q.key_count == 0) return errc::invalid_argument;
+  if (q.key_count == 0 || q.key_count > max_grant_keys) {
+    return failure(errc::invalid_argument, "a grant has 1 to 1048576 keys");
+  }
   if (volume->info.state != volume_state::open) return wrong_state(q.volume, "not open");
   if (q.key_count > std::numeric_limits<chunk_key>::max() - volume->info.next_key) {
     return failure(errc::no_space, "the keys of the volume are used up");

@@ -33,6 +33,8 @@ inline constexpr std::size_t max_line_bytes = std::size_t{8} << 20;
 inline constexpr std::size_t max_record_chunks = 50'000;
 inline constexpr std::size_t max_reclaim_keys = 65'536;
 inline constexpr std::size_t max_members = 16;
+/// Keys of one grant, at most; a bit is kept for each.
+inline constexpr std::uint32_t max_grant_keys = std::uint32_t{1} << 20;
 
 /// Names one mutation of a client for ever, so that a repeat gets the recorded result. Sequences
 /// count from 1 per client; a sequence of 0 means "not a client's".

@@ -119,7 +119,7 @@ result<void> volume_table::apply(const grant_record& r, std::int64_t time_ms) {
   }
   if (info.state != volume_state::open) return misfit(r.volume, "grant on a volume not open");
   if (r.generation != info.generation) return misfit(r.volume, "wrong generation");
-  if (r.first != info.next_key || r.count == 0 ||
+  if (r.first != info.next_key || r.count == 0 || r.count > max_grant_keys ||
       r.count > std::numeric_limits<chunk_key>::max() - r.first) {
     return misfit(r.volume, "grant of impossible keys");
   }
@@ -281,7 +281,9 @@ bool volume_table::load(volume_entry entry) {
     const std::uint64_t end = std::uint64_t{grant.first} + grant.count;
     const bool sized = grant.committed.empty() ||
                        grant.committed.size() == (std::size_t{grant.count} + 63) / 64;
-    if (grant.count == 0 || end > entry.info.next_key || !sized) return false;
+    if (grant.count == 0 || grant.count > max_grant_keys || end > entry.info.next_key || !sized) {
+      return false;
+    }
     if (i > 0 && grant.first < entry.grants[i - 1].first + entry.grants[i - 1].count) return false;
   }
   const volume_slot slot(static_cast<std::uint32_t>(entries_.size()));
