@@ -29,5 +29,7 @@ jobs() {
   echo $((cores < memory ? cores : memory))
 }
 
-# seconds_since T0: with one digit behind the point; T0 is a value of EPOCHREALTIME.
-seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
+# seconds_since T0: T0 is a value of EPOCHREALTIME; two digits behind the point where they matter.
+seconds_since() {
+  awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf b - a < 10 ? "%.2f" : "%.0f", b - a }'
+}

@@ -13,6 +13,15 @@ BINARY = os.environ["SSDFS_TEST_BINARY"]
 SCRIPT = os.path.join(SOURCE, "etc/quickstart")
 
 
+def alive(pid):
+    """Neither gone nor a zombie that nobody has waited for."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 class Quickstart(unittest.TestCase):
     def setUp(self):
         self.work = tempfile.mkdtemp(prefix="ssdfs-quickstart-")
@@ -56,7 +65,7 @@ class Quickstart(unittest.TestCase):
         self.assertIn("files are equal", output)
         self.assertIn("etc/quickstart --stop", output)
         first = self.ready()
-        self.assertTrue(os.path.exists(f"/proc/{first['pid']}"))
+        self.assertTrue(alive(first["pid"]))
         report = json.loads(self.ssdfs("admin", "report", "--json"))
         self.assertEqual(report["files"], sum(len(names) for _, _, names in os.walk(self.pictures)))
 
@@ -67,7 +76,7 @@ class Quickstart(unittest.TestCase):
 
         # Stopped: neither the process nor its port is there.
         self.assertIn("stopped", self.expect(0, "--stop"))
-        self.assertFalse(os.path.exists(f"/proc/{first['pid']}"))
+        self.assertFalse(alive(first["pid"]))
         host, port = first["listen"].rsplit(":", 1)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
