@@ -42,7 +42,7 @@ enum class order_kind : std::uint8_t {
   copy = 7,           ///< fetch the whole volume from one of `sources`
   compact = 8,        ///< rewrite without dead records
   reconcile = 9,      ///< compare the index with the master's list of live keys
-  cancel = 10,        ///< stop a copy or reconcile that runs
+  cancel = 10,        ///< stop the copy, reconcile or compaction of this id
 };
 BOOST_DESCRIBE_ENUM(order_kind, create, seal, reopen, set_generation, remove_keys, drop, copy,
                     compact, reconcile, cancel)

@@ -315,7 +315,7 @@ void agent::chain_failed(const chain_failure& failure, time_ms now) {
 
 void agent::enqueue(const order& what, const witness& reign) {
   if (what.kind == order_kind::cancel) {
-    cancel_orders(what);
+    cancel_order(what);
     return;
   }
   // A reason that is not durable yet is none; the order comes again.
@@ -326,13 +326,13 @@ void agent::enqueue(const order& what, const witness& reign) {
   queue_.push_back({what, reign.epoch});
 }
 
-void agent::cancel_orders(const order& what) {
-  std::erase_if(queue_, [&](const given_order& given) {
-    return given.what.volume == what.volume && is_long(given.what.kind);
-  });
-  for (const auto& [id, given] : running_) {
-    if (given.what.volume == what.volume && is_long(given.what.kind)) act(action::cancel{id});
+/// What waits is dropped at once; what runs answers itself when it has ended.
+void agent::cancel_order(const order& what) {
+  if (running_.contains(what.id)) {
+    act(action::cancel{what.id});
+    return;
   }
+  std::erase_if(queue_, [&](const given_order& given) { return given.what.id == what.id; });
   results_.push_back({.id = what.id, .kind = what.kind, .volume = what.volume, .detail = {}});
   urgent_ = true;
 }

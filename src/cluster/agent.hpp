@@ -183,7 +183,7 @@ class agent {
   void go_on(time_ms now);
   void take_settings(const cluster_settings& settings);
   void enqueue(const order& what, const witness& reign);
-  void cancel_orders(const order& what);
+  void cancel_order(const order& what);
   [[nodiscard]] bool runs_on(volume_id volume) const;
   void run_orders();
   [[nodiscard]] bool may_run(const order& what);

@@ -15,7 +15,8 @@ constexpr std::size_t page_replicas_max = 4'096;
 constexpr int settle_rounds_max = 4;
 /// A node that failed to open replicas gets no new volumes for so long.
 constexpr std::int64_t create_pause_ms = 60'000;
-constexpr std::uint32_t create_failures_max = 3;
+/// Failures in a row of the same order, after which another way is tried.
+constexpr std::uint32_t give_up_after = 3;
 
 }  // namespace
 
@@ -94,12 +95,17 @@ void controller::impl::take_failure(node_id from, const chain_failure& failure) 
 void controller::impl::take_result(node_id node, const order_result& result) {
   const std::uint32_t failures = book_.finished(node, result, now_);
   mark(result.volume);
+  volume_record* record = record_of(result.volume);
+  if (record == nullptr || failures < give_up_after) return;
+  if (result.kind == order_kind::copy && record->repair_target == node) {
+    record->repair_avoid = node;
+    end_repair(result.volume, *record);
+  }
   const bool opening = result.kind == order_kind::create || result.kind == order_kind::reopen;
-  if (!opening || failures < create_failures_max) return;
+  if (!opening) return;
   // The node cannot open replicas just now: the volume gives up, and new ones go elsewhere.
   nodes_[node].no_volumes_until = now_ + create_pause_ms;
-  const volume_info* info = state_.find(result.volume);
-  if (info != nullptr) volumes_[result.volume].chain_failed = info->generation;
+  record->chain_failed = record->generation;
 }
 
 /// Carries changes of nodes to their volumes.

@@ -151,7 +151,8 @@ class controller {
 
   // ---- from datanodes -------------------------------------------------------------------------
 
-  /// The cluster id has been checked by the caller. errc::duplicate_node, errc::invalid_argument.
+  /// The cluster id has been checked by the caller, and a heartbeat of the node that is still held
+  /// is dropped: its connection is gone. errc::duplicate_node, errc::invalid_argument.
   /// Its volumes follow with report_volumes. After each call the caller looks at deposed_by().
   [[nodiscard]] result<void> register_node(const node_registration& registration,
                                            connection_number connection, time_ms now);

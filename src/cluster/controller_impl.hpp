@@ -68,7 +68,10 @@ struct volume_record {
   time_ms no_request_until = 0;    ///< the log refused a request
   std::uint64_t ticket = 0;        ///< request in flight
   time_ms wake_at = never;
-  std::optional<node_id> repair_target;
+
+  std::optional<node_id> repair_target;  ///< gets a copy, as one of repairing_
+  node_id repair_source;                 ///< whose streams the copy counts for
+  node_id repair_avoid;                  ///< a target that failed
 
   volume_condition condition = volume_condition::opening;
   std::uint32_t complete = 0;
@@ -81,6 +84,8 @@ struct node_record {
   std::unordered_set<volume_id> holds;  ///< replicas that it has reported
   std::uint32_t open_volumes = 0;
   std::uint64_t reserved_bytes = 0;
+  std::uint32_t repairs_in = 0;   ///< volumes that are copied to it
+  std::uint32_t repairs_out = 0;  ///< and from it
   bool usable = false;
   time_ms no_volumes_until = 0;  ///< it failed to open replicas: gets no new volumes
 };
@@ -95,6 +100,10 @@ struct controller::impl {
   void forget_replica(node_id node, volume_id id);
   void forget_replicas(node_id node);
   void take_failure(node_id from, const chain_failure& failure);
+  [[nodiscard]] volume_record* record_of(volume_id id) {
+    const auto at = volumes_.find(id);
+    return at == volumes_.end() ? nullptr : &at->second;
+  }
   void take_result(node_id node, const order_result& result);
   void nodes_changed(time_ms now);
   void mark(volume_id id) { dirty_.insert(id); }
@@ -137,6 +146,11 @@ struct controller::impl {
 
   // controller_repair.cpp: copies for what dead nodes held
   void plan_repair(time_ms now);
+  [[nodiscard]] bool needs_target(volume_id id, const volume_record& record) const;
+  void begin_repair(volume_id id, volume_record& record);
+  void end_repair(volume_id id, volume_record& record);
+  [[nodiscard]] node_id choose_source(const volume_info& info, const volume_record& record);
+  [[nodiscard]] node_id choose_target(const volume_info& info, const volume_record& record);
 
   controller_settings settings_;
   const durable_state& state_;
@@ -178,6 +192,10 @@ struct controller::impl {
   bool ready_changed_ = false;
   time_ms last_arrival_;     ///< when a node last became usable
   time_ms no_add_until_ = 0; ///< the log refused an ADD_VOLUME
+
+  // Repair.
+  std::set<volume_id> repairing_;
+  time_ms next_repair_ = 0;
 
   // Safe mode.
   enum class safe : std::uint8_t { off, starting, by_operator };

@@ -113,7 +113,7 @@ void controller::impl::evaluate(volume_id id, time_ms now) {
   if (record.wanted_open && decision.step.what != log_step::kind::reopen && record.ticket == 0) {
     stop_reopening(id, record, *info);
   }
-  book_.want(id, decision.orders);
+  book_.want(id, decision.orders, now);
   if (decision.step.what != log_step::kind::none && record.ticket == 0 &&
       now >= record.no_request_until) {
     request(id, record, decision.step);
@@ -126,7 +126,7 @@ void controller::impl::evaluate(volume_id id, time_ms now) {
 /// nothing is done to it, unless it is empty: then it is left from a volume that never came to be.
 void controller::impl::evaluate_unknown(volume_id id, volume_record& record) {
   if (record.replicas.empty()) {
-    book_.want(id, {});
+    book_.want(id, {}, now_);
     if (record.wake_at != never) wakes_.erase({record.wake_at, id});
     volumes_.erase(id);
     return;
@@ -141,7 +141,7 @@ void controller::impl::evaluate_unknown(volume_id id, volume_record& record) {
                       .generation = r.report.generation,
                       .sources = {}});
   }
-  book_.want(id, orders);
+  book_.want(id, orders, now_);
   record.share.counted = true;
   record.share.unknown = true;
   counts_.unknown_replicas += record.replicas.size();
@@ -296,9 +296,14 @@ bool controller::impl::fill_order(order_book::entry& entry, order& out) {
   out.volume = entry.volume;
   out.generation = wish.generation;
   out.removal_number = wish.removal_number;
-  const bool running = entry.sent_at != order_book::unsent;
+  if (entry.withdrawn_at != never) {
+    out.kind = order_kind::cancel;
+    return true;
+  }
+  const bool running = entry.in_flight;
   if (wish.kind == order_kind::remove_keys) {
     const removal_batch* batch = state_.removal(entry.volume, wish.removal_number);
+    if (batch == nullptr) mark(entry.volume);  // forgotten by now: there is another way
     if (batch == nullptr || batch->logged > committed_) return false;
     out.keys = batch->keys;
     out.justified_by = batch->logged;
@@ -318,6 +323,12 @@ bool controller::impl::fill_order(order_book::entry& entry, order& out) {
   for (const node_id source : wish.sources) {
     const node_view* node = registry_.find(source);
     if (node != nullptr && !node->address.empty()) out.sources.push_back({source, node->address});
+  }
+  if (wish.kind == order_kind::copy) {
+    // The source whose streams were counted comes first; the others are for when it fails.
+    const node_id first = volumes_[entry.volume].repair_source;
+    std::stable_partition(out.sources.begin(), out.sources.end(),
+                          [&](const replica_address& a) { return a.node == first; });
   }
   if (wish.kind == order_kind::drop) {
     for (reported_replica& r : volumes_[entry.volume].replicas) {

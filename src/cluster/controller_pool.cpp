@@ -42,7 +42,7 @@ std::size_t controller::impl::roomy_nodes() const {
 }
 
 bool controller::impl::more_members_possible(const volume_info& info) const {
-  return roomy_nodes_ >= info.replication;
+  return std::min<std::size_t>(roomy_nodes_, info.replication) > info.members.size();
 }
 
 /// Volumes with fewer members than copies wanted are made only when somebody waits for one, and no

@@ -1,8 +1,130 @@
-// Which nodes shall get new copies of what dead nodes held.
+// New copies for volumes that have fewer members than copies wanted: after a member was dead for
+// long, lost its disk, or when there were too few nodes at first. Who copies what from whom is
+// chosen here; the copy itself, and the change of members behind it, follow from the decision about
+// the volume.
 #include "cluster/controller_impl.hpp"
+
+#include <algorithm>
+#include <tuple>
 
 namespace ssdfs::cluster {
 
-void controller::impl::plan_repair(time_ms) {}
+namespace {
+
+/// Volumes that get a target in one round at most.
+constexpr std::size_t planned_per_round_max = 64;
+
+}  // namespace
+
+/// True if the volume is to be copied to a node that has nothing of it yet.
+bool controller::impl::needs_target(volume_id id, const volume_record& record) const {
+  const volume_info* info = state_.find(id);
+  if (info == nullptr || info->state != volume_state::closed || record.complete == 0) return false;
+  if (info->members.size() >= info->replication) return false;
+  // A replica that exists somewhere is brought up to date rather than made anew.
+  return std::none_of(record.replicas.begin(), record.replicas.end(), [&](const auto& r) {
+    const node_view* node = registry_.find(r.node);
+    return node != nullptr && node->usable() && !r.drop_ordered &&
+           r.report.state != replica_state::damaged &&
+           std::find(info->members.begin(), info->members.end(), r.node) == info->members.end();
+  });
+}
+
+void controller::impl::end_repair(volume_id id, volume_record& record) {
+  if (!record.repair_target) return;
+  --nodes_[*record.repair_target].repairs_in;
+  --nodes_[record.repair_source].repairs_out;
+  record.repair_target.reset();
+  repairing_.erase(id);
+  mark(id);
+}
+
+/// The complete member with the fewest streams; nil if all have as many as they may.
+node_id controller::impl::choose_source(const volume_info& info, const volume_record& record) {
+  node_id best;
+  std::uint32_t least = settings_.copies_per_node;
+  for (const reported_replica& r : record.replicas) {
+    const node_view* node = registry_.find(r.node);
+    const bool member =
+        std::find(info.members.begin(), info.members.end(), r.node) != info.members.end();
+    if (!member || node == nullptr || !node->usable() || !is_complete(info, r.report)) continue;
+    if (nodes_[r.node].repairs_out >= least) continue;
+    least = nodes_[r.node].repairs_out;
+    best = r.node;
+  }
+  return best;
+}
+
+node_id controller::impl::choose_target(const volume_info& info, const volume_record& record) {
+  placement_wish wish;
+  wish.replicas = 1;
+  wish.min_free_bytes = info.length + settings_.life.min_grant_bytes;
+  wish.exclude = info.members;
+  wish.exclude.push_back(record.repair_avoid);
+  for (const reported_replica& r : record.replicas) wish.exclude.push_back(r.node);
+  for (const node_id member : info.members) {
+    const node_view* node = registry_.find(member);
+    if (node != nullptr) wish.used_racks.push_back(node->rack);
+  }
+  std::vector<placement_candidate> list = candidates();
+  std::erase_if(list, [&](const placement_candidate& c) {
+    return nodes_[c.node].repairs_in >= settings_.copies_per_node;
+  });
+  // Streams to a node count like volumes that are open there: they spread.
+  for (placement_candidate& c : list) c.open_volumes += nodes_[c.node].repairs_in;
+  const std::vector<node_id> chosen = choose_members(list, wish, random_);
+  return chosen.empty() ? node_id{} : chosen.front();
+}
+
+void controller::impl::begin_repair(volume_id id, volume_record& record) {
+  const volume_info& info = *state_.find(id);
+  const node_id source = choose_source(info, record);
+  if (source == node_id{}) return;  // all streams are taken
+  const node_id target = choose_target(info, record);
+  if (target == node_id{}) {
+    record.repair_avoid = {};  // better the node that failed before than none
+    return;
+  }
+  record.repair_target = target;
+  record.repair_source = source;
+  ++nodes_[target].repairs_in;
+  ++nodes_[source].repairs_out;
+  repairing_.insert(id);
+  mark(id);
+}
+
+void controller::impl::plan_repair(time_ms now) {
+  const std::set<volume_id> running = repairing_;
+  for (const volume_id id : running) {
+    volume_record& record = volumes_[id];
+    const volume_info* info = state_.find(id);
+    const node_view* target = registry_.find(*record.repair_target);
+    const bool over = info == nullptr || info->state != volume_state::closed ||
+                      info->members.size() >= info->replication || target == nullptr ||
+                      target->state != node_state::live ||
+                      std::find(info->members.begin(), info->members.end(), target->node) !=
+                          info->members.end();
+    if (over) end_repair(id, record);
+  }
+  if (idle() || safe_ != safe::off || registry_.mass_silence() || now < next_repair_) return;
+  next_repair_ = now + settings_.nodes.heartbeat_interval_ms;
+
+  using rank = std::tuple<std::uint32_t, std::size_t, volume_id>;  // the most endangered first
+  std::vector<rank> waiting;
+  for (const auto& narrow : narrow_) {
+    for (const volume_id id : narrow) {
+      const volume_record& record = volumes_[id];
+      if (record.repair_target || !needs_target(id, record)) continue;
+      waiting.emplace_back(record.complete, record.members.size(), id);
+    }
+  }
+  const std::size_t most = std::min(waiting.size(), planned_per_round_max);
+  std::partial_sort(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(most),
+                    waiting.end());
+  for (std::size_t i = 0; i < most; ++i) {
+    const volume_id id = std::get<volume_id>(waiting[i]);
+    begin_repair(id, volumes_[id]);
+  }
+}
 
 }  // namespace ssdfs::cluster

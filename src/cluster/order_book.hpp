@@ -29,8 +29,10 @@ namespace ssdfs::cluster {
 
 /// The book of orders.
 ///
-/// Operation: want() says all that a volume wishes now; what it wished before and does not any more
-/// is forgotten. due() lists what should go to a node; the caller marks what it sends.
+/// Operation: want() says all that a volume wishes now. What it wished before and does not any more
+/// is forgotten, unless it is long and was sent: such an order is in flight until the node says that
+/// it has ended, so it is kept, and cancelled if it is not wished again soon. due() lists what should
+/// go to a node; the caller marks what it sends.
 ///
 /// Concurrency: one strand.
 class order_book {
@@ -41,6 +43,8 @@ class order_book {
     wanted_order wish;
     time_ms sent_at = unsent;
     time_ms not_before = 0;      ///< pause after a failure or a success that changed nothing
+    time_ms withdrawn_at = never;///< not wished any more, but in flight
+    bool in_flight = false;      ///< sent, and no result yet
     std::uint32_t failures = 0;
     std::string last_error;
   };
@@ -51,18 +55,20 @@ class order_book {
       : resend_ms_(resend_ms), last_id_(std::uint64_t{epoch.value} << 32) {}
 
   /// The volume's wishes, all of them. Nodes that got new ones are remembered.
-  void want(volume_id volume, std::span<const wanted_order> wishes);
-  /// Entries of the node that should be sent now. Valid until the next non-const call.
+  void want(volume_id volume, std::span<const wanted_order> wishes, time_ms now);
+  /// Entries of the node that should be sent now; a withdrawn one as order_kind::cancel. Valid until
+  /// the next non-const call.
   [[nodiscard]] std::vector<entry*> due(node_id node, time_ms now);
   void sent(entry& what, time_ms now);
-  /// A node's word on an order. Unknown ids (withdrawn, or of another session) are ignored but for
-  /// ending what runs. Returns how often the order has failed in a row.
+  /// A node's word on an order. Unknown ids (of another session, or forgotten) are ignored. Returns
+  /// how often the order has failed in a row.
   std::uint32_t finished(node_id node, const order_result& outcome, time_ms now);
   /// The node has begun a new session: it has forgotten all orders that did not run to their end.
   void forget_session(node_id node);
 
-  /// Something long may run on a replica of the volume, or was withdrawn while it ran.
+  /// Something long may run on a replica of the volume.
   [[nodiscard]] bool busy(volume_id volume) const;
+  /// Orders of the kind that the node may be at.
   [[nodiscard]] std::size_t running(node_id node, order_kind kind) const;
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   /// Nodes with new orders since the last call.
@@ -72,22 +78,18 @@ class order_book {
   using node_entries = std::map<std::uint64_t, entry>;
   struct place {
     node_id node;
-    std::uint64_t id;
+    std::uint64_t id = 0;
   };
-  struct long_order {
-    node_id node;
-    std::uint64_t id;
-    order_kind kind;
-  };
-  entry* find(const place& at);
+  [[nodiscard]] entry* find(const place& at);
+  [[nodiscard]] const entry* find(const place& at) const;
+  void erase(const place& at);
+  void add(volume_id volume, const wanted_order& wish, std::vector<place>& places);
 
   std::int64_t resend_ms_;
   std::uint64_t last_id_;
   std::size_t size_ = 0;
   std::map<node_id, node_entries> entries_;
   std::unordered_map<volume_id, std::vector<place>> places_;
-  std::unordered_map<volume_id, std::vector<long_order>> running_;
-  std::map<node_id, std::map<order_kind, std::size_t>> running_count_;
   std::vector<node_id> woken_;
 };
 

@@ -1,0 +1,54 @@
+// Seeded simulations of a whole cluster. SSDFS_SIM_SEED=N runs one seed alone, SSDFS_SIM_SEEDS=N
+// so many of them, SSDFS_SIM_TRACE=1 tells on standard error what happens.
+#include "sim/sim_client.hpp"
+#include "sim/sim_node.hpp"
+#include "sim/world.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <string>
+
+namespace ssdfs::sim {
+namespace {
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+/// A different cluster for each seed.
+world_options options_for(std::uint64_t seed) {
+  world_options o;
+  o.seed = seed;
+  o.nodes = 2 + static_cast<int>(seed % 4);
+  o.racks = 1 + static_cast<int>(seed / 4 % 3);
+  o.clients = 1 + static_cast<int>(seed / 3 % 3);
+  o.replication = static_cast<std::uint8_t>(seed % 7 == 0 ? 3 : seed % 11 == 0 ? 1 : 2);
+  o.sync_always = seed % 2 == 0;
+  o.two_masters = seed % 5 == 0;
+  o.disk_loss = seed % 3 == 0;
+  o.loss = seed % 4 == 1 ? 0.05 : 0.005;
+  o.slow = seed % 6 == 1 ? 0.2 : 0.03;
+  return o;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(cluster_simulation)
+
+BOOST_AUTO_TEST_CASE(storms_lose_nothing_and_heal) {
+  const std::uint64_t only = from_environment("SSDFS_SIM_SEED", 0);
+  const std::uint64_t count = from_environment("SSDFS_SIM_SEEDS", 200);
+  const std::uint64_t first = only != 0 ? only : 1;
+  const std::uint64_t last = only != 0 ? only : count;
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    const std::string wrong = world(options_for(seed)).run();
+    BOOST_CHECK_MESSAGE(wrong.empty(), "SSDFS_SIM_SEED=" << seed << ": " << wrong);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace ssdfs::sim

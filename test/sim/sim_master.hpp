@@ -1,0 +1,139 @@
+// A master of the simulation: the production controller over the production replayed state, with a
+// log whose tail may be lost in a crash.
+#pragma once
+
+#include "base/result.hpp"
+#include "cluster/agent.hpp"
+#include "cluster/controller.hpp"
+#include "meta/commands.hpp"
+#include "meta/state.hpp"
+#include "sim/world.hpp"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ssdfs::sim {
+
+/// The state as the controller sees it.
+class state_view : public cluster::durable_state {
+ public:
+  state_view(const meta::state& state, const meta::context& context)
+      : state_(state), context_(context) {}
+  const volume_info* find(volume_id id) const override;
+  void for_each_volume(const std::function<void(const volume_info&)>& visit) const override;
+  std::size_t grants_outstanding(volume_id id) const override;
+  std::uint64_t first_removal(volume_id id) const override;
+  const cluster::removal_batch* removal(volume_id id, std::uint64_t number) const override;
+  bool reclaim_due(volume_id id) const override;
+
+ private:
+  const meta::state& state_;
+  const meta::context& context_;
+  mutable cluster::removal_batch shown_;
+};
+
+struct grant {
+  volume_id volume;
+  generation_t generation = 0;
+  chunk_key first = 0;
+  std::uint32_t count = 0;
+  std::vector<std::string> replicas;
+};
+
+/// What should be in a closed volume, and for which state of it that is right.
+struct live_list {
+  std::map<chunk_key, content> chunks;
+  generation_t generation = 0;
+  std::uint64_t removal_number = 0;
+};
+
+class master : public process {
+ public:
+  master(world& w, int index);
+  ~master() override;
+
+  void start(bool promotion = false);
+  /// Loses what the log has not synced; a torn batch may keep its beginning.
+  void crash();
+  /// Takes over what the other has on disk.
+  void take_log(const master& other) { durable_lines_ = other.durable_lines_; }
+
+  // ---- from datanodes ----
+  using heartbeat_reply = std::function<void(result<cluster::heartbeat_answer>)>;
+  void register_node(const node_registration& r, std::uint64_t connection,
+                     const std::function<void(result<cluster::registration_answer>)>& reply);
+  void report_volumes(epoch_t epoch, const volume_page& page, std::uint64_t connection,
+                      const std::function<void(result<void>)>& reply);
+  void heartbeat(const node_heartbeat& beat, std::uint64_t connection, heartbeat_reply reply);
+  void connection_closed(node_id node, std::uint64_t connection);
+  /// What should be in a closed volume.
+  [[nodiscard]] result<live_list> live_chunks(volume_id volume);
+
+  // ---- from clients ----
+  void ask_grant(client_id from, const std::vector<std::string>& exclude,
+                 const std::function<void(result<grant>)>& reply);
+  void end_grant(client_id from, volume_id volume, chunk_key first);
+  void commit(const meta::operation& op, const std::string& path, const meta::chunk_claim& chunk,
+              const std::function<void(result<void>)>& reply);
+  void remove(const meta::operation& op, const std::string& path,
+              const std::function<void(result<void>)>& reply);
+
+  [[nodiscard]] const meta::state& state() const { return *state_; }
+  [[nodiscard]] cluster::controller& controller() { return *controller_; }
+  [[nodiscard]] bool ready() const { return up_ && controller_ != nullptr; }
+  /// Files of the namespace with their chunks.
+  [[nodiscard]] std::map<std::string, std::vector<meta::chunk_record>> files() const;
+  /// Chunks that should be in a volume: live or not yet reclaimed.
+  [[nodiscard]] std::map<chunk_key, content> expected(volume_id volume) const;
+
+  std::string address;
+  node_id id;
+
+ private:
+  struct line {
+    std::string text;
+    txid id;
+  };
+  struct held_heartbeat {
+    heartbeat_reply reply;
+    time_ms deadline;
+  };
+  struct waiting_answer {
+    txid after;
+    std::function<void()> answer;
+  };
+  [[nodiscard]] result<txid> log(meta::record& change);
+  void when_durable(std::function<void()> answer);
+  void sync_log();
+  void synced(txid upto);
+  void settle();
+  void tick();
+  void log_request(const cluster::log_request& request);
+  template <class Decision>
+  void mutate(const meta::operation& op, const Decision& decided,
+              const std::function<void(result<void>)>& reply);
+  void answer_heartbeat(node_id node);
+  void upkeep();
+  void end_grants_of(client_id owner);
+  void touch(client_id from) { sessions_[from] = world_.now(); }
+  meta::context& context();
+
+  std::vector<line> durable_lines_;
+  std::deque<line> pending_lines_;
+  bool syncing_ = false;
+  std::unique_ptr<meta::state> state_;
+  meta::context context_;
+  std::unique_ptr<state_view> view_;
+  std::unique_ptr<cluster::controller> controller_;
+  txid committed_;
+  std::map<node_id, held_heartbeat> held_;
+  std::vector<waiting_answer> waiting_;
+  std::map<client_id, time_ms> sessions_;
+  time_ms next_upkeep_ = 0;
+};
+
+}  // namespace ssdfs::sim

@@ -1,0 +1,484 @@
+#include "sim/sim_node.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::sim {
+
+namespace {
+
+constexpr std::int64_t sync_interval_ms = 300;
+constexpr std::int64_t chain_timeout_ms = 400;
+constexpr std::uint64_t needle_overhead = 32;
+constexpr std::uint64_t disk_capacity = 4U << 20;
+
+template <class Map>
+std::uint64_t bytes_of(const Map& chunks) {
+  std::uint64_t sum = 0;
+  for (const auto& [key, c] : chunks) {
+    if constexpr (requires { c.what.size; }) {
+      sum += c.what.size + needle_overhead;
+    } else {
+      sum += c.size + needle_overhead;
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+replica_report replica::report(volume_id id) const {
+  replica_report r;
+  r.id = id;
+  r.generation = generation;
+  r.state = state;
+  r.length = bytes_of(live) + bytes_of(tombstones) + dead_bytes;
+  r.removal_number = removal_number;
+  r.dead_bytes = dead_bytes;
+  for (const auto& [key, c] : live) r.digest.add(key, c.what.size, c.what.crc);
+  return r;
+}
+
+void replica::sync() {
+  for (const chunk_key key : unsynced) {
+    const auto at = live.find(key);
+    if (at != live.end()) at->second.synced = true;
+  }
+  unsynced.clear();
+}
+
+datanode::datanode(world& w, int index)
+    : process(w), address("n" + std::to_string(index)), index_(index) {
+  id = node_id(w.random_uuid());
+}
+
+void datanode::start() {
+  if (up_) return;
+  up_ = true;
+  ++life_;
+  timer_at_ = cluster::never;
+  cluster::agent_config config;
+  config.node = id;
+  config.incarnation = life_ * 1'000'000 + static_cast<std::uint64_t>(world_.now());
+  config.name = address;
+  config.rack = "/r" + std::to_string(index_ % std::max(world_.options.racks, 1));
+  config.address = address;
+  for (const auto& m : world_.masters_) config.masters.push_back(m->address);
+  config.reply_timeout_ms = 1'000;
+  config.page_size = 4;
+  agent_ = std::make_unique<cluster::agent>(config, persisted);
+  for (const auto& [volume, r] : disk) agent_->replica_changed(r.report(volume), world_.now());
+  report_disks();
+  agent_->start(world_.now());
+  pump();
+  after(sync_interval_ms, [this] { sync_all(); });
+}
+
+void datanode::crash() {
+  if (!up_) return;
+  world_.note(address + " crashes");
+  // The kernel closes the connection; when the machine itself dies nobody hears of it.
+  if (world_.chance(0.8)) close_link();
+  link_ = 0;
+  up_ = false;
+  paused_ = false;
+  ++life_;
+  backlog_.clear();
+  agent_.reset();
+}
+
+void datanode::lose_power() {
+  crash();
+  for (auto& [volume, r] : disk) {
+    const auto cut = static_cast<std::size_t>(
+        world_.between(0, static_cast<std::int64_t>(r.unsynced.size())));
+    if (cut < r.unsynced.size()) world_.note(address + " loses the tail of volume " + std::to_string(volume.value));
+    for (std::size_t i = cut; i < r.unsynced.size(); ++i) r.live.erase(r.unsynced[i]);
+    r.sync();
+  }
+}
+
+void datanode::lose_disk() {
+  crash();
+  world_.note(address + " loses its disk");
+  disk.clear();
+  persisted = {};
+}
+
+void datanode::break_link() {
+  if (link_ == 0 || !agent_) return;
+  close_link();
+  agent_->connection_lost(world_.now());
+  pump();
+}
+
+bool datanode::registered() const {
+  return agent_ && agent_->state() == cluster::agent_state::live;
+}
+
+void datanode::sync_all() {
+  for (auto& [volume, r] : disk) r.sync();
+  report_disks();
+  for (const auto& [volume, r] : disk) {
+    if (r.state == replica_state::open) changed(volume);
+  }
+  pump();
+  after(sync_interval_ms, [this] { sync_all(); });
+}
+
+void datanode::changed(volume_id volume) {
+  const auto at = disk.find(volume);
+  if (at == disk.end()) {
+    agent_->replica_gone(volume, world_.now());
+  } else {
+    agent_->replica_changed(at->second.report(volume), world_.now());
+  }
+}
+
+void datanode::report_disks() {
+  std::uint64_t used = 0;
+  for (const auto& [volume, r] : disk) used += r.report(volume).length;
+  const std::uint64_t free = used < disk_capacity ? disk_capacity - used : 0;
+  agent_->disks_changed({{address + ":/d", disk_capacity, used, free, false}}, world_.now());
+}
+
+// ---- writes -------------------------------------------------------------------------------------
+
+void datanode::write(const write_request& q, const write_reply& reply) {
+  const auto at = disk.find(q.volume);
+  if (at == disk.end()) return reply(errc::not_found);
+  replica& r = at->second;
+  if (const auto known = r.live.find(q.key); known != r.live.end()) {
+    if (known->second.what != q.what) return reply(errc::key_conflict);
+  } else if (r.state != replica_state::open) {
+    return reply(errc::sealed);
+  } else if (r.generation != q.generation) {
+    return reply(errc::stale_generation);
+  } else {
+    r.live[q.key] = {q.what, world_.options.sync_always};
+    if (!world_.options.sync_always) r.unsynced.push_back(q.key);
+    world_.stored(q.volume, q.key, q.what);
+  }
+  if (q.next.empty()) return reply({});
+  write_request rest = q;
+  const std::string next = rest.next.front();
+  rest.next.erase(rest.next.begin());
+  datanode* to = world_.node_at(next);
+  auto settled = std::make_shared<bool>(false);
+  const auto failed = [this, settled, reply, q, next](const failure& why) {
+    if (*settled) return;
+    *settled = true;
+    const bool told = why == errc::sealed || why == errc::stale_generation;
+    if (!told) agent_->chain_failed({q.volume, q.generation, next}, world_.now());
+    reply(why);
+    pump();
+  };
+  world_.send(*this, *to, [this, to, rest, settled, reply, failed, life = life_] {
+    to->write(rest, [this, to, settled, reply, failed, life](const result<void>& done) {
+      world_.send(*to, *this, [this, settled, reply, failed, done, life] {
+        if (life != life_ || *settled) return;
+        if (!done) return failed(done.error());
+        *settled = true;
+        reply({});
+      });
+    });
+  });
+  after(chain_timeout_ms, [failed] { failed(errc::timed_out); });
+}
+
+// ---- the agent's actions ------------------------------------------------------------------------
+
+void datanode::pump() {
+  if (!agent_) return;
+  for (auto actions = agent_->take_actions(); !actions.empty(); actions = agent_->take_actions()) {
+    for (auto& a : actions) std::visit([this](auto& one) { perform(one); }, a);
+  }
+  arm_timer();
+}
+
+void datanode::arm_timer() {
+  const time_ms due = agent_->next_deadline();
+  if (due == cluster::never || (timer_at_ <= due && timer_at_ > world_.now())) return;
+  timer_at_ = std::max(due, world_.now());
+  after(timer_at_ - world_.now(), [this, armed = timer_at_] {
+    if (armed != timer_at_) return;
+    timer_at_ = cluster::never;
+    agent_->timer(world_.now());
+    pump();
+  });
+}
+
+void datanode::close_link() {
+  ++attempt_;
+  if (link_ == 0) return;
+  world_.send(*this, *linked_to_, [m = linked_to_, node = id, link = link_] {
+    m->connection_closed(node, link);
+  });
+  link_ = 0;
+}
+
+void datanode::perform(cluster::action::connect& a) {
+  close_link();
+  linked_to_ = world_.master_at(a.master);
+  master* to = linked_to_;
+  if (!to->ready() || world_.cut(*this, *to)) {
+    after(50, [this, attempt = attempt_] {
+      if (attempt != attempt_) return;
+      agent_->connection_lost(world_.now());
+      pump();
+    });
+    return;
+  }
+  world_.send(*this, *to, [this, to, attempt = attempt_, life = life_] {
+    const std::uint64_t link = world_.next_connection();
+    world_.send(*to, *this, [this, attempt, link, life] {
+      if (life == life_) link_accepted(attempt, link);
+    });
+  });
+}
+
+void datanode::link_accepted(std::uint64_t attempt, std::uint64_t link) {
+  if (attempt != attempt_) return;
+  link_ = link;
+  agent_->connected(world_.now());
+  pump();
+}
+
+void datanode::master_gone(const std::string& master_address) {
+  if (link_ == 0 || linked_to_->address != master_address) return;
+  link_ = 0;
+  agent_->connection_lost(world_.now());
+  pump();
+}
+
+void datanode::perform(cluster::action::disconnect&) { close_link(); }
+
+void datanode::to_master(std::function<void(master&, std::uint64_t)> what) {
+  if (link_ == 0) return;
+  world_.send(*this, *linked_to_, [m = linked_to_, link = link_, what = std::move(what)] {
+    if (m->ready()) what(*m, link);
+  });
+}
+
+void datanode::perform(cluster::action::send_registration& a) {
+  to_master([this, r = a.registration](master& m, std::uint64_t link) {
+    m.register_node(r, link, [this, &m, link](const result<cluster::registration_answer>& done) {
+      world_.send(m, *this, [this, link, done] {
+        answer(link, [&](cluster::agent& g) { g.register_answered(done, world_.now()); });
+      });
+    });
+  });
+}
+
+void datanode::perform(cluster::action::send_page& a) {
+  to_master([this, epoch = a.epoch, page = a.page](master& m, std::uint64_t link) {
+    m.report_volumes(epoch, page, link, [this, &m, link](const result<void>& done) {
+      world_.send(m, *this, [this, link, done] {
+        answer(link, [&](cluster::agent& g) { g.page_answered(done, world_.now()); });
+      });
+    });
+  });
+}
+
+void datanode::perform(cluster::action::send_heartbeat& a) {
+  to_master([this, beat = a.heartbeat](master& m, std::uint64_t link) {
+    const std::uint64_t number = beat.number;
+    m.heartbeat(beat, link, [this, &m, link, number](const result<cluster::heartbeat_answer>& done) {
+      world_.send(m, *this, [this, link, number, done] {
+        answer(link,
+               [&](cluster::agent& g) { g.heartbeat_answered(number, done, world_.now()); });
+      });
+    });
+  });
+}
+
+void datanode::perform(cluster::action::persist_witness& a) {
+  after(world_.between(1, 10), [this, value = a.value] {
+    persisted = value;
+    agent_->witness_persisted(value, world_.now());
+    pump();
+  });
+}
+
+void datanode::perform(cluster::action::apply_settings&) {}
+void datanode::perform(cluster::action::cancel&) {}
+void datanode::perform(cluster::action::complain& a) {
+  world_.note(address + " complains: " + a.why.message());
+}
+
+// ---- orders -------------------------------------------------------------------------------------
+
+void datanode::perform(cluster::action::execute& a) {
+  const order what = a.what;
+  if (what.kind == order_kind::reconcile) return reconcile_later(what);
+  const bool takes_long = what.kind == order_kind::copy || what.kind == order_kind::compact;
+  after(takes_long ? world_.between(20, 800) : world_.between(1, 60), [this, what] {
+    if (!world_.calm() && world_.chance(0.02)) return finish(what, errc::io);
+    finish(what, run(what));
+  });
+}
+
+void datanode::finish(const order& what, const result<void>& outcome) {
+  world_.note(address + " did " + std::to_string(static_cast<int>(what.kind)) + " on volume " +
+              std::to_string(what.volume.value) + " gen " + std::to_string(what.generation) + ": " +
+              (outcome ? "ok" : outcome.error().message()));
+  changed(what.volume);
+  order_result done{.id = what.id, .kind = what.kind, .volume = what.volume, .detail = {}};
+  if (!outcome) {
+    done.status = static_cast<std::uint16_t>(outcome.error().code.value());
+    done.detail = outcome.error().message();
+  }
+  agent_->order_finished(done, world_.now());
+  pump();
+}
+
+result<void> datanode::run(const order& what) {
+  if (what.kind == order_kind::create) return create(what);
+  if (what.kind == order_kind::copy) return copy(what);
+  if (what.kind == order_kind::drop) {
+    disk.erase(what.volume);
+    return {};
+  }
+  const auto at = disk.find(what.volume);
+  if (at == disk.end()) return errc::not_found;
+  replica& r = at->second;
+  switch (what.kind) {
+    case order_kind::seal:
+      if (r.generation != what.generation) return errc::stale_generation;
+      r.state = replica_state::sealed;
+      r.sync();
+      return {};
+    case order_kind::reopen:
+      if (r.state == replica_state::open && r.generation == what.generation) return {};
+      if (r.state != replica_state::sealed || r.generation >= what.generation) {
+        return errc::precondition;
+      }
+      r.state = replica_state::open;
+      r.generation = what.generation;
+      return {};
+    case order_kind::set_generation:
+      if (r.state != replica_state::sealed) return errc::precondition;
+      if (r.generation > what.generation) return errc::stale_generation;
+      r.generation = what.generation;
+      return {};
+    case order_kind::remove_keys: return remove_keys(what, r);
+    case order_kind::compact:
+      r.dead_bytes = 0;
+      return {};
+    default: return errc::unsupported;
+  }
+}
+
+result<void> datanode::create(const order& what) {
+  const auto [at, made] = disk.try_emplace(what.volume);
+  if (made) {
+    at->second.generation = what.generation;
+    return {};
+  }
+  const bool same =
+      at->second.generation == what.generation && at->second.state == replica_state::open;
+  if (!same) return errc::exists;
+  return {};
+}
+
+result<void> datanode::remove_keys(const order& what, replica& r) {
+  if (what.removal_number <= r.removal_number) return {};
+  if (what.removal_number != r.removal_number + 1) return errc::precondition;
+  for (const chunk_key key : what.keys) {
+    const auto at = r.live.find(key);
+    if (at == r.live.end()) continue;
+    r.dead_bytes += at->second.what.size + needle_overhead;
+    r.live.erase(at);
+  }
+  r.removal_number = what.removal_number;
+  return {};
+}
+
+result<void> datanode::copy(const order& what) {
+  const auto here = disk.find(what.volume);
+  if (here != disk.end() && here->second.state != replica_state::damaged &&
+      here->second.state != replica_state::recovering) {
+    return errc::exists;
+  }
+  for (const replica_address& source : what.sources) {
+    datanode* from = world_.node_at(source.address);
+    if (!from->up() || from->paused() || world_.cut(*this, *from)) continue;
+    const auto at = from->disk.find(what.volume);
+    if (at == from->disk.end() || at->second.state != replica_state::sealed) continue;
+    replica copied = at->second;
+    copied.generation = what.generation;
+    copied.tombstones.clear();
+    copied.dead_bytes = 0;
+    copied.sync();
+    disk[what.volume] = std::move(copied);
+    return {};
+  }
+  return errc::unavailable;
+}
+
+void datanode::reconcile_later(const order& what) {
+  auto settled = std::make_shared<bool>(false);
+  to_master([this, what, settled](master& m, std::uint64_t) {
+    const result<live_list> list = m.live_chunks(what.volume);
+    world_.send(m, *this, [this, what, settled, list] {
+      if (*settled) return;
+      *settled = true;
+      if (!list) return finish(what, list.error());
+      after(world_.between(5, 600), [this, what, l = *list] { finish(what, reconcile(what, l)); });
+    });
+  });
+  after(2'000, [this, what, settled] {
+    if (*settled) return;
+    *settled = true;
+    finish(what, errc::timed_out);
+  });
+}
+
+result<void> datanode::reconcile(const order& what, const live_list& list) {
+  const auto at = disk.find(what.volume);
+  if (at == disk.end()) return errc::not_found;
+  replica& r = at->second;
+  if (r.state != replica_state::sealed) return errc::precondition;
+  for (auto c = r.live.begin(); c != r.live.end();) {
+    const auto listed = list.chunks.find(c->first);
+    if (listed != list.chunks.end() && listed->second == c->second.what) {
+      ++c;
+      continue;
+    }
+    r.tombstones[c->first] = c->second.what;
+    c = r.live.erase(c);
+  }
+  bool all = true;
+  for (const auto& [key, c] : list.chunks) {
+    if (r.live.contains(key)) continue;
+    if (const auto t = r.tombstones.find(key); t != r.tombstones.end() && t->second == c) {
+      r.live[key] = {c, true};
+      r.tombstones.erase(t);
+      continue;
+    }
+    const auto fetched = fetch(what, key);
+    if (fetched && *fetched == c) {
+      r.live[key] = {c, true};
+    } else {
+      all = false;
+    }
+  }
+  if (!all) return errc::unavailable;
+  if (list.generation < r.generation) return errc::stale_generation;
+  r.generation = list.generation;
+  r.removal_number = list.removal_number;
+  return {};
+}
+
+std::optional<content> datanode::fetch(const order& what, chunk_key key) {
+  for (const replica_address& source : what.sources) {
+    datanode* from = world_.node_at(source.address);
+    if (!from->up() || from->paused() || world_.cut(*this, *from)) continue;
+    const auto at = from->disk.find(what.volume);
+    if (at == from->disk.end()) continue;
+    const auto c = at->second.live.find(key);
+    if (c != at->second.live.end()) return c->second.what;
+  }
+  return std::nullopt;
+}
+
+}  // namespace ssdfs::sim
