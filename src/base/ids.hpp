@@ -2,6 +2,7 @@
 // highest that somebody reports.
 #pragma once
 
+#include "base/result.hpp"
 #include "base/strong.hpp"
 
 #include <boost/uuid/uuid.hpp>
@@ -10,8 +11,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "base/result.hpp"
 
 namespace ssdfs {
 

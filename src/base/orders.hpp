@@ -33,16 +33,16 @@ struct witness {
 BOOST_DESCRIBE_STRUCT(witness, (), (epoch, leader, durable))
 
 enum class order_kind : std::uint8_t {
-  create = 1,         ///< make an empty replica (volume, generation)
-  seal = 2,           ///< persist a seal at this generation, stop appends
-  reopen = 3,         ///< a sealed replica takes appends again at the new generation
-  set_generation = 4, ///< a sealed replica that stays a member adopts a new generation
-  remove_keys = 5,    ///< apply removal batch `removal_number` (keys)
-  drop = 6,           ///< delete the replica
-  copy = 7,           ///< fetch the whole volume from one of `sources`
-  compact = 8,        ///< rewrite without dead records
-  reconcile = 9,      ///< compare the index with the master's list of live keys
-  cancel = 10,        ///< stop the copy, reconcile or compaction of this id
+  create = 1,          ///< make an empty replica (volume, generation)
+  seal = 2,            ///< persist a seal at this generation, stop appends
+  reopen = 3,          ///< a sealed replica takes appends again at the new generation
+  set_generation = 4,  ///< a sealed replica that stays a member adopts a new generation
+  remove_keys = 5,     ///< apply removal batch `removal_number` (keys)
+  drop = 6,            ///< delete the replica
+  copy = 7,            ///< fetch the whole volume from one of `sources`
+  compact = 8,         ///< rewrite without dead records
+  reconcile = 9,       ///< compare the index with the master's list of live keys
+  cancel = 10,         ///< stop the copy, reconcile or compaction of this id
 };
 BOOST_DESCRIBE_ENUM(order_kind, create, seal, reopen, set_generation, remove_keys, drop, copy,
                     compact, reconcile, cancel)
@@ -50,7 +50,7 @@ BOOST_DESCRIBE_ENUM(order_kind, create, seal, reopen, set_generation, remove_key
 /// One thing that a datanode shall do. Orders are derived from state each time, so a lost one is
 /// given again, and doing one twice must be harmless.
 struct order {
-  std::uint64_t id = 0;                  ///< unique in the epoch; echoed in the result
+  std::uint64_t id = 0;  ///< unique in the epoch; echoed in the result
   order_kind kind = order_kind::create;
   volume_id volume;
   generation_t generation = 0;

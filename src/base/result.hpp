@@ -64,9 +64,9 @@ class [[nodiscard]] result<void> : public boost::system::result<void, failure> {
 }  // namespace ssdfs
 
 /// Returns the failure of `expr` (a result) from the enclosing function, or goes on.
-#define SSDFS_TRY(expr)                                        \
-  do {                                                         \
-    if (auto ssdfs_try_ = (expr); ssdfs_try_.has_error()) {    \
-      return std::move(ssdfs_try_).error();                    \
-    }                                                          \
+#define SSDFS_TRY(expr)                                     \
+  do {                                                      \
+    if (auto ssdfs_try_ = (expr); ssdfs_try_.has_error()) { \
+      return std::move(ssdfs_try_).error();                 \
+    }                                                       \
   } while (false)

@@ -62,15 +62,14 @@ class unique_function<R(Args...)> {
   static constexpr bool fits = sizeof(F) <= room && alignof(F) <= alignof(std::max_align_t) &&
                                std::is_nothrow_move_constructible_v<F>;
   template <class F>
-  static constexpr ops inline_ops = {
-      [](void* p, Args&&... args) -> R {
-        return (*static_cast<F*>(p))(std::forward<Args>(args)...);
-      },
-      [](void* from, void* to) noexcept {
-        ::new (to) F(std::move(*static_cast<F*>(from)));
-        static_cast<F*>(from)->~F();
-      },
-      [](void* p) noexcept { static_cast<F*>(p)->~F(); }};
+  static constexpr ops inline_ops = {[](void* p, Args&&... args) -> R {
+                                       return (*static_cast<F*>(p))(std::forward<Args>(args)...);
+                                     },
+                                     [](void* from, void* to) noexcept {
+                                       ::new (to) F(std::move(*static_cast<F*>(from)));
+                                       static_cast<F*>(from)->~F();
+                                     },
+                                     [](void* p) noexcept { static_cast<F*>(p)->~F(); }};
   template <class F>
   static constexpr ops heap_ops = {
       [](void* p, Args&&... args) -> R {

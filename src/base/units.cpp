@@ -16,8 +16,8 @@ struct split_number {
 
 result<split_number> split(std::string_view text) {
   split_number out;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out.value,
-                                         std::chars_format::fixed);
+  const auto [end, ec] =
+      std::from_chars(text.data(), text.data() + text.size(), out.value, std::chars_format::fixed);
   if (ec != std::errc() || end == text.data() || !std::isfinite(out.value) || out.value < 0) {
     return failure(errc::invalid_argument, "'" + std::string(text) + "' is not a number");
   }

@@ -24,13 +24,13 @@ BOOST_DESCRIBE_ENUM(volume_state, open, sealed, closed)
 /// Why a volume is not open; shown to operators.
 enum class seal_reason : std::uint8_t {
   none = 0,
-  full = 1,            ///< no room for another grant
-  member_failed = 2,   ///< a member was reported failed by its chain, or is stale
-  member_restarted = 3,///< a member registered with a new incarnation
-  master_started = 4,  ///< all open volumes are sealed when a master starts
-  reclaim = 5,         ///< old, with something to reclaim
-  operator_request = 6,///< admin seal
-  degraded = 7,        ///< fewer members than copies wanted, and there are nodes for more
+  full = 1,              ///< no room for another grant
+  member_failed = 2,     ///< a member was reported failed by its chain, or is stale
+  member_restarted = 3,  ///< a member registered with a new incarnation
+  master_started = 4,    ///< all open volumes are sealed when a master starts
+  reclaim = 5,           ///< old, with something to reclaim
+  operator_request = 6,  ///< admin seal
+  degraded = 7,          ///< fewer members than copies wanted, and there are nodes for more
 };
 BOOST_DESCRIBE_ENUM(seal_reason, none, full, member_failed, member_restarted, master_started,
                     reclaim, operator_request, degraded)
@@ -51,8 +51,8 @@ struct volume_info {
   friend bool operator==(const volume_info&, const volume_info&) = default;
 };
 BOOST_DESCRIBE_STRUCT(volume_info, (),
-                      (id, state, reason, replication, generation, members, next_key,
-                       granted_bytes, length, removal_number, digest))
+                      (id, state, reason, replication, generation, members, next_key, granted_bytes,
+                       length, removal_number, digest))
 
 /// What a replica says of itself in registrations and heartbeats.
 enum class replica_state : std::uint8_t {

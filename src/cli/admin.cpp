@@ -1,10 +1,9 @@
 // admin report, volumes, seal, config and safemode.
+#include "base/units.hpp"
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "cli/session.hpp"
 #include "client/tools.hpp"
-
-#include "base/units.hpp"
 
 #include <boost/json/array.hpp>
 
@@ -21,26 +20,43 @@ boost::json::object to_json(const wire::admin_report_reply& r) {
   for (const auto& n : r.nodes) {
     boost::json::array disks;
     for (const auto& d : n.disks) {
-      disks.push_back({{"path", d.path}, {"capacity_bytes", d.capacity_bytes},
-                       {"used_bytes", d.used_bytes}, {"free_bytes", d.free_bytes},
+      disks.push_back({{"path", d.path},
+                       {"capacity_bytes", d.capacity_bytes},
+                       {"used_bytes", d.used_bytes},
+                       {"free_bytes", d.free_bytes},
                        {"failed", d.failed}});
     }
-    nodes.push_back({{"node", to_string(n.node)}, {"name", n.name}, {"address", n.address},
-                     {"http", n.http.empty() ? boost::json::value(nullptr)
-                                             : boost::json::value(n.http)},
-                     {"rack", n.rack}, {"state", n.state}, {"capacity_bytes", n.capacity_bytes},
-                     {"used_bytes", n.used_bytes}, {"volumes", n.volumes},
-                     {"last_heartbeat_ms", n.last_heartbeat_ms}, {"disks", std::move(disks)}});
+    nodes.push_back(
+        {{"node", to_string(n.node)},
+         {"name", n.name},
+         {"address", n.address},
+         {"http", n.http.empty() ? boost::json::value(nullptr) : boost::json::value(n.http)},
+         {"rack", n.rack},
+         {"state", n.state},
+         {"capacity_bytes", n.capacity_bytes},
+         {"used_bytes", n.used_bytes},
+         {"volumes", n.volumes},
+         {"last_heartbeat_ms", n.last_heartbeat_ms},
+         {"disks", std::move(disks)}});
   }
   boost::json::object volumes{{"open", r.volumes_open}, {"sealed", r.volumes_sealed}};
-  return {{"cluster", to_string(r.cluster)}, {"epoch", r.epoch.value},
-          {"txid", std::to_string(r.txid.value)}, {"safemode", r.safemode},
-          {"safemode_reason", r.safemode_reason}, {"files", r.files},
-          {"directories", r.directories}, {"bytes", r.bytes}, {"volumes", std::move(volumes)},
-          {"under_replicated", r.under_replicated}, {"over_replicated", r.over_replicated},
-          {"missing", r.missing}, {"corrupt", r.corrupt},
-          {"pending_reclaim", r.pending_reclaim}, {"trash_files", r.trash_files},
-          {"trash_bytes", r.trash_bytes}, {"nodes", std::move(nodes)}};
+  return {{"cluster", to_string(r.cluster)},
+          {"epoch", r.epoch.value},
+          {"txid", std::to_string(r.txid.value)},
+          {"safemode", r.safemode},
+          {"safemode_reason", r.safemode_reason},
+          {"files", r.files},
+          {"directories", r.directories},
+          {"bytes", r.bytes},
+          {"volumes", std::move(volumes)},
+          {"under_replicated", r.under_replicated},
+          {"over_replicated", r.over_replicated},
+          {"missing", r.missing},
+          {"corrupt", r.corrupt},
+          {"pending_reclaim", r.pending_reclaim},
+          {"trash_files", r.trash_files},
+          {"trash_bytes", r.trash_bytes},
+          {"nodes", std::move(nodes)}};
 }
 
 void print_report(const wire::admin_report_reply& r) {
@@ -75,22 +91,32 @@ std::optional<volume_id> parse_volume(command_line& line, const std::string& tex
 boost::json::object to_json(const wire::volume_status& v) {
   boost::json::array replicas;
   for (const auto& r : v.replicas) {
-    replicas.push_back({{"node", to_string(r.node)}, {"name", r.node_name},
-                        {"address", r.address}, {"state", r.state},
-                        {"generation", r.report.generation}, {"length", r.report.length},
+    replicas.push_back({{"node", to_string(r.node)},
+                        {"name", r.node_name},
+                        {"address", r.address},
+                        {"state", r.state},
+                        {"generation", r.report.generation},
+                        {"length", r.report.length},
                         {"removal_number", r.report.removal_number},
                         {"dead_bytes", r.report.dead_bytes},
                         {"bad_records", r.report.bad_records},
-                        {"chunks", r.report.digest.count}, {"bytes", r.report.digest.bytes}});
+                        {"chunks", r.report.digest.count},
+                        {"bytes", r.report.digest.bytes}});
   }
   const char* state = v.info.state == volume_state::open     ? "open"
                       : v.info.state == volume_state::sealed ? "sealed"
                                                              : "closed";
-  return {{"volume", std::to_string(v.info.id.value)}, {"state", state}, {"reason", v.reason},
-          {"replication", v.info.replication}, {"generation", v.info.generation},
-          {"chunks", v.info.digest.count}, {"bytes", v.info.digest.bytes},
-          {"removal_number", v.info.removal_number}, {"grants", v.grants},
-          {"complete", v.complete}, {"replicas", std::move(replicas)}};
+  return {{"volume", std::to_string(v.info.id.value)},
+          {"state", state},
+          {"reason", v.reason},
+          {"replication", v.info.replication},
+          {"generation", v.info.generation},
+          {"chunks", v.info.digest.count},
+          {"bytes", v.info.digest.bytes},
+          {"removal_number", v.info.removal_number},
+          {"grants", v.grants},
+          {"complete", v.complete},
+          {"replicas", std::move(replicas)}};
 }
 
 void print_volumes(const std::vector<wire::volume_status>& volumes) {
@@ -104,9 +130,8 @@ void print_volumes(const std::vector<wire::volume_status>& volumes) {
     const char* state = v.info.state == volume_state::open     ? "open"
                         : v.info.state == volume_state::sealed ? "sealed"
                                                                : "closed";
-    rows.add({std::to_string(v.info.id.value), state, v.reason,
-              std::to_string(v.info.digest.count), format_size(v.info.digest.bytes),
-              std::to_string(v.grants), replicas});
+    rows.add({std::to_string(v.info.id.value), state, v.reason, std::to_string(v.info.digest.count),
+              format_size(v.info.digest.bytes), std::to_string(v.grants), replicas});
   }
   rows.print();
 }

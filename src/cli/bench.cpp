@@ -1,13 +1,12 @@
 // bench: loads a cluster and measures it.
+#include "base/histogram.hpp"
+#include "base/units.hpp"
 #include "cli/bench_set.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "cli/session.hpp"
 #include "client/tools.hpp"
-
-#include "base/histogram.hpp"
-#include "base/units.hpp"
 #include "io/clock.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -123,9 +122,11 @@ class bench_run {
  public:
   bench_run(boost::asio::io_context& io, client& store, const bench_plan& plan,
             const bench_set& files)
-      : client_(store), plan_(plan), files_(files),
-        load_(io, plan.op == "meta ls" ? std::max<std::uint64_t>(plan.files / 1000, 1000)
-                                       : plan.files,
+      : client_(store),
+        plan_(plan),
+        files_(files),
+        load_(io,
+              plan.op == "meta ls" ? std::max<std::uint64_t>(plan.files / 1000, 1000) : plan.files,
               plan.concurrency),
         diagnostics_(plan.concurrency) {}
 
@@ -174,28 +175,27 @@ class bench_run {
     put_options options;
     options.overwrite = true;
     options.diag = &diagnostics_[slot];
-    client_.async_put(std::move(path), boost::asio::buffer(content.data(), content.size()),
-                      std::move(options),
-                      [this, slot, n = content.size()](boost::system::error_code ec,
-                                                       const mutation_result&) {
-                        end(slot, ec, n);
-                      });
+    client_.async_put(
+        std::move(path), boost::asio::buffer(content.data(), content.size()), std::move(options),
+        [this, slot, n = content.size()](boost::system::error_code ec, const mutation_result&) {
+          end(slot, ec, n);
+        });
   }
 
   void get(index i, std::size_t slot) {
     get_options options;
     options.diag = &diagnostics_[slot];
-    client_.async_get(files_.path(i), options,
-                      [this, slot, i](boost::system::error_code ec, const file_content& content) {
-                        const bytes_view expected = files_.content(i);
-                        if (!ec && (content.size() != expected.size() ||
-                                    std::memcmp(content.bytes().data(), expected.data(),
-                                                expected.size()) != 0)) {
-                          ec = make_error_code(errc::checksum);
-                          diagnostics_[slot].message = "wrong content";
-                        }
-                        end(slot, ec, content.size());
-                      });
+    client_.async_get(
+        files_.path(i), options,
+        [this, slot, i](boost::system::error_code ec, const file_content& content) {
+          const bytes_view expected = files_.content(i);
+          if (!ec && (content.size() != expected.size() ||
+                      std::memcmp(content.bytes().data(), expected.data(), expected.size()) != 0)) {
+            ec = make_error_code(errc::checksum);
+            diagnostics_[slot].message = "wrong content";
+          }
+          end(slot, ec, content.size());
+        });
   }
 
   void mixed(index i, std::size_t slot) {
@@ -207,19 +207,17 @@ class bench_run {
     put_options options;
     options.overwrite = true;
     options.diag = &diagnostics_[slot];
-    client_.async_put(meta_path(i), boost::asio::const_buffer(), std::move(options),
-                      [this, slot](boost::system::error_code ec, const mutation_result&) {
-                        end(slot, ec, 0);
-                      });
+    client_.async_put(
+        meta_path(i), boost::asio::const_buffer(), std::move(options),
+        [this, slot](boost::system::error_code ec, const mutation_result&) { end(slot, ec, 0); });
   }
 
   void stat(index i, std::size_t slot) {
     stat_options options;
     options.diag = &diagnostics_[slot];
-    client_.async_stat(meta_path(i), options,
-                       [this, slot](boost::system::error_code ec, const file_status&) {
-                         end(slot, ec, 0);
-                       });
+    client_.async_stat(
+        meta_path(i), options,
+        [this, slot](boost::system::error_code ec, const file_status&) { end(slot, ec, 0); });
   }
 
   void list(index i, std::size_t slot) {
@@ -227,10 +225,9 @@ class bench_run {
     options.diag = &diagnostics_[slot];
     const index directories = (plan_.files + 999) / 1000;
     const std::string path = meta_path(bench_hash(i) % directories * 1000);
-    client_.async_list(path.substr(0, path.rfind('/')), options,
-                       [this, slot](boost::system::error_code ec, const list_page&) {
-                         end(slot, ec, 0);
-                       });
+    client_.async_list(
+        path.substr(0, path.rfind('/')), options,
+        [this, slot](boost::system::error_code ec, const list_page&) { end(slot, ec, 0); });
   }
 
   // There and back: the second half of the operations undoes the first.
@@ -240,20 +237,18 @@ class bench_run {
     const std::string plain = meta_path(back ? i - half : i);
     rename_options options;
     options.diag = &diagnostics_[slot];
-    client_.async_rename(back ? plain + ".moved" : plain, back ? plain : plain + ".moved", options,
-                         [this, slot](boost::system::error_code ec, const mutation_result&) {
-                           end(slot, ec, 0);
-                         });
+    client_.async_rename(
+        back ? plain + ".moved" : plain, back ? plain : plain + ".moved", options,
+        [this, slot](boost::system::error_code ec, const mutation_result&) { end(slot, ec, 0); });
   }
 
   void remove(std::string path, std::size_t slot) {
     remove_options options;
     options.skip_trash = true;
     options.diag = &diagnostics_[slot];
-    client_.async_remove(std::move(path), options,
-                         [this, slot](boost::system::error_code ec, const mutation_result&) {
-                           end(slot, ec, 0);
-                         });
+    client_.async_remove(
+        std::move(path), options,
+        [this, slot](boost::system::error_code ec, const mutation_result&) { end(slot, ec, 0); });
   }
 
   client& client_;
@@ -266,13 +261,17 @@ class bench_run {
 boost::json::object to_json(const std::string& op, std::uint64_t files, const measurement& m,
                             const histogram_summary& l) {
   const double mean = l.count == 0 ? 0 : static_cast<double>(l.sum) / static_cast<double>(l.count);
-  boost::json::object latency{{"mean", mean}, {"p50", l.p50}, {"p95", l.p95},
+  boost::json::object latency{{"mean", mean}, {"p50", l.p50},   {"p95", l.p95},
                               {"p99", l.p99}, {"p999", l.p999}, {"max", l.max}};
-  return {{"op", op}, {"files", files}, {"operations", m.operations}, {"errors", m.errors},
+  return {{"op", op},
+          {"files", files},
+          {"operations", m.operations},
+          {"errors", m.errors},
           {"seconds", m.seconds},
           {"ops_per_s", static_cast<double>(m.operations) / m.seconds},
           {"mb_per_s", static_cast<double>(m.bytes) / 1e6 / m.seconds},
-          {"cpu_seconds", m.cpu_seconds}, {"server_cpu_seconds", m.server_cpu_seconds},
+          {"cpu_seconds", m.cpu_seconds},
+          {"server_cpu_seconds", m.server_cpu_seconds},
           {"latency_us", std::move(latency)}};
 }
 

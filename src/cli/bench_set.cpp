@@ -39,8 +39,10 @@ std::uint32_t mix_size(std::uint64_t index) noexcept {
 }
 
 bench_set::bench_set(std::string directory, bool mix, std::uint32_t size)
-    : root_(std::move(directory) + "/" + (mix ? "mix" : std::to_string(size))), mix_(mix),
-      size_(size), table_(offsets * 8 + (mix ? largest_of_mix : size)) {
+    : root_(std::move(directory) + "/" + (mix ? "mix" : std::to_string(size))),
+      mix_(mix),
+      size_(size),
+      table_(offsets * 8 + (mix ? largest_of_mix : size)) {
   for (std::size_t i = 0; i + 8 <= table_.size(); i += 8) {
     store_le<std::uint64_t>(table_.data() + i, bench_hash(i));
   }

@@ -1,9 +1,8 @@
 // cat and head.
+#include "base/units.hpp"
 #include "cli/commands.hpp"
 #include "cli/local_file.hpp"
 #include "cli/remote.hpp"
-
-#include "base/units.hpp"
 
 #include <unistd.h>
 
@@ -20,8 +19,8 @@ constexpr std::size_t piece = 1 * MiB;
 
 /// Streams [offset, offset + length) of a file to `sink`, which returns false to stop early. False
 /// if an error was printed.
-bool stream_file(session& from, const std::string& path, std::uint64_t offset,
-                 std::uint64_t length, const std::function<bool(bytes_view)>& sink) {
+bool stream_file(session& from, const std::string& path, std::uint64_t offset, std::uint64_t length,
+                 const std::function<bool(bytes_view)>& sink) {
   diagnostics diag;
   get_options options;
   options.diag = &diag;

@@ -177,7 +177,8 @@ int run_trash_ls(const std::vector<std::string>& arguments) {
 int run_trash_restore(const std::vector<std::string>& arguments) {
   command_line line("trash restore", "TRASH-PATH... | ORIGINAL-PATH...",
                     "Moves things out of the trash to where they were. For an original path the "
-                    "newest removal is taken.", {1});
+                    "newest removal is taken.",
+                    {1});
   if (!line.parse(arguments)) return line.exit_code();
   const auto from = session::open(line);
   if (!from) return line.exit_code();

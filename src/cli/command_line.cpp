@@ -20,7 +20,9 @@ namespace po = boost::program_options;
 
 command_line::command_line(std::string name, std::string synopsis, std::string summary,
                            limits arguments)
-    : name_(std::move(name)), synopsis_(std::move(synopsis)), summary_(std::move(summary)),
+    : name_(std::move(name)),
+      synopsis_(std::move(synopsis)),
+      summary_(std::move(summary)),
       limits_(arguments) {
   value("master", "HOST:PORT[,...]", "masters of the cluster (SSDFS_MASTER)", "127.0.0.1:9600");
   value("timeout", "TIME", "give up after so long without progress (SSDFS_TIMEOUT)", "30s");
@@ -58,8 +60,7 @@ const command_line::option* command_line::find(const std::string& name) const {
 bool command_line::parse(const std::vector<std::string>& arguments) {
   po::options_description described;
   for (const option& o : options_) {
-    const std::string name =
-        o.short_name.empty() ? o.long_name : o.long_name + "," + o.short_name;
+    const std::string name = o.short_name.empty() ? o.long_name : o.long_name + "," + o.short_name;
     if (o.argument.empty()) {
       described.add_options()(name.c_str(), "");
     } else {

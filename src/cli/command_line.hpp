@@ -28,8 +28,8 @@ class command_line {
 
   /// Options are named "recursive,r", "json" or ",r" (short only).
   command_line& flag(const std::string& name, const std::string& help);
-  command_line& value(const std::string& name, const std::string& argument,
-                      const std::string& help, const std::string& fallback = {});
+  command_line& value(const std::string& name, const std::string& argument, const std::string& help,
+                      const std::string& fallback = {});
 
   /// True to go on. False: help or an error was printed, and exit_code() is to be returned.
   [[nodiscard]] bool parse(const std::vector<std::string>& arguments);

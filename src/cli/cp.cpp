@@ -1,9 +1,8 @@
 // cp: copies within the store, through this machine.
+#include "base/units.hpp"
 #include "cli/commands.hpp"
 #include "cli/remote.hpp"
 #include "cli/workers.hpp"
-
-#include "base/units.hpp"
 
 namespace ssdfs::cli {
 namespace {
@@ -11,8 +10,7 @@ namespace {
 constexpr std::size_t piece = 1 * MiB;
 constexpr std::size_t files_at_once = 8;
 
-void copy_file(session& in, const file_status& source, const std::string& target,
-               bool overwrite) {
+void copy_file(session& in, const file_status& source, const std::string& target, bool overwrite) {
   diagnostics diag;
   get_options from;
   from.diag = &diag;

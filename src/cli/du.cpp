@@ -23,7 +23,9 @@ void print_du(session& from, const std::string& path, const command_line& line) 
   const auto summary = summary_or_report(from, path);
   if (!summary) return;
   if (line.json()) {
-    print_json({{"path", path}, {"bytes", summary->bytes}, {"files", summary->files},
+    print_json({{"path", path},
+                {"bytes", summary->bytes},
+                {"files", summary->files},
                 {"directories", summary->directories}});
     return;
   }
@@ -70,8 +72,10 @@ int run_count(const std::vector<std::string>& arguments) {
     const auto summary = summary_or_report(*from, path);
     if (!summary) continue;
     if (line.json()) {
-      print_json({{"path", path}, {"directories", summary->directories},
-                  {"files", summary->files}, {"bytes", summary->bytes}});
+      print_json({{"path", path},
+                  {"directories", summary->directories},
+                  {"files", summary->files},
+                  {"bytes", summary->bytes}});
     } else {
       rows.add({std::to_string(summary->directories), std::to_string(summary->files),
                 format_bytes(summary->bytes, line.has("human")), shown_name(path)});
@@ -113,8 +117,10 @@ int run_df(const std::vector<std::string>& arguments) {
     available += free;
   }
   if (line.json()) {
-    print_json({{"capacity_bytes", capacity}, {"used_bytes", used},
-                {"available_bytes", available}, {"nodes", report->nodes.size()}});
+    print_json({{"capacity_bytes", capacity},
+                {"used_bytes", used},
+                {"available_bytes", available},
+                {"nodes", report->nodes.size()}});
     return 0;
   }
   row("total", "", capacity, used, available);

@@ -13,8 +13,8 @@ namespace ssdfs::cli {
 namespace {
 
 boost::json::object to_json(const journal::recovery_report& r) {
-  boost::json::object out{{"records", r.records}, {"bytes", r.bytes},
-                          {"last_txid", std::to_string(r.end.last.value)}};
+  boost::json::object out{
+      {"records", r.records}, {"bytes", r.bytes}, {"last_txid", std::to_string(r.end.last.value)}};
   if (!r.cut) return out;
   out["damage"] = boost::json::object{{"segment", r.cut->segment},
                                       {"offset", r.cut->offset},
@@ -36,8 +36,8 @@ int run_edits_dump(const std::vector<std::string>& arguments) {
                     "The records of a log's directory, or of one segment, as they are.", {1, 1});
   if (!line.parse(arguments)) return line.exit_code();
   const std::string& path = line.arguments().front();
-  const auto report = journal::inspect(
-      io::system_files(), path, [](const journal::log_line& l) -> result<void> {
+  const auto report =
+      journal::inspect(io::system_files(), path, [](const journal::log_line& l) -> result<void> {
         std::cout << l.text << "\n";
         if (!std::cout) return failure(errc::io, "standard output: write failed");
         return {};
@@ -53,8 +53,8 @@ int run_edits_verify(const std::vector<std::string>& arguments) {
                     "Checks the chain of records of a log's directory, or of one segment.", {1, 1});
   if (!line.parse(arguments)) return line.exit_code();
   const std::string& path = line.arguments().front();
-  const auto report = journal::inspect(
-      io::system_files(), path, [](const journal::log_line&) -> result<void> { return {}; });
+  const auto report = journal::inspect(io::system_files(), path,
+                                       [](const journal::log_line&) -> result<void> { return {}; });
   if (!report) return broken("edits verify", path, report.error());
   if (line.json()) {
     print_json(to_json(*report));
@@ -64,24 +64,26 @@ int run_edits_verify(const std::vector<std::string>& arguments) {
   }
   if (!report->cut) return exit_done;
   const bool torn = report->cut->proof.empty();
-  print_error("edits verify", path,
-              journal::describe(*report->cut) +
-                  (torn ? " (looks like a write that a crash cut off: the next start cuts it)"
-                        : ""));
+  print_error(
+      "edits verify", path,
+      journal::describe(*report->cut) +
+          (torn ? " (looks like a write that a crash cut off: the next start cuts it)" : ""));
   return torn ? exit_done : exit_failed;
 }
 
 int run_edits_recover(const std::vector<std::string>& arguments) {
-  command_line line("edits recover", "DIRECTORY",
-                    "Gives up everything from the first damaged record on. What is given up is kept "
-                    "in a directory beside the log. The master must not be running.", {1, 1});
+  command_line line(
+      "edits recover", "DIRECTORY",
+      "Gives up everything from the first damaged record on. What is given up is kept "
+      "in a directory beside the log. The master must not be running.",
+      {1, 1});
   line.flag("yes,y", "do it; without this only tell what would be given up");
   if (!line.parse(arguments)) return line.exit_code();
   const std::string& path = line.arguments().front();
   const auto lock = io::system_files().lock(path);
   if (!lock) return broken("edits recover", path, lock.error());
-  const auto seen = journal::inspect(
-      io::system_files(), path, [](const journal::log_line&) -> result<void> { return {}; });
+  const auto seen = journal::inspect(io::system_files(), path,
+                                     [](const journal::log_line&) -> result<void> { return {}; });
   if (!seen) return broken("edits recover", path, seen.error());
   if (!seen->cut) {
     std::cout << "nothing to do: " << seen->records << " records, last txid " << seen->end.last
@@ -101,8 +103,8 @@ int run_edits_recover(const std::vector<std::string>& arguments) {
   if (line.json()) {
     print_json(to_json(*done));
   } else {
-    std::cout << "cut: the log ends with txid " << done->end.last << " now; what was given up is in "
-              << path << "/cut-" << seen->cut->txid << "\n";
+    std::cout << "cut: the log ends with txid " << done->end.last
+              << " now; what was given up is in " << path << "/cut-" << seen->cut->txid << "\n";
   }
   return exit_done;
 }

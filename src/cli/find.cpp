@@ -1,9 +1,8 @@
 // find.
+#include "base/units.hpp"
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "cli/remote.hpp"
-
-#include "base/units.hpp"
 
 #include <fnmatch.h>
 
@@ -72,10 +71,9 @@ std::vector<std::string> with_two_dashes(std::vector<std::string> arguments) {
 }
 
 int run_find(const std::vector<std::string>& arguments) {
-  command_line line("find",
-                    "PATH [-name GLOB] [-type f|d] [-size [+|-]SIZE] [-mtime [+|-]TIME] [-print0]",
-                    "Paths below PATH that fit. A TIME is an age: -1h is younger, +24h older.",
-                    {1, 1});
+  command_line line(
+      "find", "PATH [-name GLOB] [-type f|d] [-size [+|-]SIZE] [-mtime [+|-]TIME] [-print0]",
+      "Paths below PATH that fit. A TIME is an age: -1h is younger, +24h older.", {1, 1});
   line.value("name", "GLOB", "last component matches")
       .value("type", "f|d", "files or directories")
       .value("size", "[+|-]SIZE", "files of more, less or exactly SIZE bytes")
@@ -89,7 +87,8 @@ int run_find(const std::vector<std::string>& arguments) {
     return line.usage_error("option type: f or d");
   }
   if (line.has("size")) {
-    f.size = parse_comparison(line.text("size"), [](const std::string& t) { return parse_size(t); });
+    f.size =
+        parse_comparison(line.text("size"), [](const std::string& t) { return parse_size(t); });
     if (!f.size) return line.usage_error("option size: '" + line.text("size") + "' is not a size");
   }
   if (line.has("mtime")) {

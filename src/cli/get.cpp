@@ -1,12 +1,11 @@
 // get: from the store to this machine.
+#include "base/units.hpp"
 #include "cli/commands.hpp"
 #include "cli/local_file.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
 #include "cli/workers.hpp"
-
-#include "base/units.hpp"
 
 #include <sys/stat.h>
 
@@ -24,8 +23,12 @@ constexpr std::size_t stream_piece = 1 * MiB;
 class get_command {
  public:
   get_command(session& from, const command_line& line, std::size_t in_flight)
-      : from_(from), overwrite_(line.has("force")), json_(line.json()), progress_("get"),
-        streams_(streams_at_once), workers_(in_flight) {}
+      : from_(from),
+        overwrite_(line.has("force")),
+        json_(line.json()),
+        progress_("get"),
+        streams_(streams_at_once),
+        workers_(in_flight) {}
 
   void add_tree(const file_status& top, const std::string& target) {
     walk(from_, top, [&](const file_status& e, std::size_t depth) {
@@ -48,16 +51,16 @@ class get_command {
   void add_file(const file_status& status, const std::string& target) {
     ++progress_.total_files;
     progress_.total_bytes += status.size;
-    workers_.run([this, path = status.path, size = status.size, target] {
-      get_file(path, size, target);
-    });
+    workers_.run(
+        [this, path = status.path, size = status.size, target] { get_file(path, size, target); });
   }
 
   void finish() {
     progress_.totals_known = true;
     workers_.wait();
     if (json_) {
-      print_json({{"files", progress_.files.load()}, {"bytes", progress_.bytes.load()},
+      print_json({{"files", progress_.files.load()},
+                  {"bytes", progress_.bytes.load()},
                   {"errors", from_.errors()}});
     }
   }
@@ -178,9 +181,8 @@ int run_get(const std::vector<std::string>& arguments) {
         continue;
       }
       const std::string name = base_name(status->path);
-      const std::string local = into && !name.empty()
-                                    ? target + (target.ends_with('/') ? "" : "/") + name
-                                    : target;
+      const std::string local =
+          into && !name.empty() ? target + (target.ends_with('/') ? "" : "/") + name : target;
       if (directory) {
         command.add_tree(*status, local);
       } else {

@@ -154,8 +154,8 @@ result<local_target> local_target::create(const std::string& path, bool overwrit
   out.path_ = path;
   out.overwrite_ = overwrite;
   out.temporary_ = directory + ".ssdfs-" + std::to_string(io::random_u64()) + ".part";
-  out.file_ = descriptor(::open(out.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                                0666));
+  out.file_ =
+      descriptor(::open(out.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (out.file_.get() < 0) {
     out.temporary_.clear();
     return system_failure();
@@ -164,8 +164,10 @@ result<local_target> local_target::create(const std::string& path, bool overwrit
 }
 
 local_target::local_target(local_target&& other) noexcept
-    : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})),
-      overwrite_(other.overwrite_), file_(std::move(other.file_)) {}
+    : path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      overwrite_(other.overwrite_),
+      file_(std::move(other.file_)) {}
 
 local_target::~local_target() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
@@ -178,7 +180,8 @@ result<void> local_target::commit() {
     temporary_.clear();
     return {};
   }
-  if (::link(temporary_.c_str(), path_.c_str()) == 0) return {};  // the destructor unlinks the other
+  if (::link(temporary_.c_str(), path_.c_str()) == 0)
+    return {};  // the destructor unlinks the other
   if (errno == EEXIST) return failure(errc::exists);
   // File systems without hard links.
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return system_failure();

@@ -181,8 +181,9 @@ po::options_description describe() {
   for (const option_spec& spec : table) {
     const std::string name(spec.name);
     if (spec.kind == kind::flag) {
-      all.add_options()(name.c_str(), po::value<std::vector<std::string>>()->implicit_value(
-                                          {"true"}, "true")->zero_tokens());
+      all.add_options()(
+          name.c_str(),
+          po::value<std::vector<std::string>>()->implicit_value({"true"}, "true")->zero_tokens());
     } else {
       all.add_options()(name.c_str(), po::value<std::vector<std::string>>()->composing());
     }
@@ -215,8 +216,8 @@ result<role> parse_role(std::string_view text) {
   for (const role r : {role::master, role::backup, role::datanode, role::all}) {
     if (name_of(r) == text) return r;
   }
-  return failure(errc::invalid_argument, "option role: '" + std::string(text) +
-                                             "' is none of master|backup|datanode|all");
+  return failure(errc::invalid_argument,
+                 "option role: '" + std::string(text) + "' is none of master|backup|datanode|all");
 }
 
 std::string_view name_of(role r) noexcept {
@@ -243,7 +244,8 @@ std::span<const option_spec> server_options() { return table; }
 
 result<void> settings::set(std::string_view name, std::vector<std::string> texts, source from) {
   const option_spec* spec = find_spec(name);
-  if (spec == nullptr) return failure(errc::invalid_argument, "unknown option " + std::string(name));
+  if (spec == nullptr)
+    return failure(errc::invalid_argument, "unknown option " + std::string(name));
   if (texts.empty()) return bad(name, "needs a value");
   if (spec->kind != kind::repeated) {
     if (texts.size() > 1) return bad(name, "given more than once");
@@ -289,7 +291,8 @@ void settings::fill_defaults() {
   }
   auto& limit = values_.find("safemode-max")->second;
   if (limit.texts.front().empty()) {
-    limit.texts.front() = std::to_string(std::min(duration_ms("dead-after"), max_int / 4) * 4) + "ms";
+    limit.texts.front() =
+        std::to_string(std::min(duration_ms("dead-after"), max_int / 4) * 4) + "ms";
   }
 }
 
@@ -332,8 +335,8 @@ result<settings> settings::read(std::span<const std::string> arguments,
     });
     if (find_spec(name) == nullptr) continue;  // a client's variable, or somebody else's
     if (auto done = out.set(name, {variable.substr(equals + 1)}, source::environment); !done) {
-      return failure(errc::invalid_argument, variable.substr(0, equals) + ": " +
-                                                 done.error().message());
+      return failure(errc::invalid_argument,
+                     variable.substr(0, equals) + ": " + done.error().message());
     }
   }
   SSDFS_TRY(out.read_file());
@@ -396,7 +399,8 @@ std::string server_help() {
     std::string left = "  --" + std::string(spec.name);
     if (spec.kind != kind::flag) left += " " + std::string(spec.argument);
     out << left << std::string(left.size() < 34 ? 34 - left.size() : 1, ' ') << spec.help;
-    if (!spec.fallback.empty() && spec.kind != kind::flag) out << " (default " << spec.fallback << ")";
+    if (!spec.fallback.empty() && spec.kind != kind::flag)
+      out << " (default " << spec.fallback << ")";
     out << "\n";
   }
   out << "\nThe configuration file has the same names (key = value, # comments). The command line "

@@ -20,14 +20,14 @@ enum class role : std::uint8_t { master = 1, backup = 2, datanode = 4, all = 8 }
 [[nodiscard]] std::string_view name_of(role r) noexcept;
 
 enum class option_kind : std::uint8_t {
-  text,       ///< anything
-  size,       ///< 4096, 64MiB
-  duration,   ///< 250ms, 10m
-  integer,    ///< decimal, within minimum and maximum
-  choice,     ///< one of the words in `choices`, separated by '|'
-  flag,       ///< no value on the command line; true or false elsewhere
-  amount,     ///< a size, or a percentage such as 2%
-  repeated,   ///< text that may be given several times
+  text,      ///< anything
+  size,      ///< 4096, 64MiB
+  duration,  ///< 250ms, 10m
+  integer,   ///< decimal, within minimum and maximum
+  choice,    ///< one of the words in `choices`, separated by '|'
+  flag,      ///< no value on the command line; true or false elsewhere
+  amount,    ///< a size, or a percentage such as 2%
+  repeated,  ///< text that may be given several times
 };
 
 struct option_spec {

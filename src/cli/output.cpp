@@ -99,9 +99,9 @@ std::string shown_name(const std::string& name) {
   static const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   if (!terminal) return name;
   std::string out = name;
-  std::replace_if(out.begin(), out.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-  }, '?');
+  std::replace_if(
+      out.begin(), out.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
   return out;
 }
 
@@ -115,9 +115,8 @@ void table::print() const {
     }
   }
   const auto& header = rows_.front();
-  const bool has_header = std::any_of(header.begin(), header.end(), [](const std::string& h) {
-    return !h.empty() && h != ">";
-  });
+  const bool has_header = std::any_of(header.begin(), header.end(),
+                                      [](const std::string& h) { return !h.empty() && h != ">"; });
   for (std::size_t r = has_header ? 0 : 1; r < rows_.size(); ++r) {
     std::string line;
     for (std::size_t i = 0; i < rows_[r].size(); ++i) {

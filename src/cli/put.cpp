@@ -1,12 +1,11 @@
 // put: from this machine into the store.
+#include "base/units.hpp"
 #include "cli/commands.hpp"
 #include "cli/local_file.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
 #include "cli/workers.hpp"
-
-#include "base/units.hpp"
 
 #include <unistd.h>
 
@@ -24,8 +23,13 @@ constexpr std::size_t stream_piece = 1 * MiB;
 class put_command {
  public:
   put_command(session& to, const command_line& line, std::size_t in_flight)
-      : to_(to), update_(line.has("update")), keep_(line.has("preserve")), json_(line.json()),
-        progress_("put"), streams_(streams_at_once), workers_(in_flight) {
+      : to_(to),
+        update_(line.has("update")),
+        keep_(line.has("preserve")),
+        json_(line.json()),
+        progress_("put"),
+        streams_(streams_at_once),
+        workers_(in_flight) {
     options_.overwrite = line.has("force") || update_;
     options_.acknowledge = line.text("ack") == "one" ? ack::one : ack::all;
   }
@@ -59,8 +63,10 @@ class put_command {
     progress_.totals_known = true;
     workers_.wait();
     if (json_) {
-      print_json({{"files", progress_.files.load()}, {"bytes", progress_.bytes.load()},
-                  {"skipped", skipped_.load()}, {"errors", to_.errors()}});
+      print_json({{"files", progress_.files.load()},
+                  {"bytes", progress_.bytes.load()},
+                  {"skipped", skipped_.load()},
+                  {"errors", to_.errors()}});
     }
   }
 
@@ -243,8 +249,8 @@ int run_put(const std::vector<std::string>& arguments) {
       // "put -r ." and "put -r /" have no name of their own: their contents go into DST.
       const std::string name = base_name(trim_path(source));
       const bool named = !name.empty() && name != "." && name != "..";
-      const std::string path = *into && named ? join_path(trim_path(target), name)
-                                              : trim_path(target);
+      const std::string path =
+          *into && named ? join_path(trim_path(target), name) : trim_path(target);
       if (status->is_directory) {
         command.add_tree(source, path);
       } else if (!status->is_regular) {

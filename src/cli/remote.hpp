@@ -22,9 +22,9 @@ namespace ssdfs::cli {
 bool each_entry(session& from, const std::string& directory,
                 const std::function<void(const file_status&)>& visit);
 
-/// The entry and everything below it, parents before children, in byte order. `visit` gets the depth
-/// below `top` (0 for it). A directory is not entered if visit returns false for it. Errors are
-/// printed and the walk goes on.
+/// The entry and everything below it, parents before children, in byte order. `visit` gets the
+/// depth below `top` (0 for it). A directory is not entered if visit returns false for it. Errors
+/// are printed and the walk goes on.
 void walk(session& from, const file_status& top,
           const std::function<bool(const file_status&, std::size_t depth)>& visit);
 

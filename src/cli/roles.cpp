@@ -58,9 +58,9 @@ std::vector<wire::config_entry> config_of(const settings& options) {
 
 }  // namespace
 
-result<std::unique_ptr<running_role>> start_master(
-    boost::asio::io_context& io, const settings& options, const role_place& place,
-    std::function<void(const failure&)> on_fatal) {
+result<std::unique_ptr<running_role>> start_master(boost::asio::io_context& io,
+                                                   const settings& options, const role_place& place,
+                                                   std::function<void(const failure&)> on_fatal) {
   master::master_options to;
   to.data_dir = place.data_dir;
   to.listen = place.listen;

@@ -41,10 +41,10 @@ class composition {
       case role::master: return add_master(options_.text("data-dir"), std::move(on_fatal));
       case role::datanode:
         return add_datanode({options_.text("data-dir"), options_.text("listen"),
-                             options_.text("http"), options_.text("master"), options_.text("name")});
+                             options_.text("http"), options_.text("master"),
+                             options_.text("name")});
       case role::all: return start_all(std::move(on_fatal));
-      case role::backup:
-        return failure(errc::unsupported, "this version has no backup role yet");
+      case role::backup: return failure(errc::unsupported, "this version has no backup role yet");
     }
     return {};
   }
@@ -88,9 +88,9 @@ class composition {
                           std::function<void(const failure&)> on_fatal) {
     auto& p = add_part();
     SSDFS_TRY(add_http(p, options_.text("http")));
-    auto started = start_master(io_, options_,
-                                {data_dir, options_.text("listen"), http_address(p), {}, {}},
-                                std::move(on_fatal));
+    auto started =
+        start_master(io_, options_, {data_dir, options_.text("listen"), http_address(p), {}, {}},
+                     std::move(on_fatal));
     return finish(p, std::move(started));
   }
 
@@ -205,8 +205,8 @@ int serve(const settings& options, const std::vector<std::string>& arguments,
     roles.stop();
     return report(started.error());
   }
-  SSDFS_LOG(info) << "ssdfs " << SSDFS_VERSION << " " << name_of(options.which())
-                  << " ready on " << roles.first().role->address();
+  SSDFS_LOG(info) << "ssdfs " << SSDFS_VERSION << " " << name_of(options.which()) << " ready on "
+                  << roles.first().role->address();
   notify_service_manager("READY=1");
 
   for (int signal = 0; signal != SIGTERM && signal != SIGINT;) {

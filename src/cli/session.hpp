@@ -27,8 +27,8 @@ class session {
   [[nodiscard]] blocking_client& client() noexcept { return client_; }
   [[nodiscard]] const std::string& user() const noexcept { return user_; }
 
-  /// Prints "ssdfs: COMMAND: PATH: reason"; from any thread. The reason is the code's own text; diagnostics add to
-  /// it only where they say more.
+  /// Prints "ssdfs: COMMAND: PATH: reason"; from any thread. The reason is the code's own text;
+  /// diagnostics add to it only where they say more.
   void error(std::string_view path, const boost::system::error_code& ec,
              const diagnostics* more = nullptr);
   void error(std::string_view path, const failure& why);

@@ -72,11 +72,11 @@ int run_checksum(const std::vector<std::string>& arguments) {
 }
 
 int run_test(const std::vector<std::string>& arguments) {
-  command_line line("test", "-e|-d|-f PATH", "Exit code 0 if the path is there, 1 if not, 3 if it "
-                                             "cannot be told.", {1, 1});
-  line.flag("exists,e", "anything")
-      .flag("directory,d", "a directory")
-      .flag("file,f", "a file");
+  command_line line("test", "-e|-d|-f PATH",
+                    "Exit code 0 if the path is there, 1 if not, 3 if it "
+                    "cannot be told.",
+                    {1, 1});
+  line.flag("exists,e", "anything").flag("directory,d", "a directory").flag("file,f", "a file");
   if (!line.parse(arguments)) return line.exit_code();
   if (line.has("exists") + line.has("directory") + line.has("file") != 1) {
     return line.usage_error("one of -e, -d and -f is needed");

@@ -1,4 +1,5 @@
 // verify: compares local files with what is stored.
+#include "base/units.hpp"
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/local_file.hpp"
@@ -6,8 +7,6 @@
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
 #include "cli/workers.hpp"
-
-#include "base/units.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -23,7 +22,10 @@ constexpr std::size_t piece = 1 * MiB;
 class verify_command {
  public:
   verify_command(session& from, const command_line& line)
-      : from_(from), quick_(line.has("quick")), json_(line.json()), progress_("verify"),
+      : from_(from),
+        quick_(line.has("quick")),
+        json_(line.json()),
+        progress_("verify"),
         workers_(16) {}
 
   void compare_trees(const std::string& local, const file_status& remote) {
@@ -51,8 +53,8 @@ class verify_command {
         },
         [&](const std::string& path, const std::string& why) { unknown(path, why); });
     for (const auto& [path, status] : stored) {
-      const bool has_parent_here = stored.contains(path.substr(0, path.find('/'))) &&
-                                   path.find('/') != std::string::npos;
+      const bool has_parent_here =
+          stored.contains(path.substr(0, path.find('/'))) && path.find('/') != std::string::npos;
       if (!has_parent_here) differs(path, "stored, but not here");
     }
   }
@@ -67,8 +69,10 @@ class verify_command {
     progress_.totals_known = true;
     workers_.wait();
     if (json_) {
-      print_json({{"files", progress_.files.load()}, {"bytes", progress_.bytes.load()},
-                  {"different", different_.load()}, {"unknown", unknown_.load()}});
+      print_json({{"files", progress_.files.load()},
+                  {"bytes", progress_.bytes.load()},
+                  {"different", different_.load()},
+                  {"unknown", unknown_.load()}});
     } else if (different_ == 0 && unknown_ == 0 && from_.errors() == 0) {
       std::cout << progress_.files << " files, " << progress_.bytes << " bytes: equal\n";
     }
@@ -108,8 +112,7 @@ class verify_command {
     progress_.bytes += remote.size;
   }
 
-  bool compare_bytes(const std::string& local, const file_status& remote,
-                     const std::string& name) {
+  bool compare_bytes(const std::string& local, const file_status& remote, const std::string& name) {
     const auto file = open_for_reading(local);
     if (!file) {
       unknown(local, file.error().message());
@@ -158,9 +161,11 @@ class verify_command {
 }  // namespace
 
 int run_verify(const std::vector<std::string>& arguments) {
-  command_line line("verify", "[-r] [--quick] LOCAL REMOTE",
-                    "Reads stored bytes and compares them with local files; lists differences. Exit "
-                    "code 0 equal, 1 different, 3 could not tell.", {2, 2});
+  command_line line(
+      "verify", "[-r] [--quick] LOCAL REMOTE",
+      "Reads stored bytes and compares them with local files; lists differences. Exit "
+      "code 0 equal, 1 different, 3 could not tell.",
+      {2, 2});
   line.flag("recursive,r", "directories").flag("quick", "sizes and checksums only");
   if (!line.parse(arguments)) return line.exit_code();
   const auto from = session::open(line);

@@ -39,10 +39,16 @@ boost::json::object to_json(const volume::dump_record& r) {
 boost::json::object to_json(const volume::verify_report& r) {
   boost::json::array problems;
   for (const auto& p : r.problems) problems.emplace_back(p);
-  return {{"volume", std::to_string(r.volume)}, {"state", r.state}, {"generation", r.generation},
-          {"removal_number", r.removal_number}, {"chunks", r.chunks}, {"bytes", r.bytes},
-          {"dead_bytes", r.dead_bytes}, {"bad_records", r.bad_records},
-          {"damaged_bytes", r.damaged_bytes}, {"torn_bytes", r.torn_bytes},
+  return {{"volume", std::to_string(r.volume)},
+          {"state", r.state},
+          {"generation", r.generation},
+          {"removal_number", r.removal_number},
+          {"chunks", r.chunks},
+          {"bytes", r.bytes},
+          {"dead_bytes", r.dead_bytes},
+          {"bad_records", r.bad_records},
+          {"damaged_bytes", r.damaged_bytes},
+          {"torn_bytes", r.torn_bytes},
           {"problems", std::move(problems)}};
 }
 
@@ -67,8 +73,10 @@ int run_volume_dump(const std::vector<std::string>& arguments) {
   const auto done = volume::dump(
       io::system_files(), line.arguments().front(),
       [](const volume::dump_head& h) {
-        print_json({{"format", h.format}, {"volume", std::to_string(h.volume)},
-                    {"cluster", h.cluster}, {"salt", std::to_string(h.salt)},
+        print_json({{"format", h.format},
+                    {"volume", std::to_string(h.volume)},
+                    {"cluster", h.cluster},
+                    {"salt", std::to_string(h.salt)},
                     {"file_bytes", h.file_bytes}});
       },
       [](const volume::dump_record& r) {

@@ -45,8 +45,8 @@ struct shared_state {
 http_response answer_for(const shared_state& state, const http_request& request) {
   const auto method = request.method();
   if (method != bhttp::verb::get && method != bhttp::verb::head) {
-    auto response = text_response(request, bhttp::status::method_not_allowed,
-                                  "method not allowed\n");
+    auto response =
+        text_response(request, bhttp::status::method_not_allowed, "method not allowed\n");
     response.set(bhttp::field::allow, "GET, HEAD");
     return response;
   }
@@ -83,10 +83,9 @@ class session : public std::enable_shared_from_this<session> {
     parser_->header_limit(header_limit);
     parser_->body_limit(body_limit);
     stream_.expires_after(request_timeout);
-    bhttp::async_read(stream_, buffer_, *parser_,
-                      [self = shared_from_this()](beast::error_code ec, std::size_t) {
-                        self->on_read(ec);
-                      });
+    bhttp::async_read(
+        stream_, buffer_, *parser_,
+        [self = shared_from_this()](beast::error_code ec, std::size_t) { self->on_read(ec); });
   }
 
   void on_read(beast::error_code ec) {
@@ -143,7 +142,9 @@ class session : public std::enable_shared_from_this<session> {
 class listener final : public server {
  public:
   listener(asio::io_context& io, tcp::acceptor acceptor, std::size_t max_connections)
-      : io_(io), acceptor_(std::move(acceptor)), max_connections_(max_connections),
+      : io_(io),
+        acceptor_(std::move(acceptor)),
+        max_connections_(max_connections),
         state_(std::make_shared<shared_state>()) {}
   ~listener() override { stop(); }
 
@@ -171,9 +172,7 @@ class listener final : public server {
       });
       for (session* s : state_->sessions) s->cancel();
     }
-    state_->idle.wait(lock, [this] {
-      return state_->sessions.empty() && closed_ && !accepting_;
-    });
+    state_->idle.wait(lock, [this] { return state_->sessions.empty() && closed_ && !accepting_; });
   }
 
  private:
@@ -183,25 +182,25 @@ class listener final : public server {
       if (state_->stopping) return;
       accepting_ = true;
     }
-    acceptor_.async_accept(asio::make_strand(io_), [this, state = state_](
-                                                       boost::system::error_code ec,
-                                                       tcp::socket socket) {
-      std::shared_ptr<session> next;
-      bool go_on = false;
-      {
-        const std::lock_guard lock(state->mutex);
-        accepting_ = false;
-        go_on = !state->stopping;
-        if (!ec && go_on && state->sessions.size() < max_connections_) {
-          next = std::make_shared<session>(std::move(socket), state);
-          state->sessions.insert(next.get());
-        }
-        if (!go_on) state->idle.notify_all();
-      }
-      if (!go_on) return;
-      if (next) next->run();
-      accept();
-    });
+    acceptor_.async_accept(
+        asio::make_strand(io_),
+        [this, state = state_](boost::system::error_code ec, tcp::socket socket) {
+          std::shared_ptr<session> next;
+          bool go_on = false;
+          {
+            const std::lock_guard lock(state->mutex);
+            accepting_ = false;
+            go_on = !state->stopping;
+            if (!ec && go_on && state->sessions.size() < max_connections_) {
+              next = std::make_shared<session>(std::move(socket), state);
+              state->sessions.insert(next.get());
+            }
+            if (!go_on) state->idle.notify_all();
+          }
+          if (!go_on) return;
+          if (next) next->run();
+          accept();
+        });
   }
 
   asio::io_context& io_;
@@ -218,8 +217,8 @@ http_response text_response(const http_request& request, bhttp::status status, s
                             std::string_view content_type) {
   http_response response(status, request.version());
   response.set(bhttp::field::server, "ssdfs");
-  response.set(bhttp::field::content_type, beast::string_view(content_type.data(),
-                                                              content_type.size()));
+  response.set(bhttp::field::content_type,
+               beast::string_view(content_type.data(), content_type.size()));
   response.body() = std::move(body);
   response.prepare_payload();
   return response;
@@ -232,8 +231,8 @@ result<std::unique_ptr<server>> server::listen(asio::io_context& io, const std::
   boost::system::error_code ec;
   tcp::resolver resolver(io);
   const std::string host = parsed->host.empty() ? "0.0.0.0" : parsed->host;
-  const auto found = resolver.resolve(host, std::to_string(parsed->port),
-                                      tcp::resolver::passive, ec);
+  const auto found =
+      resolver.resolve(host, std::to_string(parsed->port), tcp::resolver::passive, ec);
   if (ec || found.empty()) return failure(errc::io, "listen on " + address + ": " + ec.message());
   const auto endpoint = found.begin()->endpoint();
   tcp::acceptor acceptor(asio::make_strand(io));

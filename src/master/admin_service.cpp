@@ -1,7 +1,6 @@
 // Requests of operators.
-#include "master/mutate.hpp"
-
 #include "base/log.hpp"
+#include "master/mutate.hpp"
 
 #include <algorithm>
 
@@ -110,8 +109,8 @@ void service::admin_volumes(net::request r) {
   }
   wire::admin_volumes_reply reply;
   for (; low < volumes.size() && reply.volumes.size() < q.limit; ++low) {
-    reply.volumes.push_back(volume_status_of(
-        volumes[meta::volume_slot(static_cast<std::uint32_t>(low))].info));
+    reply.volumes.push_back(
+        volume_status_of(volumes[meta::volume_slot(static_cast<std::uint32_t>(low))].info));
   }
   reply.more = low < volumes.size();
   answer_read(std::move(r), std::move(reply));

@@ -1,7 +1,6 @@
 // Requests of datanodes, and the log's side of what the controller decides.
-#include "master/mutate.hpp"
-
 #include "base/log.hpp"
+#include "master/mutate.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -42,8 +41,8 @@ void service::register_node(net::request r) {
 void service::report_volumes(net::request r) {
   wire::report_volumes_request q;
   if (!r.decode(q)) return r.fail(errc::protocol);
-  const auto done = core_.nodes().report_volumes(q.epoch, q.page, connection_of(r),
-                                                 core::steady_now_ms());
+  const auto done =
+      core_.nodes().report_volumes(q.epoch, q.page, connection_of(r), core::steady_now_ms());
   if (!done) return r.fail(done.error());
   r.reply(wire::report_volumes_reply{});
 }
@@ -62,8 +61,7 @@ void service::heartbeat(net::request r) {
     held_.erase(old);
     answer_heartbeat(std::move(older), node);
   }
-  held_.emplace(node,
-                held_heartbeat{std::move(r), now + core_.options().heartbeat_interval_ms});
+  held_.emplace(node, held_heartbeat{std::move(r), now + core_.options().heartbeat_interval_ms});
 }
 
 void service::answer_heartbeat(net::request r, node_id node) {

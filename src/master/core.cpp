@@ -55,8 +55,10 @@ bool durable_view::reclaim_due(volume_id id) const {
 }
 
 core::core(boost::asio::io_context& io, const master_options& options)
-    : strand_(boost::asio::make_strand(io)), options_(options),
-      view_(state_, options.delete_grace_ms), sessions_(options.session_ms) {
+    : strand_(boost::asio::make_strand(io)),
+      options_(options),
+      view_(state_, options.delete_grace_ms),
+      sessions_(options.session_ms) {
   context_.replication = options.replication;
   context_.trash_expiry_ms = options.trash_expiry_ms;
   context_.delete_grace_ms = options.delete_grace_ms;

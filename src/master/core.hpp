@@ -32,7 +32,8 @@ using namespace_strand = boost::asio::strand<boost::asio::io_context::executor_t
 class durable_view final : public cluster::durable_state {
  public:
   /// `grace_ms` is the delete grace; `state` outlives the view.
-  durable_view(const meta::state& state, std::int64_t grace_ms) : state_(state), grace_ms_(grace_ms) {}
+  durable_view(const meta::state& state, std::int64_t grace_ms)
+      : state_(state), grace_ms_(grace_ms) {}
   /// Log time for reclaim_due, set before the controller is called.
   void set_log_time(std::int64_t now_ms) noexcept { now_ms_ = now_ms; }
 

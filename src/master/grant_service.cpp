@@ -1,8 +1,7 @@
 // Grants: rights to write, given out of volumes that the cluster's side keeps ready.
-#include "master/mutate.hpp"
-
 #include "base/log.hpp"
 #include "base/units.hpp"
+#include "master/mutate.hpp"
 
 namespace ssdfs::master {
 namespace {
@@ -55,8 +54,8 @@ void service::try_grant(net::request r, bool may_wait, std::int64_t deadline_ms)
   const std::uint64_t bytes = std::min(choice.room, std::max(wanted, q.bytes));
   const auto keys = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
       std::max<std::uint64_t>(bytes / bytes_per_key, q.key_count), keys_minimum, keys_maximum));
-  auto change = meta::make_grant(core_.state(), {choice.volume, keys, bytes, client},
-                                 core_.context());
+  auto change =
+      meta::make_grant(core_.state(), {choice.volume, keys, bytes, client}, core_.context());
   if (!change) return r.fail(change.error());
   if (auto logged = core_.log(*change); !logged) return r.fail(logged.error());
   core_.nodes().grants_changed(choice.volume, now);

@@ -40,7 +40,7 @@ class live_lists {
   [[nodiscard]] bool is_right(volume_id volume, const list& chunks) const;
 
   const meta::state& state_;
-  std::set<volume_id> wanted_;              // for the next walk
+  std::set<volume_id> wanted_;                              // for the next walk
   std::map<std::uint32_t, std::shared_ptr<list>> walking_;  // by slot; of the walk under way
   std::size_t next_slice_ = 0;
   std::map<volume_id, entry> ready_;

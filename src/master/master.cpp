@@ -32,9 +32,9 @@ class running final : public master {
     SSDFS_TRY(core_.open(who->node));
     const cluster_id cluster = core_.state().cluster();
     if (who->cluster != cluster_id() && who->cluster != cluster) {
-      return failure(errc::wrong_cluster, options_.data_dir + ": the directory belongs to cluster " +
-                                              to_string(who->cluster) + ", its edits log to " +
-                                              to_string(cluster));
+      return failure(errc::wrong_cluster,
+                     options_.data_dir + ": the directory belongs to cluster " +
+                         to_string(who->cluster) + ", its edits log to " + to_string(cluster));
     }
     if (who->cluster == cluster_id()) {
       who->cluster = cluster;
@@ -121,8 +121,7 @@ class running final : public master {
 
 }  // namespace
 
-result<std::unique_ptr<master>> master::start(boost::asio::io_context& io,
-                                              master_options options) {
+result<std::unique_ptr<master>> master::start(boost::asio::io_context& io, master_options options) {
   auto made = std::make_unique<running>(io, std::move(options));
   SSDFS_TRY(made->start());
   return std::unique_ptr<master>(std::move(made));

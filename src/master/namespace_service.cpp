@@ -1,6 +1,5 @@
 // Requests about the namespace. Reads look at the tree, mutations go through meta/commands.hpp.
 #include "master/mutate.hpp"
-
 #include "meta/queries.hpp"
 #include "ssdfs/types.hpp"
 
@@ -47,7 +46,8 @@ void service::lookup(net::request r) {
       return r.fail(failure(errc::too_large, "the file has too many chunks for one answer"));
     }
     reply.chunks.reserve(chunks.size());
-    for (const auto& c : chunks) reply.chunks.push_back({c.volume, c.key, c.size, c.crc32c.value, 0});
+    for (const auto& c : chunks)
+      reply.chunks.push_back({c.volume, c.key, c.size, c.crc32c.value, 0});
   }
   answer_read(std::move(r), std::move(reply));
 }
@@ -71,8 +71,7 @@ void service::list(net::request r) {
     return r.fail(failure(errc::invalid_argument, "limit must be 1 to 4096"));
   }
   std::vector<meta::entry_view> page;
-  const auto more =
-      meta::list(core_.state(), q.path, q.after, q.limit, viewer_of(q.user), page);
+  const auto more = meta::list(core_.state(), q.path, q.after, q.limit, viewer_of(q.user), page);
   if (!more) return core_.refuse(std::move(r), more.error());
   wire::list_reply reply;
   reply.more = *more;
@@ -93,8 +92,7 @@ void service::summary(net::request r) {
   if (!r.decode(q)) return r.fail(errc::protocol);
   const auto totals = meta::summarize(core_.state(), q.path, viewer_of(q.user));
   if (!totals) return core_.refuse(std::move(r), totals.error());
-  answer_read(std::move(r),
-              wire::summary_reply{totals->files, totals->directories, totals->bytes});
+  answer_read(std::move(r), wire::summary_reply{totals->files, totals->directories, totals->bytes});
 }
 
 void service::commit_file(net::request r) {
@@ -123,8 +121,8 @@ void service::commit_file(net::request r) {
 void service::make_directory(net::request r) {
   mutate<wire::make_directory_request>(
       std::move(r), [this](const auto& q, const meta::operation& op, meta::context& c) {
-        return meta::make_directory(core_.state(),
-                                    {op, q.path, q.parents, q.mode, meta::caller{q.user, q.group}}, c);
+        return meta::make_directory(
+            core_.state(), {op, q.path, q.parents, q.mode, meta::caller{q.user, q.group}}, c);
       });
 }
 

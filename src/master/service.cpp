@@ -13,14 +13,12 @@ service::service(boost::asio::io_context& io, core& shared)
   core_.on_committed = [this] { settle(); };
 }
 
-result<wire::hello_reply> service::hello(const wire::hello_request& caller,
-                                         net::connection& from) {
+result<wire::hello_reply> service::hello(const wire::hello_request& caller, net::connection& from) {
   // The cluster's id is constant from open() on, so it may be read on any thread.
   const cluster_id cluster = core_.state().cluster();
   if (caller.cluster != cluster_id() && caller.cluster != cluster) {
     return failure(errc::wrong_cluster, "this is cluster " + to_string(cluster) +
-                                            ", the caller belongs to " +
-                                            to_string(caller.cluster));
+                                            ", the caller belongs to " + to_string(caller.cluster));
   }
   from.attachment = next_connection_.fetch_add(1);
   if (caller.role == wire::peer_role::client) {
@@ -120,9 +118,8 @@ void service::dispatch(net::request& r) {
       static_cast<std::uint64_t>((now_ns - received_ns) / 1000));
   const std::int64_t slow_ms = slow_op_ms_.load(std::memory_order_relaxed);
   if (slow_ms > 0 && now_ns - received_ns > slow_ms * 1'000'000) {
-    SSDFS_LOG(warning) << "slow " << wire::name_of(code) << ": "
-                       << (began_ns - received_ns) / 1000 << " us queued, "
-                       << (now_ns - began_ns) / 1000 << " us handled";
+    SSDFS_LOG(warning) << "slow " << wire::name_of(code) << ": " << (began_ns - received_ns) / 1000
+                       << " us queued, " << (now_ns - began_ns) / 1000 << " us handled";
   }
 }
 

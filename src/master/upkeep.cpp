@@ -1,7 +1,6 @@
 // What happens by itself: timers, expiries, reclaim.
-#include "master/mutate.hpp"
-
 #include "base/log.hpp"
+#include "master/mutate.hpp"
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/post.hpp>
@@ -17,10 +16,11 @@ constexpr std::size_t volumes_per_upkeep = 20'000;
 }  // namespace
 
 void service::arm_tick() {
-  const auto interval = std::clamp<std::int64_t>(core_.options().heartbeat_interval_ms / 4, 10, 250);
+  const auto interval =
+      std::clamp<std::int64_t>(core_.options().heartbeat_interval_ms / 4, 10, 250);
   timer_.expires_after(std::chrono::milliseconds(interval));
-  timer_.async_wait(boost::asio::bind_executor(
-      core_.strand(), [this](const boost::system::error_code& ec) {
+  timer_.async_wait(
+      boost::asio::bind_executor(core_.strand(), [this](const boost::system::error_code& ec) {
         if (ec || stopped_) return;
         tick();
         arm_tick();
@@ -86,7 +86,8 @@ void service::reclaim_volumes() {
 }
 
 void service::expire_trash() {
-  if (core::steady_now_ms() - started_ms_ < std::min(trash_wait_ms, core_.options().trash_expiry_ms)) {
+  if (core::steady_now_ms() - started_ms_ <
+      std::min(trash_wait_ms, core_.options().trash_expiry_ms)) {
     return;
   }
   auto change = meta::make_trash_expiry(core_.state(), core_.context());

@@ -114,8 +114,9 @@ BOOST_DESCRIBE_STRUCT(chunk_entry, (), (key, size, crc32c))
 struct replica_chunks_reply {
   std::vector<chunk_entry> chunks;  ///< by key
   bool more = false;
-  std::uint64_t removal_number = 0; ///< batches up to it are applied in this list, perhaps later ones
-  generation_t generation = 0;      ///< of the replica
+  std::uint64_t removal_number =
+      0;                        ///< batches up to it are applied in this list, perhaps later ones
+  generation_t generation = 0;  ///< of the replica
 };
 BOOST_DESCRIBE_STRUCT(replica_chunks_reply, (), (chunks, more, removal_number, generation))
 /// A page of a replica's index: keys from `from_key`, at most `limit` (1 to 16,384).

@@ -53,7 +53,7 @@ BOOST_DESCRIBE_STRUCT(heartbeat_request, (), (heartbeat))
 struct live_chunks_reply {
   std::vector<chunk_entry> chunks;  ///< sorted by key
   bool more = false;
-  std::uint64_t removal_number = 0; ///< the list is right at this removal number
+  std::uint64_t removal_number = 0;  ///< the list is right at this removal number
   generation_t generation = 0;
 };
 BOOST_DESCRIBE_STRUCT(live_chunks_reply, (), (chunks, more, removal_number, generation))

@@ -20,8 +20,8 @@ BOOST_DESCRIBE_ENUM(peer_role, client, master, backup, datanode)
 
 /// The message of every reply whose status is not 0.
 struct error_reply {
-  std::string detail;              ///< sentence for people, may be empty
-  std::string hint;                ///< not_active: address of the leader; chain errors: the member
+  std::string detail;  ///< sentence for people, may be empty
+  std::string hint;    ///< not_active: address of the leader; chain errors: the member
   std::uint32_t retry_after_ms = 0;
 };
 BOOST_DESCRIBE_STRUCT(error_reply, (), (detail, hint, retry_after_ms))
@@ -30,11 +30,11 @@ BOOST_DESCRIBE_STRUCT(error_reply, (), (detail, hint, retry_after_ms))
 struct hello_reply {
   std::uint16_t protocol = 0;  ///< the version that both will speak
   peer_role role = peer_role::client;
-  cluster_id cluster;          ///< nil if the server has not joined one yet
+  cluster_id cluster;  ///< nil if the server has not joined one yet
   node_id node;
-  ssdfs::epoch_t epoch;        ///< master: its epoch
-  std::string software;        ///< "ssdfs 0.1.0"
-  std::uint32_t session_ms = 0;///< master: how long grants outlive a client's last connection
+  ssdfs::epoch_t epoch;          ///< master: its epoch
+  std::string software;          ///< "ssdfs 0.1.0"
+  std::uint32_t session_ms = 0;  ///< master: how long grants outlive a client's last connection
 };
 BOOST_DESCRIBE_STRUCT(hello_reply, (), (protocol, role, cluster, node, epoch, software, session_ms))
 
@@ -44,9 +44,9 @@ struct hello_request {
   std::uint16_t protocol_min = wire::protocol_min;
   std::uint16_t protocol_max = wire::protocol_max;
   peer_role role = peer_role::client;
-  cluster_id cluster;   ///< nil: the caller will take what the server says
-  node_id node;         ///< nil for clients
-  client_id client;     ///< nil for servers: names the session that grants belong to
+  cluster_id cluster;  ///< nil: the caller will take what the server says
+  node_id node;        ///< nil for clients
+  client_id client;    ///< nil for servers: names the session that grants belong to
   std::string software;
 };
 BOOST_DESCRIBE_STRUCT(hello_request, (),
@@ -64,7 +64,7 @@ struct server_stats_reply {
   std::uint64_t user_cpu_us = 0;    ///< of the whole process
   std::uint64_t system_cpu_us = 0;  ///< of the whole process
   std::uint64_t resident_bytes = 0;
-  std::uint64_t process = 0;        ///< pid: roles that share a process are counted once
+  std::uint64_t process = 0;  ///< pid: roles that share a process are counted once
 };
 BOOST_DESCRIBE_STRUCT(server_stats_reply, (), (user_cpu_us, system_cpu_us, resident_bytes, process))
 struct server_stats_request {

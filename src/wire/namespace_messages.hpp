@@ -36,8 +36,7 @@ struct entry_info {
   std::string content_type;
 };
 BOOST_DESCRIBE_STRUCT(entry_info, (),
-                      (type, size, crc32c, mtime_ms, owner, group, mode, replication,
-                       content_type))
+                      (type, size, crc32c, mtime_ms, owner, group, mode, replication, content_type))
 
 /// One chunk of a file. `generation` is the grant's at a commit and 0 in answers.
 struct chunk_ref {
@@ -72,7 +71,7 @@ struct volume_location {
 BOOST_DESCRIBE_STRUCT(volume_location, (), (volume, replicas))
 struct locate_reply {
   std::vector<volume_location> volumes;  ///< unknown volumes are left out
-  std::int64_t cache_ms = 0;             ///< how long the answer may be used: half the delete grace at most
+  std::int64_t cache_ms = 0;  ///< how long the answer may be used: half the delete grace at most
 };
 BOOST_DESCRIBE_STRUCT(locate_reply, (), (volumes, cache_ms))
 struct locate_request {
@@ -122,9 +121,9 @@ BOOST_DESCRIBE_STRUCT(summary_request, (), (path, user, token))
 
 /// Answer to every mutation.
 struct mutation_reply {
-  ssdfs::txid txid;      ///< record that holds the result
-  bool replaced = false; ///< commit_file, rename: something was there before
-  std::string path;      ///< remove: where in the trash it went; empty if it is gone
+  ssdfs::txid txid;       ///< record that holds the result
+  bool replaced = false;  ///< commit_file, rename: something was there before
+  std::string path;       ///< remove: where in the trash it went; empty if it is gone
 };
 BOOST_DESCRIBE_STRUCT(mutation_reply, (), (txid, replaced, path))
 
@@ -134,12 +133,12 @@ struct commit_file_request {
   static constexpr opcode code = opcode::commit_file;
   using reply = mutation_reply;
   operation op;
-  ssdfs::epoch_t epoch;      ///< of the hello reply; informational, grants are valid by generation
+  ssdfs::epoch_t epoch;  ///< of the hello reply; informational, grants are valid by generation
   std::string_view path;
   bool overwrite = false;
   std::uint64_t size = 0;
   std::uint32_t crc32c = 0;
-  std::int64_t mtime_ms = 0; ///< 0: the master's time
+  std::int64_t mtime_ms = 0;  ///< 0: the master's time
   std::uint16_t mode = 0644;
   std::uint8_t replication = 0;  ///< 0: the cluster's default
   std::string_view user;
@@ -220,7 +219,7 @@ struct grant_reply {
   std::uint32_t key_count = 0;
   std::uint64_t bytes = 0;                ///< content and headers that may be written
   std::vector<replica_address> replicas;  ///< chain order
-  std::int64_t idle_ms = 0;  ///< the grant ends this long after the session's last connection
+  std::int64_t idle_ms = 0;      ///< the grant ends this long after the session's last connection
   std::uint32_t chunk_size = 0;  ///< length of the chunks that files should be cut into; 0: 8 MiB
 };
 BOOST_DESCRIBE_STRUCT(grant_reply, (),
@@ -230,9 +229,9 @@ BOOST_DESCRIBE_STRUCT(grant_reply, (),
 struct grant_request {
   static constexpr opcode code = opcode::grant;
   using reply = grant_reply;
-  std::uint8_t replication = 0;  ///< 0: the cluster's default
-  std::uint64_t bytes = 0;       ///< wanted; the master decides
-  std::uint32_t key_count = 0;   ///< wanted; the master decides
+  std::uint8_t replication = 0;                ///< 0: the cluster's default
+  std::uint64_t bytes = 0;                     ///< wanted; the master decides
+  std::uint32_t key_count = 0;                 ///< wanted; the master decides
   std::vector<volume_id> exclude_volumes;      ///< at most 64
   std::vector<std::string> exclude_addresses;  ///< nodes that failed for this caller, at most 64
   std::string_view user;

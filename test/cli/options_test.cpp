@@ -70,9 +70,9 @@ BOOST_AUTO_TEST_CASE(defaults_depend_on_the_role) {
 
 BOOST_AUTO_TEST_CASE(the_command_line_wins_over_variables_and_those_over_the_file) {
   const config_file file("# a comment\nreplication = 1\nvolume-size = 64MiB\nsync = always\n");
-  const auto options = read({"--role=all", "--replication", "3", file.argument()},
-                            {"SSDFS_REPLICATION=2", "SSDFS_VOLUME_SIZE=32MiB", "SSDFS_USER=anna",
-                             "PATH=/bin"});
+  const auto options =
+      read({"--role=all", "--replication", "3", file.argument()},
+           {"SSDFS_REPLICATION=2", "SSDFS_VOLUME_SIZE=32MiB", "SSDFS_USER=anna", "PATH=/bin"});
   BOOST_REQUIRE(options.has_value());
   BOOST_CHECK_EQUAL(options->integer("replication"), 3);
   BOOST_CHECK_EQUAL(options->size("volume-size"), 32 * MiB);
@@ -98,8 +98,9 @@ BOOST_AUTO_TEST_CASE(mistakes_are_named) {
               std::string::npos);
   BOOST_CHECK(error_of({"--role=all", "--repl=2"}).find("unknown option") != std::string::npos);
   BOOST_CHECK(error_of({"--role=all", "stray"}) != "no error");
-  BOOST_CHECK(error_of({"--role=all", "--replication=2", "--replication=3"}).find("more than once") !=
-              std::string::npos);
+  BOOST_CHECK(
+      error_of({"--role=all", "--replication=2", "--replication=3"}).find("more than once") !=
+      std::string::npos);
   BOOST_CHECK(error_of({"--role=all", "--replication=1", "--min-replication=2"})
                   .find("is above replication") != std::string::npos);
   BOOST_CHECK(error_of({"--role=all"}, {"SSDFS_SYNC=often"}).starts_with("SSDFS_SYNC: "));
@@ -114,8 +115,8 @@ BOOST_AUTO_TEST_CASE(flags_and_repeated_options) {
   const auto options = read({"--role=master", "--promote"});
   BOOST_REQUIRE_MESSAGE(options.has_value(), error_of({"--role=master", "--promote"}));
   BOOST_CHECK(options->flag("promote"));
-  const auto several = read({"--role=datanode", "--http-cache-control", "/a=x",
-                             "--http-cache-control", "/b=y"});
+  const auto several =
+      read({"--role=datanode", "--http-cache-control", "/a=x", "--http-cache-control", "/b=y"});
   BOOST_REQUIRE(several.has_value());
   BOOST_CHECK(several->texts("http-cache-control") == strings({"/a=x", "/b=y"}));
 }
