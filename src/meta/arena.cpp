@@ -14,13 +14,27 @@ constexpr std::size_t arena_capacity = std::size_t{32} << 30;
 // Slices swept for each one taken from the end: the arena grows by at most 1/16 during a sweep.
 constexpr int sweep_ratio = 16;
 constexpr std::uint64_t smallest_sweep = std::uint64_t{1} << 20;
+constexpr std::size_t huge_page = std::size_t{2} << 20;
+constexpr std::size_t most_ahead = std::size_t{32} << 20;
 
 // That the kernel does not know the advice (EINVAL) means that it has no huge pages.
 void advise(std::byte* at, std::size_t bytes, int advice) {
   static_cast<void>(::madvise(at, bytes, advice));
 }
 
+// The first offset from `offset` on where a huge page can begin.
+std::size_t next_huge_page(const std::byte* base, std::size_t offset) {
+  const auto address = reinterpret_cast<std::uintptr_t>(base) + offset;
+  return offset + (huge_page - address % huge_page) % huge_page;
+}
+
 }  // namespace
+
+void prepare(const upcoming_memory& memory) noexcept {
+  // Both are hints: without them the pages come when they are touched.
+  advise(memory.at, memory.bytes, MADV_HUGEPAGE);
+  advise(memory.at, memory.bytes, MADV_POPULATE_WRITE);
+}
 
 reserved_memory::reserved_memory(std::size_t capacity)
     : capacity_((capacity + growth_step - 1) / growth_step * growth_step) {
@@ -45,9 +59,7 @@ bool reserved_memory::grow(std::size_t bytes) {
 }
 
 void reserved_memory::take_huge_pages(bool on, std::size_t used) noexcept {
-  constexpr std::size_t huge_page = std::size_t{2} << 20;
-  const auto address = reinterpret_cast<std::uintptr_t>(data_) + used;
-  const std::size_t from = used + (huge_page - address % huge_page) % huge_page;
+  const std::size_t from = next_huge_page(data_, used);
   huge_ = on;
   // What is not usable yet gets the advice in grow().
   const std::size_t end = on ? usable_ : capacity_;
@@ -136,6 +148,16 @@ std::uint32_t arena::take_from_end(std::size_t units) {
   const auto id = static_cast<std::uint32_t>(end_);
   end_ += units;
   return id;
+}
+
+upcoming_memory arena::take_upcoming() {
+  const std::size_t used = end_ * 8;
+  const std::size_t ahead = used / 16 < most_ahead ? used / 16 : most_ahead;
+  const std::size_t from = next_huge_page(base_, used > prepared_ ? used : prepared_);
+  const std::size_t to = next_huge_page(base_, used + ahead);
+  if (to <= from || to - from < ahead / 2 || !memory_.extend(to)) return {};
+  prepared_ = to;
+  return {base_ + from, to - from};
 }
 
 void arena::release(std::uint32_t id, std::size_t bytes) {

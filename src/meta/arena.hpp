@@ -37,6 +37,17 @@ class reserved_memory {
   bool huge_ = false;
 };
 
+/// Memory that is going to be used soon. Empty: nothing to do.
+struct upcoming_memory {
+  std::byte* at = nullptr;
+  std::size_t bytes = 0;
+  [[nodiscard]] bool empty() const noexcept { return bytes == 0; }
+};
+
+/// Has the system provide the memory, in huge pages where it can, which takes about a millisecond
+/// for each 2 MiB. Thread-safe, and harmless at any time while the owner of the memory lives.
+void prepare(const upcoming_memory& memory) noexcept;
+
 /// What a block holds: the low four bits of its first byte; the other bits are its owner's.
 enum class block_kind : std::uint8_t {
   free = 0,
@@ -89,6 +100,10 @@ class arena {
   /// While on, allocate may take milliseconds now and then, and what it returns is reached faster:
   /// for filling the arena before anybody waits for it.
   void take_huge_pages(bool on) noexcept { memory_.take_huge_pages(on, end_ * 8); }
+
+  /// What allocate is going to take from the end soon and was not handed out by this function yet:
+  /// up to 32 MiB, in proportion to what is used. Throws std::bad_alloc.
+  [[nodiscard]] upcoming_memory take_upcoming();
 
   [[nodiscard]] std::byte* at(std::uint32_t id) const noexcept {
     return base_ + std::size_t{id} * 8;
@@ -148,6 +163,7 @@ class arena {
   std::size_t sweep_at_ = 0;   ///< next slice to sweep
   std::size_t sweep_end_ = 0;  ///< slices [sweep_at_, sweep_end_) are not listed at the moment
   std::uint64_t freed_since_sweep_ = 0;
+  std::size_t prepared_ = 0;  ///< bytes from the start that take_upcoming has handed out
 };
 
 }  // namespace ssdfs::meta

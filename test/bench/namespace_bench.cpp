@@ -1,7 +1,7 @@
 // Memory and speed of the namespace tree, in process. Prints one JSON object a line.
 //
 //   namespace_bench [--files N] [--files-per-dir K] [--order random|sorted|load]
-//                   [--names counter|hash]
+//                   [--names counter|hash] [--prepare on|off]
 //
 // Fills a tree with files of 20-byte names below two levels of directories, by paths as a master
 // does, then looks up, lists, renames and deletes. Needs about 75 bytes of memory a file.
@@ -11,13 +11,19 @@
 #include <array>
 #include <bit>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
+#include <deque>
+#include <mutex>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include <x86intrin.h>
@@ -40,6 +46,7 @@ struct settings {
   std::uint64_t per_directory = 1'000;
   std::string order = "random";
   std::string names = "counter";
+  bool prepare = true;
 };
 
 /// The n-th file's path, made without allocating: /p<3 digits>/a<6 digits>/<20 bytes>.
@@ -124,9 +131,24 @@ class latencies {
   std::uint64_t max_ = 0;
 };
 
-double seconds_since(steady::time_point begin) {
-  return std::chrono::duration<double>(steady::now() - begin).count();
-}
+/// Times of the calling thread since it was made: on the wall, and on a processor. They differ when
+/// others use the machine, too.
+class stopwatch {
+ public:
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(steady::now() - begin_).count();
+  }
+  [[nodiscard]] double cpu_seconds() const { return cpu_now() - cpu_begin_; }
+
+ private:
+  static double cpu_now() {
+    timespec t{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+  }
+  steady::time_point begin_ = steady::now();
+  double cpu_begin_ = cpu_now();
+};
 
 std::uint64_t anonymous_bytes() {
   std::uint64_t kib = 0;
@@ -140,10 +162,12 @@ std::uint64_t anonymous_bytes() {
   return kib * 1024;
 }
 
-void report_rate(const char* op, std::uint64_t count, double seconds) {
-  std::printf("{\"op\":\"%s\",\"count\":%llu,\"seconds\":%.3f,\"per_s\":%.0f}\n", op,
-              static_cast<unsigned long long>(count), seconds,
-              static_cast<double>(count) / seconds);
+void report_rate(const char* op, std::uint64_t count, const stopwatch& watch) {
+  const auto n = static_cast<double>(count);
+  std::printf("{\"op\":\"%s\",\"count\":%llu,\"seconds\":%.3f,\"per_s\":%.0f,"
+              "\"cpu_seconds\":%.3f,\"per_cpu_s\":%.0f}\n",
+              op, static_cast<unsigned long long>(count), watch.seconds(), n / watch.seconds(),
+              watch.cpu_seconds(), n / watch.cpu_seconds());
   std::fflush(stdout);
 }
 
@@ -202,6 +226,47 @@ inode create(tree& t, std::string_view path, std::uint64_t n) {
   }
 }
 
+/// Prepares memory beside the thread that creates, as a master does.
+class preparer {
+ public:
+  ~preparer() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+  void submit(upcoming_memory memory) {
+    if (memory.empty()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      queue_.push_back(memory);
+    }
+    changed_.notify_one();
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [&] { return stopped_ || !queue_.empty(); });
+      if (stopped_) return;
+      const upcoming_memory memory = queue_.front();
+      queue_.pop_front();
+      lock.unlock();
+      prepare(memory);
+      lock.lock();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<upcoming_memory> queue_;
+  bool stopped_ = false;
+  std::thread thread_{[this] { run(); }};
+};
+
 /// A permutation of [0, n) without memory: multiplication by a number prime to n.
 class permutation {
  public:
@@ -228,16 +293,19 @@ void fill_by_paths(tree& t, const settings& s) {
   const permutation mixed(s.files);
   const bool random = s.order == "random";
   latencies l(ticks_per_ns());
-  const auto begin = steady::now();
+  std::optional<preparer> helper;
+  if (s.prepare) helper.emplace();
+  const stopwatch watch;
   std::uint64_t before = __rdtsc();
   for (std::uint64_t i = 0; i < s.files; ++i) {
     const std::uint64_t n = random ? mixed(i) : i;
     create(t, path(n), n);
+    if (helper && i % 1024 == 0) helper->submit(t.take_upcoming());
     const std::uint64_t now = __rdtsc();
     l.add(now - before);
     before = now;
   }
-  report_rate(random ? "create random" : "create in order", s.files, seconds_since(begin));
+  report_rate(random ? "create random" : "create in order", s.files, watch);
   report_latency("create", l);
 }
 
@@ -248,7 +316,7 @@ void fill_by_loader(tree& t, const settings& s) {
   const auto check = [](bool ok) {
     if (!ok) fail("the loader refused an entry");
   };
-  const auto begin = steady::now();
+  const stopwatch watch;
   const std::uint64_t directories = (s.files + s.per_directory - 1) / s.per_directory;
   std::vector<directory_id> tops;
   std::vector<directory_id> all;
@@ -279,7 +347,7 @@ void fill_by_loader(tree& t, const settings& s) {
     }
   }
   check(loader.finish().has_value());
-  report_rate("load", n, seconds_since(begin));
+  report_rate("load", n, watch);
 }
 
 void look_up(const tree& t, const settings& s) {
@@ -287,17 +355,17 @@ void look_up(const tree& t, const settings& s) {
   const std::uint64_t count = std::min<std::uint64_t>(s.files, 5'000'000);
   std::uint64_t state = 1;
   const auto next = [&] { return scramble(++state) % s.files; };
-  auto begin = steady::now();
+  stopwatch watch;
   for (std::uint64_t i = 0; i < count; ++i) {
     if (!t.lookup(path(next()))) fail("a file was not found");
   }
-  report_rate("lookup", count, seconds_since(begin));
+  report_rate("lookup", count, watch);
 
   constexpr std::size_t batch = 16;
   std::array<std::array<char, 40>, batch> space;
   std::array<std::string_view, batch> asked;
   std::array<lookup_outcome, batch> outcomes;
-  begin = steady::now();
+  watch = stopwatch();
   for (std::uint64_t i = 0; i < count; i += batch) {
     for (std::size_t k = 0; k < batch; ++k) {
       const std::string_view p = path(next());
@@ -309,7 +377,7 @@ void look_up(const tree& t, const settings& s) {
       if (o.entry == no_inode) fail("a file was not found in a batch");
     }
   }
-  report_rate("lookup batched by 16", count, seconds_since(begin));
+  report_rate("lookup batched by 16", count, watch);
 }
 
 std::uint64_t list_below(const tree& t, directory_id directory, std::uint64_t& bytes) {
@@ -337,7 +405,7 @@ void rename_some(tree& t, const settings& s) {
   paths path(s);
   const std::uint64_t count = std::min<std::uint64_t>(s.files, 1'000'000);
   std::uint64_t state = 77;
-  const auto begin = steady::now();
+  const stopwatch watch;
   for (std::uint64_t i = 0; i < count / 2; ++i) {
     const std::string_view p = path(scramble(++state) % s.files);
     const inode entry = *t.lookup(p);
@@ -345,7 +413,7 @@ void rename_some(tree& t, const settings& s) {
     if (!t.rename(entry, parent, "renamed-0000000000.jpg")) fail("rename failed");
     if (!t.rename(entry, parent, path.name())) fail("rename back failed");
   }
-  report_rate("rename", count / 2 * 2, seconds_since(begin));
+  report_rate("rename", count / 2 * 2, watch);
 }
 
 // Moves a tenth of all files below one directory and removes that.
@@ -359,21 +427,21 @@ void remove_subtree(tree& t, const settings& s) {
     if (!t.rename(entry, doomed, path.directory())) fail("a directory could not be moved");
   }
   const std::uint64_t names = t.totals(doomed).files + t.totals(doomed).directories + 1;
-  auto begin = steady::now();
+  stopwatch watch;
   t.detach_subtree(t.inode_of(doomed));
   std::printf("{\"op\":\"detach subtree\",\"names\":%llu,\"us\":%.2f}\n",
-              static_cast<unsigned long long>(names), seconds_since(begin) * 1e6);
+              static_cast<unsigned long long>(names), watch.seconds() * 1e6);
   std::vector<chunk_ref> freed;
   freed.reserve(1'000);
   double longest = 0;
-  begin = steady::now();
+  watch = stopwatch();
   for (;;) {
     freed.clear();
-    const auto step = steady::now();
+    const stopwatch step;
     if (t.reclaim_step(500, freed) == 0) break;
-    longest = std::max(longest, seconds_since(step));
+    longest = std::max(longest, step.seconds());
   }
-  report_rate("reclaim", names, seconds_since(begin));
+  report_rate("reclaim", names, watch);
   std::printf("{\"op\":\"reclaim step of 500\",\"max_us\":%.1f}\n", longest * 1e6);
 }
 
@@ -387,6 +455,8 @@ settings parse(int argc, char** argv) {
       s.per_directory = std::strtoull(argv[i + 1], nullptr, 10);
     } else if (key == "--order") {
       s.order = argv[i + 1];
+    } else if (key == "--prepare") {
+      s.prepare = std::string_view(argv[i + 1]) == "on";
     } else if (key == "--names") {
       s.names = argv[i + 1];
     } else {
@@ -398,7 +468,7 @@ settings parse(int argc, char** argv) {
   if (argc % 2 == 0 || !known || s.files == 0 || s.per_directory == 0) {
     std::fprintf(stderr,
                  "usage: namespace_bench [--files N] [--files-per-dir K] "
-                 "[--order random|sorted|load] [--names counter|hash]\n");
+                 "[--order random|sorted|load] [--names counter|hash] [--prepare on|off]\n");
     std::exit(2);
   }
   return s;
@@ -418,21 +488,21 @@ int main(int argc, char** argv) {
   report_memory("filled", t, s.files, base);
   look_up(t, s);
   std::uint64_t bytes = 0;
-  auto begin = steady::now();
+  stopwatch watch;
   const std::uint64_t listed = list_below(t, root_directory, bytes);
-  report_rate("list", listed, seconds_since(begin));
+  report_rate("list", listed, watch);
   rename_some(t, s);
   report_memory("renamed", t, s.files, base);
   remove_subtree(t, s);
   report_memory("after reclaim", t, s.files, base);
-  begin = steady::now();
+  watch = stopwatch();
   settings again = s;
   again.files = s.files / 10;
   paths path(again);
   for (std::uint64_t n = 0; n < again.files / s.per_directory * s.per_directory; ++n) {
     create(t, path(n), n);
   }
-  report_rate("create again", again.files, seconds_since(begin));
+  report_rate("create again", again.files, watch);
   report_memory("filled again", t, s.files, base);
   return 0;
 }

@@ -157,6 +157,30 @@ BOOST_AUTO_TEST_CASE(no_block_straddles_two_slices) {
   }
 }
 
+// What is prepared lies ahead, is handed out once, and keeps what is written meanwhile.
+BOOST_AUTO_TEST_CASE(memory_is_prepared_ahead_of_its_use) {
+  arena memory(&told_size);
+  BOOST_TEST(memory.take_upcoming().empty());
+  std::vector<std::uint32_t> ids;
+  const std::byte* prepared = memory.at(0);
+  std::size_t times = 0;
+  for (int i = 0; i < 1'000'000; ++i) {
+    ids.push_back(make(memory, 72));
+    if (i % 1000 != 0) continue;
+    const upcoming_memory next = memory.take_upcoming();
+    if (next.empty()) continue;
+    BOOST_REQUIRE(next.at >= prepared);
+    BOOST_REQUIRE(next.at >= memory.at(0) + memory.total_bytes());
+    BOOST_REQUIRE(memory.take_upcoming().empty());
+    prepared = next.at + next.bytes;
+    for (int k = 0; k < 20'000; ++k) ids.push_back(make(memory, 72));
+    prepare(next);
+    ++times;
+  }
+  BOOST_TEST(times > 3U);
+  for (const std::uint32_t id : ids) BOOST_REQUIRE(intact(memory, id, 72));
+}
+
 BOOST_AUTO_TEST_CASE(reserved_memory_grows_to_its_capacity_and_no_further) {
   reserved_memory memory(std::size_t{100} << 20);
   BOOST_TEST(memory.extend(1));
