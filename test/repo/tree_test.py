@@ -15,7 +15,7 @@ FEW_LINES = 450  # nine in ten have fewer
 MOST_BYTES = 512 * 1024
 
 # Directories of somebody's machine.
-PRIVATE_PATH = re.compile(r"(?<![\w./~$}*-])/(work|workspace|home|root|Users|mnt|srv|private)/[\w.]")
+PRIVATE_PATH = re.compile(r"(?<![\w./~$}*-])/(work|workspace|root|Users)/[\w.]")
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|X" + r"XX|HA" + r"CK)\b")
 URL = re.compile(r"\b(?:https?|ftp|git|ssh)://(?:[^/\s@]*@)?([A-Za-z0-9.-]+)")
 # Hosts of documentation, and what stands for any host.
