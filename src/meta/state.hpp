@@ -114,7 +114,6 @@ class state {
   [[nodiscard]] std::uint64_t digest() const;
 
  private:
-  friend class image_writer;
   friend class image_loader;
   class applier;
 

@@ -286,8 +286,10 @@ bool volume_table::load(volume_entry entry) {
     }
     if (i > 0 && grant.first < entry.grants[i - 1].first + entry.grants[i - 1].count) return false;
   }
+  const bool numbered =
+      entry.removals.empty() || entry.removals.back().number == entry.info.removal_number;
   const volume_slot slot(static_cast<std::uint32_t>(entries_.size()));
-  if (!slots_.emplace(entry.info.id, slot).second) return false;
+  if (!numbered || !slots_.emplace(entry.info.id, slot).second) return false;
   entry.freed_bytes = 0;
   for (const freed_chunk& chunk : entry.freed) entry.freed_bytes += chunk.size;
   freed_count_ += entry.freed.size();

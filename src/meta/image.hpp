@@ -1,0 +1,97 @@
+// The image: the whole state at one record of the log, compact and made to be read at disk speed.
+// docs/formats/image.md is the document of the format.
+//
+//   image   = header *section end-section
+//   header  = "SSDFSIMG" version(4) zero(8) crc(4)
+//   section = kind(4) length(4) crc(4) payload
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "base/unique_function.hpp"
+#include "meta/state.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ssdfs::meta {
+
+inline constexpr std::uint32_t image_format_version = 1;
+inline constexpr std::size_t image_header_bytes = 24;
+inline constexpr std::size_t image_section_header_bytes = 12;
+/// Bytes of a payload at most; writers aim at far less.
+inline constexpr std::size_t max_section_bytes = std::size_t{16} << 20;
+
+enum class image_section : std::uint32_t {
+  head = 1,     ///< image_head
+  epochs = 2,   ///< epoch history
+  access = 3,   ///< owner, group and mode by id
+  types = 4,    ///< content types by id
+  nodes = 5,    ///< decisions about nodes
+  volumes = 6,  ///< volumes with grants, removal batches and freed chunks
+  results = 7,  ///< operation results by client
+  names = 8,    ///< the tree
+  end = 9,      ///< proves that no section is missing
+};
+
+/// What an image says of itself in its first section.
+struct image_head {
+  cluster_id cluster;
+  epoch_t epoch;
+  ssdfs::txid txid;         ///< last record that is in it
+  std::uint32_t chain = 0;  ///< CRC of that record's line
+  std::int64_t log_time_ms = 0;
+  std::uint64_t files = 0;
+  std::uint64_t directories = 0;  ///< below the root
+  std::uint64_t bytes = 0;
+  std::uint64_t digest = 0;       ///< state::digest()
+  std::uint32_t next_volume = 1;  ///< low half of the next volume's id
+  std::uint32_t next_serial = 2;  ///< of the next directory
+};
+
+/// Takes pieces of a file in order.
+using image_sink = unique_function<result<void>(bytes_view)>;
+
+/// Writes the image of a state, header to end, in pieces of some hundred KiB. The state must not
+/// change meanwhile. Fails only as the sink does.
+result<void> write_image(const state& s, image_sink& sink);
+
+/// Reads an image, piece by piece, into an empty state.
+///
+/// Every length, id and CRC is checked before it is used, and at the end totals and digest against
+/// what the head says; every violation is errc::damaged with the offset, a newer version is
+/// errc::unsupported. After a failure the state is good for destruction only.
+/// Single-threaded.
+class image_loader {
+ public:
+  /// `target` must be new and outlive the loader.
+  explicit image_loader(state& target);
+  ~image_loader();
+  image_loader(const image_loader&) = delete;
+  image_loader& operator=(const image_loader&) = delete;
+
+  /// Takes the next bytes of the file, of any number.
+  result<void> feed(bytes_view bytes);
+  /// After the last byte: the state is the image's.
+  result<void> finish();
+
+  /// Known once the first section was fed.
+  [[nodiscard]] const image_head& head() const noexcept;
+
+ private:
+  class sections;
+  result<void> take(bytes_view bytes, std::size_t& used);
+  failure damaged(const std::string& what) const;
+
+  std::unique_ptr<sections> sections_;
+  std::vector<std::byte> pending_;  // the begin of a header or section
+  std::uint64_t offset_ = 0;        // of pending_ in the file
+  std::uint64_t section_count_ = 0;
+  std::uint32_t crc_of_crcs_ = 0;
+  bool header_seen_ = false;
+  bool end_seen_ = false;
+};
+
+}  // namespace ssdfs::meta

@@ -1,0 +1,253 @@
+#include "meta/image_sections.hpp"
+
+namespace ssdfs::meta {
+namespace {
+
+failure malformed(const char* what) { return {errc::damaged, what}; }
+
+}  // namespace
+
+result<void> image_loader::sections::take(image_section kind, bytes_view payload) {
+  if (kind < last_ || (last_ == image_section{} && kind != image_section::head)) {
+    return malformed("a section in the wrong place");
+  }
+  if (kind == last_ && kind < image_section::volumes) return malformed("a section twice");
+  last_ = kind;
+  const image_input in(payload);
+  switch (kind) {
+    case image_section::head: return take_head(in);
+    case image_section::epochs: return take_epochs(in);
+    case image_section::access: return take_access(in);
+    case image_section::types: return take_types(in);
+    case image_section::nodes: return take_nodes(in);
+    case image_section::volumes: return take_volumes(in);
+    case image_section::results: return take_results(in);
+    case image_section::names: {
+      SSDFS_TRY(flush_volume());
+      return names_.take(in, {s_.access_.size(), s_.types_.size(), s_.volumes_.size()});
+    }
+    case image_section::end: break;
+  }
+  return malformed("not a section");
+}
+
+result<void> image_loader::sections::take_head(image_input in) {
+  head.cluster.value = in.id();
+  head.epoch = epoch_t(in.number32());
+  head.txid = ssdfs::txid(in.number());
+  head.chain = in.fixed32();
+  head.log_time_ms = in.signed_number();
+  head.files = in.number();
+  head.directories = in.number();
+  head.bytes = in.number();
+  head.digest = in.fixed64();
+  head.next_volume = in.number32();
+  head.next_serial = in.number32();
+  if (!in.ok()) return malformed("the head is malformed");
+  return {};
+}
+
+result<void> image_loader::sections::take_epochs(image_input in) {
+  while (!in.empty()) {
+    epoch_entry e;
+    e.epoch = epoch_t(in.number32());
+    e.leader.value = in.id();
+    e.first = ssdfs::txid(in.number());
+    if (!in.ok() || e.epoch <= s_.epoch() || e.first > head.txid) {
+      return malformed("the epoch history is malformed");
+    }
+    s_.epochs_.push_back(e);
+  }
+  if (s_.epoch() != head.epoch) return malformed("the epoch history is not the head's");
+  return {};
+}
+
+result<void> image_loader::sections::take_access(image_input in) {
+  for (std::size_t i = 0; !in.empty(); ++i) {
+    const std::string_view owner = in.text(string_table::max_length);
+    const std::string_view group = in.text(string_table::max_length);
+    const auto mode = static_cast<std::uint16_t>(in.number(07777));
+    if (!in.ok()) return malformed("the table of owners is malformed");
+    auto id = s_.access_.intern(owner, group, mode);
+    if (!id || *id != i) return malformed("the table of owners is malformed");
+  }
+  return {};
+}
+
+result<void> image_loader::sections::take_types(image_input in) {
+  for (std::size_t i = 1; !in.empty(); ++i) {
+    const std::string_view type = in.text(string_table::max_length);
+    if (!in.ok()) return malformed("the table of content types is malformed");
+    auto id = s_.types_.intern(type);
+    if (!id || *id != i) return malformed("the table of content types is malformed");
+  }
+  return {};
+}
+
+result<void> image_loader::sections::take_nodes(image_input in) {
+  while (!in.empty()) {
+    node_id node;
+    node.value = in.id();
+    const auto decision = static_cast<node_decision>(in.byte());
+    const std::int64_t until_ms = in.signed_number();
+    const bool known =
+        decision == node_decision::decommission || decision == node_decision::maintenance;
+    if (!in.ok() || !known || !s_.nodes_.emplace(node, node_entry{decision, until_ms}).second) {
+      return malformed("the decisions about nodes are malformed");
+    }
+  }
+  return {};
+}
+
+volume_entry image_loader::sections::read_volume(image_input& in) {
+  volume_entry entry;
+  volume_info& info = entry.info;
+  info.id = volume_id(in.number());
+  info.state = static_cast<volume_state>(in.byte());
+  info.reason = static_cast<seal_reason>(in.byte());
+  info.replication = in.byte();
+  info.generation = in.number32();
+  const std::size_t members = in.count();
+  if (members == 0 || members > max_members || info.state < volume_state::open ||
+      info.state > volume_state::closed || info.reason > seal_reason::operator_request ||
+      info.replication == 0 || info.replication > max_replication) {
+    in.fail();
+  }
+  for (std::size_t i = 0; i < members && in.ok(); ++i) info.members.push_back(node_id(in.id()));
+  info.next_key = in.number32();
+  info.granted_bytes = in.number();
+  info.length = in.number();
+  info.removal_number = in.number();
+  info.digest.count = in.number();
+  info.digest.bytes = in.number();
+  info.digest.sum = in.fixed64();
+  return entry;
+}
+
+void image_loader::sections::read_grant(image_input& in, volume_entry& entry) {
+  grant_info grant;
+  grant.generation = in.number32();
+  grant.first = in.number32();
+  grant.count = static_cast<std::uint32_t>(in.number(max_grant_keys));
+  grant.bytes = in.number();
+  grant.owner.value = in.id();
+  grant.granted_ms = in.signed_number();
+  grant.committed_keys = in.number32();
+  grant.committed_bytes = in.number();
+  const std::size_t words = in.count();
+  for (std::size_t i = 0; i < words && in.ok(); ++i) grant.committed.push_back(in.fixed64());
+  entry.grants.push_back(std::move(grant));
+}
+
+void image_loader::sections::read_removal(image_input& in, volume_entry& entry) {
+  removal_batch batch;
+  batch.number = in.number();
+  batch.txid = ssdfs::txid(in.number());
+  const std::size_t n = in.count();
+  std::uint64_t key = 0;
+  for (std::size_t i = 0; i < n && in.ok(); ++i) {
+    key = in.difference(key);
+    if (key > UINT32_MAX) in.fail();
+    batch.keys.push_back(static_cast<chunk_key>(key));
+  }
+  // Numbers count up to the volume's removal number.
+  const std::uint64_t before = entry.removals.empty() ? 0 : entry.removals.back().number;
+  if (batch.number > entry.info.removal_number ||
+      (!entry.removals.empty() && batch.number != before + 1)) {
+    in.fail();
+  }
+  entry.removals.push_back(std::move(batch));
+}
+
+void image_loader::sections::read_freed(image_input& in, volume_entry& entry) {
+  const std::size_t n = in.count();
+  for (std::size_t i = 0; i < n && in.ok(); ++i) {
+    freed_chunk chunk;
+    chunk.key = in.number32();
+    chunk.size = in.number32();
+    chunk.crc32c = in.fixed32();
+    chunk.freed_s = in.fixed32();
+    entry.freed.push_back(chunk);
+  }
+}
+
+result<void> image_loader::sections::take_volumes(image_input in) {
+  while (!in.empty()) {
+    const std::uint8_t tag = in.byte();
+    if (tag == image_item::volume) {
+      SSDFS_TRY(flush_volume());
+      volume_ = read_volume(in);
+    } else if (!volume_) {
+      return malformed("something of no volume");
+    } else if (tag == image_item::grant) {
+      read_grant(in, *volume_);
+    } else if (tag == image_item::removal) {
+      read_removal(in, *volume_);
+    } else if (tag == image_item::freed) {
+      read_freed(in, *volume_);
+    } else {
+      in.fail();
+    }
+    if (!in.ok()) return malformed("a volume is malformed");
+  }
+  return {};
+}
+
+result<void> image_loader::sections::flush_volume() {
+  if (!volume_) return {};
+  if (!s_.volumes_.load(std::move(*volume_))) return malformed("a volume is impossible");
+  volume_.reset();
+  return {};
+}
+
+result<void> image_loader::sections::take_results(image_input in) {
+  SSDFS_TRY(flush_volume());
+  while (!in.empty()) {
+    const std::uint8_t tag = in.byte();
+    if (tag == image_item::client) {
+      SSDFS_TRY(flush_client());
+      client_.emplace();
+      client_->client.value = in.id();
+      client_->last_ms = in.signed_number();
+      client_->lowest_unanswered = in.number();
+    } else if (tag == image_item::result && client_) {
+      operation_results::entry entry;
+      entry.sequence = in.number();
+      entry.time_ms = in.signed_number();
+      entry.result.txid = ssdfs::txid(in.number());
+      entry.result.replaced = in.byte() != 0;
+      entry.result.path = in.text(UINT16_MAX);
+      client_->results.push_back(std::move(entry));
+    } else {
+      in.fail();
+    }
+    if (!in.ok()) return malformed("an operation result is malformed");
+  }
+  return {};
+}
+
+result<void> image_loader::sections::flush_client() {
+  if (!client_) return {};
+  if (!s_.results_.load(std::move(*client_))) return malformed("operation results out of order");
+  client_.reset();
+  return {};
+}
+
+result<void> image_loader::sections::finish() {
+  if (last_ != image_section::names) return malformed("the tree is missing");
+  SSDFS_TRY(flush_client());
+  SSDFS_TRY(names_.finish(head.next_serial));
+  s_.cluster_ = head.cluster;
+  s_.volume_counter_ = head.next_volume;
+  s_.last_txid_ = head.txid;
+  s_.log_time_ms_ = head.log_time_ms;
+  s_.chain_ = head.chain;
+  const subtree_totals all = s_.names_.totals(root_directory);
+  if (all.files != head.files || all.directories != head.directories || all.bytes != head.bytes ||
+      s_.digest() != head.digest) {
+    return malformed("totals or digest are not the head's");
+  }
+  return {};
+}
+
+}  // namespace ssdfs::meta

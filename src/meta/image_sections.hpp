@@ -1,0 +1,47 @@
+// The payloads of an image's sections on their way into a state. Used by the image codec alone.
+#pragma once
+
+#include "meta/image.hpp"
+#include "meta/image_bytes.hpp"
+#include "meta/image_names_reader.hpp"
+
+#include <optional>
+
+namespace ssdfs::meta {
+
+/// Takes sections in the order in which they are written. Every failure but too_large is
+/// errc::damaged.
+class image_loader::sections {
+ public:
+  explicit sections(state& target) : s_(target), names_(target.names_) {}
+
+  result<void> take(image_section kind, bytes_view payload);
+  /// After the last: checks totals and digest.
+  result<void> finish();
+
+  image_head head;
+
+ private:
+  result<void> take_head(image_input in);
+  result<void> take_epochs(image_input in);
+  result<void> take_access(image_input in);
+  result<void> take_types(image_input in);
+  result<void> take_nodes(image_input in);
+  result<void> take_volumes(image_input in);
+  result<void> take_results(image_input in);
+
+  result<void> flush_volume();
+  result<void> flush_client();
+  static volume_entry read_volume(image_input& in);
+  static void read_grant(image_input& in, volume_entry& entry);
+  static void read_removal(image_input& in, volume_entry& entry);
+  static void read_freed(image_input& in, volume_entry& entry);
+
+  state& s_;
+  image_names_reader names_;
+  image_section last_ = image_section{};
+  std::optional<volume_entry> volume_;  // being read
+  std::optional<operation_results::client_entry> client_;  // being read
+};
+
+}  // namespace ssdfs::meta

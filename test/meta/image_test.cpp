@@ -1,0 +1,263 @@
+#include "base/crc32c.hpp"
+#include "meta/image.hpp"
+#include "meta/state_util.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+
+namespace ssdfs::meta {
+namespace {
+
+using test::require_error;
+using test::state_rig;
+using test::test_client;
+using test::test_node;
+
+std::vector<std::byte> image_of(const state& s) {
+  std::vector<std::byte> out;
+  image_sink sink = [&](bytes_view piece) -> result<void> {
+    out.insert(out.end(), piece.begin(), piece.end());
+    return {};
+  };
+  const auto written = write_image(s, sink);
+  BOOST_REQUIRE(written.has_value());
+  return out;
+}
+
+result<void> load(bytes_view image, state& into, std::size_t step = SIZE_MAX) {
+  image_loader loader(into);
+  while (!image.empty()) {
+    const std::size_t n = std::min(step, image.size());
+    SSDFS_TRY(loader.feed(image.first(n)));
+    image = image.subspan(n);
+  }
+  return loader.finish();
+}
+
+// A bit of everything that an image holds.
+void fill(state_rig& rig) {
+  const volume_id v = rig.add_volume();
+  const volume_id w = rig.add_volume();
+  const chunk_key key = rig.grant(v, 100);
+  const chunk_key other = rig.grant(w, 100);
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    const std::string path = "/pictures/" + std::to_string(i % 3) + "/file" + std::to_string(i);
+    BOOST_REQUIRE(rig.create(path, v, key + i, i * 10, false,
+                             {test_client(static_cast<std::uint8_t>(i % 2)), i + 1, 1})
+                      .has_value());
+  }
+  const chunk_claim chunks[] = {{w, other, 10, 7, 1}, {w, other + 1, 20, 8, 1}, {v, 50, 5, 9, 1}};
+  create_request large;
+  large.path = "/large";
+  large.size = 35;
+  large.crc32c = crc32c_combine(crc32c_combine(7, 8, 20), 9, 5);
+  large.chunks = chunks;
+  large.content_type = "video/mp4";
+  large.by = {"ann", "staff"};
+  BOOST_REQUIRE(rig.finish(make_create(rig.state(), large, rig.context())).has_value());
+  quota_request limits;
+  limits.path = "/pictures";
+  limits.limits = {1000, 1 << 20};
+  BOOST_REQUIRE(rig.finish(make_quota(rig.state(), limits, rig.context())).has_value());
+  rig.log_record(make_node(rig.state(), test_node(7), {node_decision::maintenance, 5},
+                           rig.context()));
+  BOOST_REQUIRE(rig.remove("/pictures/0/file3", false, true).has_value());
+  BOOST_REQUIRE(rig.remove("/pictures/1/file4", false, false).has_value());
+  rig.close(v);
+  rig.advance(rig.context().delete_grace_ms + 2000);
+  auto reclaim = make_reclaim(rig.state(), v, rig.context());
+  BOOST_REQUIRE(reclaim.has_value() && reclaim->has_value());
+  rig.log_record(std::move(**reclaim));
+  // Removed and not yet taken apart.
+  BOOST_REQUIRE(rig.remove("/pictures/2", true, true).has_value());
+  rig.start();
+}
+
+void require_equal(const state& a, const state& b) {
+  BOOST_TEST(a.digest() == b.digest());
+  BOOST_TEST(a.last_txid() == b.last_txid());
+  BOOST_TEST(a.chain() == b.chain());
+  BOOST_TEST(a.log_time_ms() == b.log_time_ms());
+  BOOST_TEST((a.cluster() == b.cluster()));
+  BOOST_TEST((a.epochs() == b.epochs()));
+  BOOST_TEST((a.nodes() == b.nodes()));
+  BOOST_TEST(a.next_volume() == b.next_volume());
+  BOOST_TEST(a.results().size() == b.results().size());
+  BOOST_TEST(a.names().next_serial() == b.names().next_serial());
+  BOOST_REQUIRE(a.volumes().size() == b.volumes().size());
+  for (std::uint32_t i = 0; i < a.volumes().size(); ++i) {
+    const volume_entry& x = a.volumes()[volume_slot(i)];
+    const volume_entry& y = b.volumes()[volume_slot(i)];
+    BOOST_TEST((x.info == y.info));
+    BOOST_TEST((x.freed == y.freed));
+    BOOST_TEST((x.removals == y.removals));
+    BOOST_TEST(x.freed_bytes == y.freed_bytes);
+    BOOST_REQUIRE(x.grants.size() == y.grants.size());
+    for (std::size_t g = 0; g < x.grants.size(); ++g) {
+      BOOST_TEST(x.grants[g].committed == y.grants[g].committed,
+                 boost::test_tools::per_element());
+      BOOST_TEST(x.grants[g].committed_bytes == y.grants[g].committed_bytes);
+    }
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(image)
+
+BOOST_AUTO_TEST_CASE(the_state_comes_back_in_any_pieces) {
+  state_rig rig;
+  fill(rig);
+  const auto image = image_of(rig.state());
+  for (const std::size_t step : {std::size_t{1}, std::size_t{7}, std::size_t{1000}, SIZE_MAX}) {
+    state back;
+    const auto loaded = load(image, back, step);
+    BOOST_REQUIRE_MESSAGE(loaded.has_value(), test::why(loaded));
+    require_equal(rig.state(), back);
+    const auto sound = back.names().verify();
+    BOOST_TEST(sound.has_value(), test::why(sound));
+    BOOST_TEST((image_of(back) == image));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_was_loaded_goes_on_as_the_original) {
+  state_rig rig;
+  fill(rig);
+  state back;
+  BOOST_REQUIRE(load(image_of(rig.state()), back).has_value());
+  const std::size_t before = rig.log().size();
+  BOOST_REQUIRE(rig.rename("/large", "/pictures/large").has_value());
+  BOOST_REQUIRE(rig.mkdir("/new/dir", true).has_value());
+  const volume_id v = rig.add_volume();
+  BOOST_REQUIRE(rig.create("/new/file", v, rig.grant(v), 9).has_value());
+  rig.log_record(make_mark(rig.state(), rig.context()));
+  std::string_view rest = rig.log().substr(before);
+  line_parser parser;
+  record r;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    auto crc = parser.parse(line, back.chain(), r);
+    BOOST_REQUIRE(crc.has_value());
+    const auto applied = back.apply(r, *crc);
+    BOOST_REQUIRE_MESSAGE(applied.has_value(), test::why(applied));
+    rest.remove_prefix(line.size() + 1);
+  }
+  while (rig.state().reclaim_step(3)) {
+  }
+  while (back.reclaim_step(100)) {
+  }
+  require_equal(rig.state(), back);
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_state_and_many_sections) {
+  state_rig small;
+  state back;
+  BOOST_REQUIRE(load(image_of(small.state()), back).has_value());
+  require_equal(small.state(), back);
+
+  state_rig big;
+  for (int i = 0; i < 40'000; ++i) {
+    const std::string n = std::to_string(i);
+    BOOST_REQUIRE(big.touch("/d" + n.substr(0, 2) + "/" + n + std::string(30, 'x')).has_value());
+  }
+  const auto image = image_of(big.state());
+  state copy;
+  const auto loaded = load(image, copy, 100'000);
+  BOOST_REQUIRE_MESSAGE(loaded.has_value(), test::why(loaded));
+  BOOST_TEST(copy.digest() == big.state().digest());
+  BOOST_TEST(image.size() > std::size_t{1} << 20);
+}
+
+BOOST_AUTO_TEST_CASE(every_prefix_and_every_flipped_bit_is_refused) {
+  state_rig rig;
+  fill(rig);
+  const auto image = image_of(rig.state());
+  for (std::size_t n = 0; n < image.size(); n += n < 200 ? 1 : 13) {
+    state back;
+    require_error(load(bytes_view(image).first(n), back), errc::damaged);
+  }
+  for (std::size_t at = 0; at < image.size(); ++at) {
+    auto flipped = image;
+    flipped[at] ^= static_cast<std::byte>(1U << (at % 8));
+    state back;
+    const auto loaded = load(flipped, back);
+    BOOST_REQUIRE_MESSAGE(loaded.has_error(), "byte " << at);
+    BOOST_REQUIRE(loaded.error() == errc::damaged);
+  }
+  auto longer = image;
+  longer.push_back(std::byte{0});
+  state back;
+  require_error(load(longer, back), errc::damaged);
+}
+
+// What CRCs would hide: sections left out, doubled, or with contents that lie.
+BOOST_AUTO_TEST_CASE(sections_that_lie_are_refused) {
+  state_rig rig;
+  fill(rig);
+  const auto image = image_of(rig.state());
+  std::vector<std::pair<std::size_t, std::size_t>> sections;
+  for (std::size_t at = image_header_bytes; at < image.size();) {
+    const std::size_t n =
+        image_section_header_bytes + load_le<std::uint32_t>(image.data() + at + 4);
+    sections.emplace_back(at, n);
+    at += n;
+  }
+  BOOST_REQUIRE(sections.size() == 9U);
+  for (const auto& [at, n] : sections) {
+    auto without = image;
+    without.erase(without.begin() + static_cast<std::ptrdiff_t>(at),
+                  without.begin() + static_cast<std::ptrdiff_t>(at + n));
+    state first;
+    BOOST_TEST(load(without, first).has_error());
+    // Any byte of the payload, with a right CRC: it must not crash, and hardly ever passes.
+    for (std::size_t i = image_section_header_bytes; i < n; ++i) {
+      auto lying = image;
+      lying[at + i] ^= static_cast<std::byte>(1U << (i % 8));
+      const std::uint32_t seed = crc32c(bytes_view(lying).subspan(at, 8));
+      store_le(lying.data() + at + 8,
+               crc32c(bytes_view(lying).subspan(at + image_section_header_bytes,
+                                                n - image_section_header_bytes),
+                      seed));
+      state back;
+      BOOST_REQUIRE(load(lying, back).has_error());  // the end section knows all CRCs
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(newer_versions_are_refused_clearly) {
+  state_rig rig;
+  auto image = image_of(rig.state());
+  store_le(image.data() + 8, std::uint32_t{2});
+  store_le(image.data() + 20, crc32c(bytes_view(image).first(20)));
+  state back;
+  const auto loaded = load(image, back);
+  require_error(loaded, errc::unsupported);
+  BOOST_TEST(loaded.error().message().find("version 2") != std::string::npos);
+}
+
+// The example of docs/formats/image.md.
+BOOST_AUTO_TEST_CASE(golden_image) {
+  state_rig rig;
+  BOOST_REQUIRE(rig.touch("/a").has_value());
+  const auto image = image_of(rig.state());
+  std::string hex;
+  for (const std::byte b : image) {
+    constexpr char digits[] = "0123456789abcdef";
+    hex += digits[std::to_integer<unsigned>(b) >> 4];
+    hex += digits[std::to_integer<unsigned>(b) & 15];
+  }
+  BOOST_TEST(hex ==
+             "5353444653494d47010000000000000000000000adc2fb8b0100000029000000"
+             "57722951aa0000000000000000000000000000010102045a3bcf80a0abfef962"
+             "0100004025715c548e751f01020200000012000000ca53430e01000000000000"
+             "00000000000000000001010300000018000000f9f902cc04726f6f7404726f6f"
+             "74ed0304726f6f7404726f6f74a4030400000000000000e73035ad0500000000"
+             "000000c04d09e40600000000000000a9ca4d3f07000000000000008eb7717608"
+             "00000015000000453b5f710301000081000161000000000080a0abfef9620100"
+             "09000000050000004f9e0af2083743036c");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace ssdfs::meta
