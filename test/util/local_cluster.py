@@ -154,9 +154,10 @@ class Cluster:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SSDFS_")}
         environment["SSDFS_MASTER"] = self.address
         options.setdefault("stdin", subprocess.DEVNULL)
-        text = options.pop("text", True)
-        return subprocess.run([BINARY, *arguments], capture_output=True, text=text, check=False,
-                              timeout=timeout, env=environment, **options)
+        # Names that are not UTF-8 are printed as they are.
+        decode = {"text": True, "errors": "replace"} if options.pop("text", True) else {}
+        return subprocess.run([BINARY, *arguments], capture_output=True, check=False,
+                              timeout=timeout, env=environment, **decode, **options)
 
     def ok(self, *arguments, **options):
         """A client command that must succeed; its output."""
