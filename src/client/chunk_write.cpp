@@ -205,7 +205,9 @@ void chunk_write::piece_answered(call_handle& call,
   call.clear();
   --pieces_->in_flight;
   if (reply) {
-    op_.progress();
+    // Pieces of a chunk that fails again and again are no progress.
+    constexpr std::uint32_t most_failures = 3;
+    if (failures_ < most_failures) op_.progress();
   } else if (!std::exchange(pieces_->failed, true)) {
     pieces_->why = std::move(reply).error();
     for (call_handle& other : pieces_->calls) other.cancel();

@@ -18,7 +18,7 @@ class chunk_write;
 /// Who ordered a chunk_write.
 class chunk_write_owner {
  public:
-  /// It is stored: right() and crc() say where and what.
+  /// It is stored: take_right() and crc() say where and what.
   virtual void on_written(chunk_write& write) = 0;
   /// It could not be stored by the operation's deadline, or the operation was stopped.
   virtual void on_write_failed(chunk_write& write, failure why) = 0;
@@ -54,8 +54,8 @@ class chunk_write final : public grant_waiter, public budget_waiter {
   }
   /// CRC32C of the chunk. Once started.
   [[nodiscard]] std::uint32_t crc() const noexcept { return crc_; }
-  /// Where it went. After on_written.
-  [[nodiscard]] const write_right& right() const noexcept { return right_; }
+  /// Where it went. In on_written, once.
+  [[nodiscard]] write_right take_right() noexcept { return std::move(right_); }
   /// True while it waits for its share of the memory that writes may have in flight.
   [[nodiscard]] bool waits_for_budget() const noexcept { return waits_for_budget_; }
 

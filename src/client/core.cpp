@@ -44,6 +44,9 @@ net::channel_options channel_options_of(const client_config& config, client_id i
   out.hello.client = id;
   out.hello.software = "ssdfs " SSDFS_VERSION;
   out.connect_timeout_ms = config.connect_timeout.count();
+  // Operations pause by themselves; a server that is back should not be kept waiting for long.
+  out.backoff_min_ms = 10;
+  out.backoff_max_ms = 100;
   return out;
 }
 

@@ -74,7 +74,7 @@ void upload::on_written(chunk_write& write) {
   const std::size_t index = write.index();
   slot& s = slots_[index];
   s.crc = write.crc();
-  s.right = write.right();
+  s.right = write.take_right();
   s.written = true;
   if (given_up_) {
     if (in_flight_ == 0) fail(std::move(why_));

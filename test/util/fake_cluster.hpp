@@ -113,6 +113,20 @@ class fake_cluster {
     const std::lock_guard lock(mutex_);
     nodes_[n]->chunks.erase({id, key});
   }
+  /// Connections that were made to a server.
+  [[nodiscard]] std::uint64_t hellos(const std::string& server) {
+    const std::lock_guard lock(mutex_);
+    return by_name(server).hellos;
+  }
+  /// Closes all connections of a server.
+  void close_connections(const std::string& server) {
+    std::vector<std::shared_ptr<net::connection>> open;
+    {
+      const std::lock_guard lock(mutex_);
+      for (net::connection* c : by_name(server).connections) open.push_back(c->shared_from_this());
+    }
+    for (const auto& c : open) c->close();
+  }
   void stop_node(std::size_t i) { nodes_[i]->listener->stop(); }
   /// Grants that were given and not ended.
   [[nodiscard]] std::size_t open_grants() {
@@ -143,7 +157,12 @@ class fake_cluster {
   using chunk_id = std::pair<volume_id, chunk_key>;
   struct role : net::service {
     role(fake_cluster& c, std::string n) : cluster(c), name(std::move(n)) {}
-    result<wire::hello_reply> hello(const wire::hello_request&, net::connection&) override {
+    result<wire::hello_reply> hello(const wire::hello_request&, net::connection& from) override {
+      {
+        const std::lock_guard lock(cluster.mutex_);
+        ++hellos;
+        connections.insert(&from);
+      }
       wire::hello_reply reply;
       reply.protocol = wire::protocol_max;
       reply.role =
@@ -156,7 +175,12 @@ class fake_cluster {
     void handle(std::span<net::request> batch) override {
       for (net::request& r : batch) cluster.handle(*this, std::move(r));
     }
-    void closed(net::connection&) override {}
+    void closed(net::connection& from) override {
+      const std::lock_guard lock(cluster.mutex_);
+      connections.erase(&from);
+    }
+    std::uint64_t hellos = 0;
+    std::set<net::connection*> connections;
     fake_cluster& cluster;
     std::string name;
     std::unique_ptr<net::server> listener;
@@ -194,6 +218,11 @@ class fake_cluster {
   answer read(role& at, const net::request& r, bool corrupt);
   result<void> store(role& first, std::string_view next, chunk_id id, shared_bytes bytes);
   role* node_at(std::string_view address);
+  role& by_name(const std::string& name) {
+    if (name == "master") return master_;
+    if (name == "other") return other_;
+    return *nodes_.at(static_cast<std::size_t>(std::stoul(name.substr(4))));
+  }
   template <class Request, class Apply>
   answer once(const net::request& r, Apply apply);
 
