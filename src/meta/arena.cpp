@@ -38,8 +38,8 @@ void prepare(const upcoming_memory& memory) noexcept {
 
 reserved_memory::reserved_memory(std::size_t capacity)
     : capacity_((capacity + growth_step - 1) / growth_step * growth_step) {
-  void* at = ::mmap(nullptr, capacity_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                    0);
+  void* at =
+      ::mmap(nullptr, capacity_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) throw std::bad_alloc();
   data_ = static_cast<std::byte*>(at);
   take_huge_pages(false, 0);

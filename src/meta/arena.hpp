@@ -160,7 +160,7 @@ class arena {
   std::array<std::uint32_t, lists> heads_{};
   std::array<std::uint64_t, lists / 64 + 1> filled_{};  ///< bit per non-empty list
   std::array<std::uint64_t, 16> bytes_{};               ///< by block_kind
-  std::size_t sweep_at_ = 0;   ///< next slice to sweep
+  std::size_t sweep_at_ = 0;                            ///< next slice to sweep
   std::size_t sweep_end_ = 0;  ///< slices [sweep_at_, sweep_end_) are not listed at the moment
   std::uint64_t freed_since_sweep_ = 0;
   std::size_t prepared_ = 0;  ///< bytes from the start that take_upcoming has handed out

@@ -108,7 +108,8 @@ template <class T>
 }
 
 /// Bytes of a record of a kind whose name of this length stands inside.
-[[nodiscard]] constexpr std::size_t record_bytes(block_kind kind, std::size_t name_length) noexcept {
+[[nodiscard]] constexpr std::size_t record_bytes(block_kind kind,
+                                                 std::size_t name_length) noexcept {
   const bool file = kind == block_kind::file;
   const std::size_t offset = file ? file_record::name_offset : directory_record::name_offset;
   const std::size_t smallest = file ? file_record::min_size : directory_record::min_size;

@@ -16,7 +16,7 @@ constexpr std::size_t sparse = directory_index::leaf_capacity / 4;
 constexpr std::size_t joined = directory_index::leaf_capacity * 3 / 4;
 
 // Capacities: small steps leave few places unused, but many blocks that are freed on the way.
-constexpr std::array<std::uint8_t, 14> capacities = {2,  6,  10, 16, 24, 32, 40,
+constexpr std::array<std::uint8_t, 14> capacities = {2,  6,  10, 16, 24, 32,  40,
                                                      48, 56, 64, 80, 96, 112, 128};
 static_assert(capacities.back() == directory_index::leaf_capacity);
 
@@ -278,8 +278,7 @@ void directory_index::merge_leaf(std::uint32_t& root, const place& where) {
   unlink(root, gone, where.depth);
 }
 
-std::uint32_t directory_index::make_leaf(std::span<const std::uint32_t> ids,
-                                         std::size_t capacity) {
+std::uint32_t directory_index::make_leaf(std::span<const std::uint32_t> ids, std::size_t capacity) {
   // Two places at least: search_hints reads four numbers.
   capacity = std::max<std::size_t>(capacity, 2);
   const std::uint32_t id = memory_.allocate(block_kind::leaf, leaf_node::bytes(capacity));

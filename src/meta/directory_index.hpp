@@ -87,8 +87,7 @@ class directory_index {
   void set_leaf_capacity(std::uint32_t leaf, std::size_t capacity);
 
   // Inner nodes. `level` counts from the root, 0, to the leaves, where.depth.
-  void replace_node(std::uint32_t& root, const place& where, std::size_t level,
-                    std::uint32_t node);
+  void replace_node(std::uint32_t& root, const place& where, std::size_t level, std::uint32_t node);
   void link_right(std::uint32_t& root, const place& where, std::size_t level,
                   std::string_view separator, std::uint32_t node);
   void split_inner(std::uint32_t& root, const place& where, std::size_t level,

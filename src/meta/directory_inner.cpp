@@ -45,8 +45,7 @@ std::uint32_t directory_index::pack(const unpacked_inner& inner) {
   const std::size_t prefix =
       separators.empty() ? 0 : common_prefix(separators.front(), separators.back());
   const std::size_t capacity = round_capacity(separators.size());
-  const std::uint32_t id =
-      memory_.allocate(block_kind::inner, inner_node::bytes(capacity, prefix));
+  const std::uint32_t id = memory_.allocate(block_kind::inner, inner_node::bytes(capacity, prefix));
   auto& node = block_as<inner_node>(memory_, id);
   node.count = static_cast<std::uint8_t>(separators.size());
   node.capacity = static_cast<std::uint8_t>(capacity);

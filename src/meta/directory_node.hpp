@@ -1,7 +1,7 @@
 // The nodes of a directory's B+tree in the arena, and searching in one.
 //
 //   leaf   header | samples[] | hints[capacity] | ids[capacity]
-//   inner  header | prefix, padded to 4 | hints[capacity] | texts[capacity] | children[capacity + 1]
+//   inner  header | prefix padded to 4 | hints[capacity] | texts[capacity] | children[capacity+1]
 //
 // A leaf's `prefix` is a length: that many bytes are common to all its names. The hint of a name is
 // the four bytes behind the prefix as a big-endian number, padded with zeros, which no name
@@ -17,13 +17,13 @@
 #include "meta/arena.hpp"
 #include "meta/directory_entry.hpp"
 
+#include <nmmintrin.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
-
-#include <nmmintrin.h>
 
 namespace ssdfs::meta {
 
@@ -146,8 +146,7 @@ struct hint_range {
 /// Counts with vectors of four. The first `skipped` hints are known to be below. Reads up to 12
 /// bytes behind the hints, which is inside of every node.
 [[nodiscard]] inline hint_range search_hints(const std::uint32_t* hints, std::uint32_t count,
-                                             std::uint32_t skipped,
-                                             std::uint32_t wanted) noexcept {
+                                             std::uint32_t skipped, std::uint32_t wanted) noexcept {
   const __m128i flip = _mm_set1_epi32(static_cast<int>(0x80000000U));
   const __m128i key = _mm_xor_si128(_mm_set1_epi32(static_cast<int>(wanted)), flip);
   const auto lanes = [](__m128i mask) {
@@ -216,8 +215,7 @@ struct leaf_position {
 
 /// Searches among entries with equal hints.
 [[nodiscard]] inline leaf_position search_names(const arena& memory, const leaf_node& leaf,
-                                                hint_range range,
-                                                std::string_view name) noexcept {
+                                                hint_range range, std::string_view name) noexcept {
   std::uint32_t low = range.first;
   std::uint32_t high = range.first + range.equal;
   while (low < high) {

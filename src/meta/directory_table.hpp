@@ -11,15 +11,15 @@ namespace ssdfs::meta {
 
 /// One directory. Totals are of everything below it, itself not included.
 struct directory_slot {
-  std::uint32_t record;       ///< inode; 0 if the slot is free
-  std::uint32_t index;        ///< root node of its B+tree, 0 if empty; the next free slot if free
-  std::uint32_t parent;       ///< directory_id; 0 for the root and for detached ones
+  std::uint32_t record;  ///< inode; 0 if the slot is free
+  std::uint32_t index;   ///< root node of its B+tree, 0 if empty; the next free slot if free
+  std::uint32_t parent;  ///< directory_id; 0 for the root and for detached ones
   std::uint32_t serial;
   std::uint32_t files;
   std::uint32_t directories : 31;
   std::uint32_t has_quota : 1;
   std::uint64_t bytes;
-  std::uint64_t digest;       ///< sum of the digests of all entries below
+  std::uint64_t digest;  ///< sum of the digests of all entries below
 };
 static_assert(sizeof(directory_slot) == 40);
 

@@ -117,8 +117,8 @@ result<void> tree::check(const file_attributes& attributes, std::span<const chun
   return {};
 }
 
-inode tree::make_file(directory_id parent, std::string_view name,
-                      const file_attributes& attributes, std::span<const chunk_ref> chunks) {
+inode tree::make_file(directory_id parent, std::string_view name, const file_attributes& attributes,
+                      std::span<const chunk_ref> chunks) {
   const std::uint32_t id =
       arena_.allocate(block_kind::file, record_bytes(block_kind::file, name.size()));
   auto& record = block_as<file_record>(arena_, id);
@@ -322,9 +322,8 @@ result<void> tree::rename(inode entry, directory_id parent, std::string_view nam
 
 void tree::set_mtime(inode entry, std::int64_t mtime_ms) {
   SSDFS_ASSERT(is_storable(mtime_ms));
-  change_entry(entry, [&] {
-    mtime_of(arena_.at(entry.value)).store(static_cast<std::uint64_t>(mtime_ms));
-  });
+  change_entry(
+      entry, [&] { mtime_of(arena_.at(entry.value)).store(static_cast<std::uint64_t>(mtime_ms)); });
 }
 
 void tree::set_access(inode entry, std::uint16_t access) {
@@ -341,9 +340,8 @@ void tree::set_replication(inode entry, std::uint8_t replication) {
   change_entry(entry, [&] {
     constexpr unsigned mask = 3U << file_record::replication_shift;
     std::uint8_t& head = file(entry).head;
-    head = static_cast<std::uint8_t>((head & ~mask) |
-                                     static_cast<unsigned>(replication)
-                                         << file_record::replication_shift);
+    head = static_cast<std::uint8_t>((head & ~mask) | static_cast<unsigned>(replication)
+                                                          << file_record::replication_shift);
   });
 }
 

@@ -226,7 +226,7 @@ class tree {
 /// Fills an empty tree from sorted data, several times faster than inserting, with full leaves.
 ///
 /// Directories are filled one at a time, a parent before its children: open(root_directory), then
-/// its entries in byte order, then open() of any directory made so far, and so on; at last finish().
+/// its entries in byte order, then open() of any directory made so far, and so on; last finish().
 /// Until then nothing but the functions of this class may be used on the tree, and after a failure
 /// it is good for destruction only. The input is not trusted: every violation is errc::damaged.
 class tree_loader {
@@ -256,8 +256,7 @@ class tree_loader {
  private:
   result<void> check_entry(std::string_view name) const;
   result<directory_id> make_directory(directory_id parent, std::string_view name,
-                                      const directory_attributes& attributes,
-                                      std::uint32_t serial);
+                                      const directory_attributes& attributes, std::uint32_t serial);
   void append(std::uint32_t id);
   void flush_leaf();
 

@@ -14,8 +14,8 @@ class mixer {
  public:
   void add(std::uint64_t a, std::uint64_t b) noexcept {
     __extension__ using wide = unsigned __int128;
-    const wide product = static_cast<wide>(a ^ 0x9e3779b97f4a7c15ULL) *
-                         (b ^ state_ ^ 0xd1b54a32d192ed03ULL);
+    const wide product =
+        static_cast<wide>(a ^ 0x9e3779b97f4a7c15ULL) * (b ^ state_ ^ 0xd1b54a32d192ed03ULL);
     state_ = (state_ << 23 | state_ >> 41) ^ static_cast<std::uint64_t>(product) ^
              static_cast<std::uint64_t>(product >> 64);
   }

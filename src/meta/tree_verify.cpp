@@ -11,8 +11,8 @@ namespace ssdfs::meta {
 /// One run of verify: what was found so far.
 struct tree::verification {
   const tree& subject;
-  std::vector<weight> below;        ///< by directory_id: what the entries of it add up to
-  std::vector<std::uint32_t> order; ///< directories, each behind its parent
+  std::vector<weight> below;         ///< by directory_id: what the entries of it add up to
+  std::vector<std::uint32_t> order;  ///< directories, each behind its parent
   std::uint64_t nodes = 0;
   std::uint64_t texts = 0;
   std::uint64_t chunk_lists = 0;
@@ -86,8 +86,7 @@ struct tree::verification {
   result<void> compare(directory_id directory) const {
     const directory_slot& slot = subject.directories_[directory];
     const weight& sum = below[directory.value];
-    if (slot.files != sum.files || slot.directories != sum.directories ||
-        slot.bytes != sum.bytes) {
+    if (slot.files != sum.files || slot.directories != sum.directories || slot.bytes != sum.bytes) {
       return wrong(directory, "wrong totals");
     }
     if (slot.digest != sum.digest) return wrong(directory, "wrong digest");
@@ -128,7 +127,8 @@ result<void> tree::verify() const {
     detached.bytes += own.bytes;
     is_detached[run.order[i]] = true;
   }
-  if (detached != detached_totals_) return failure(errc::damaged, "wrong totals of what is detached");
+  if (detached != detached_totals_)
+    return failure(errc::damaged, "wrong totals of what is detached");
   for (std::size_t i = 0; i < run.order.size(); ++i) {
     const directory_id id(run.order[i]);
     const std::uint32_t parent = directories_[id].parent;

@@ -35,8 +35,8 @@ BOOST_AUTO_TEST_CASE(accepts_absolute_utf8_paths) {
 }
 
 BOOST_AUTO_TEST_CASE(refuses_what_is_not_a_path) {
-  for (const char* bad : {"", "a", "a/b", "//", "/a/", "/a//b", "/.", "/..", "/a/.", "/a/../b",
-                          "/./a", "./a"}) {
+  for (const char* bad :
+       {"", "a", "a/b", "//", "/a/", "/a//b", "/.", "/..", "/a/.", "/a/../b", "/./a", "./a"}) {
     BOOST_TEST(fails_with(check_path(bad), errc::invalid_path), bad);
   }
   BOOST_TEST(fails_with(check_path(std::string_view("/a\0b", 4)), errc::invalid_path));
@@ -44,10 +44,10 @@ BOOST_AUTO_TEST_CASE(refuses_what_is_not_a_path) {
 }
 
 BOOST_AUTO_TEST_CASE(refuses_malformed_utf8) {
-  for (const char* bad : {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf",
-                          "\xe1\x80", "\xe1\x80\x41", "\xed\xa0\x80", "\xed\xbf\xbf",
-                          "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",
-                          "\xfe", "\xf0\x9f\x98", "abcdefgh\x80", "abcdefg\xc3"}) {
+  for (const char* bad :
+       {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf", "\xe1\x80",
+        "\xe1\x80\x41", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80", "\xff", "\xfe", "\xf0\x9f\x98", "abcdefgh\x80", "abcdefg\xc3"}) {
     BOOST_TEST(!is_utf8(bad));
     BOOST_TEST(fails_with(check_path(std::string("/x/") + bad), errc::invalid_path));
   }

@@ -1,6 +1,5 @@
 // The loader trusts nothing that it is given.
 #include "meta/tree.hpp"
-
 #include "meta/tree_util.hpp"
 
 #include <boost/test/unit_test.hpp>

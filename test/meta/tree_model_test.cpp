@@ -1,7 +1,6 @@
 // The tree against a twin that is a std::map of paths, under random operations.
-#include "meta/tree.hpp"
-
 #include "meta/path.hpp"
+#include "meta/tree.hpp"
 #include "meta/tree_util.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -153,8 +152,8 @@ class model {
     if (path == "/") return;
     const inode entry = *tree_.lookup(path);
     const auto next = twin_.upper_bound(below(path));
-    const bool has_entries = twin_[path].directory && next != twin_.end() &&
-                             is_same_or_below(next->first, path);
+    const bool has_entries =
+        twin_[path].directory && next != twin_.end() && is_same_or_below(next->first, path);
     const auto outcome = tree_.erase(entry);
     if (has_entries) {
       BOOST_REQUIRE((outcome.has_error() && outcome.error() == errc::not_empty));
@@ -182,7 +181,8 @@ class model {
     twin_entry& entry = twin_[path];
     if (entry.directory) return;
     const sample_file file(static_cast<std::uint32_t>(random_()), pick(4));
-    BOOST_REQUIRE(tree_.replace_file(*tree_.lookup(path), file.attributes, file.chunks).has_value());
+    BOOST_REQUIRE(
+        tree_.replace_file(*tree_.lookup(path), file.attributes, file.chunks).has_value());
     entry.attributes = file.attributes;
     entry.chunks = file.chunks;
   }
@@ -239,8 +239,7 @@ class model {
     const auto before = tree_.detached_totals();
     const std::size_t done = tree_.reclaim_step(1 + pick(200), freed_);
     const auto after = tree_.detached_totals();
-    BOOST_REQUIRE(before.files + before.directories ==
-                  after.files + after.directories + done);
+    BOOST_REQUIRE(before.files + before.directories == after.files + after.directories + done);
     BOOST_REQUIRE((done > 0) == (before != subtree_totals{}));
   }
 

@@ -91,7 +91,8 @@ BOOST_AUTO_TEST_CASE(separators_of_every_length) {
   }
   require_sound(t);
   BOOST_TEST(t.memory().texts > 0U);
-  BOOST_REQUIRE(names_of(t, root_directory) == std::vector<std::string>(names.begin(), names.end()));
+  BOOST_REQUIRE(names_of(t, root_directory) ==
+                std::vector<std::string>(names.begin(), names.end()));
 }
 
 BOOST_AUTO_TEST_CASE(every_byte_that_utf8_allows_sorts_as_bytes) {
@@ -111,7 +112,8 @@ BOOST_AUTO_TEST_CASE(every_byte_that_utf8_allows_sorts_as_bytes) {
     }
   }
   require_sound(t);
-  BOOST_REQUIRE(names_of(t, root_directory) == std::vector<std::string>(names.begin(), names.end()));
+  BOOST_REQUIRE(names_of(t, root_directory) ==
+                std::vector<std::string>(names.begin(), names.end()));
 }
 
 // A listing in pages shows all that is there from begin to end, each once, in order.

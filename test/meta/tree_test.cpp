@@ -144,7 +144,8 @@ BOOST_AUTO_TEST_CASE(a_rename_never_moves_the_record) {
   const directory_id d = make_directory(t, root_directory, "d");
   const inode entries[] = {make_file(t, d, "short"), t.inode_of(make_directory(t, d, "sub"))};
   for (const inode entry : entries) {
-    for (const std::size_t length : {1U, 6U, 7U, 22U, 23U, 100U, 255U, 254U, 11U, 10U, 3U, 255U, 1U}) {
+    for (const std::size_t length :
+         {1U, 6U, 7U, 22U, 23U, 100U, 255U, 254U, 11U, 10U, 3U, 255U, 1U}) {
       const std::string name(length, t.is_directory(entry) ? 'e' : 'f');
       BOOST_REQUIRE(t.rename(entry, root_directory, name).has_value());
       BOOST_REQUIRE(t.name(entry) == name);
@@ -191,33 +192,33 @@ BOOST_AUTO_TEST_CASE(the_digest_tells_contents_and_not_their_history) {
     make_file(t, d, "b", 2);
   });
   BOOST_TEST(base == digest_after([](tree& t, directory_id d) {
-    make_file(t, d, "b", 2);
-    const inode x = make_file(t, root_directory, "x", 1);
-    BOOST_REQUIRE(t.rename(x, d, "a").has_value());
-    BOOST_REQUIRE(t.erase(make_file(t, d, "c", 3)).has_value());
-  }));
+               make_file(t, d, "b", 2);
+               const inode x = make_file(t, root_directory, "x", 1);
+               BOOST_REQUIRE(t.rename(x, d, "a").has_value());
+               BOOST_REQUIRE(t.erase(make_file(t, d, "c", 3)).has_value());
+             }));
   BOOST_TEST(base != digest_after([](tree& t, directory_id d) {
-    make_file(t, d, "a", 2);
-    make_file(t, d, "b", 1);
-  }));
+               make_file(t, d, "a", 2);
+               make_file(t, d, "b", 1);
+             }));
   BOOST_TEST(base != digest_after([](tree& t, directory_id d) {
-    make_file(t, d, "a", 1);
-    make_file(t, root_directory, "b", 2);
-  }));
+               make_file(t, d, "a", 1);
+               make_file(t, root_directory, "b", 2);
+             }));
   BOOST_TEST(base != digest_after([](tree& t, directory_id d) {
-    t.set_mtime(make_file(t, d, "a", 1), 5);
-    make_file(t, d, "b", 2);
-  }));
+               t.set_mtime(make_file(t, d, "a", 1), 5);
+               make_file(t, d, "b", 2);
+             }));
   BOOST_TEST(base != digest_after([](tree& t, directory_id d) {
-    make_file(t, d, "a", 1);
-    make_file(t, d, "b", 2);
-    t.set_quota(d, {10, 0});
-  }));
+               make_file(t, d, "a", 1);
+               make_file(t, d, "b", 2);
+               t.set_quota(d, {10, 0});
+             }));
   BOOST_TEST(base != digest_after([](tree& t, directory_id d) {
-    make_file(t, d, "a", 1);
-    make_file(t, d, "b", 2);
-    t.set_access(t.inode_of(root_directory), 1);
-  }));
+               make_file(t, d, "a", 1);
+               make_file(t, d, "b", 2);
+               t.set_access(t.inode_of(root_directory), 1);
+             }));
 }
 
 // The digest is kept in edit records: this value must never change.
@@ -229,8 +230,7 @@ BOOST_AUTO_TEST_CASE(the_digest_is_a_stable_format) {
                               {100, 0xe3069283, 1'700'000'000'001, 1, 2, 3}, one)
                     .has_value());
   const std::vector<chunk_ref> two{{{volume_slot(2), 10}, 100, 1}, {{volume_slot(3), 1}, 50, 2}};
-  BOOST_REQUIRE(
-      t.insert_file(root_directory, "large", {150, 77, -5, 0, 0, 2}, two).has_value());
+  BOOST_REQUIRE(t.insert_file(root_directory, "large", {150, 77, -5, 0, 0, 2}, two).has_value());
   BOOST_REQUIRE(t.insert_file(root_directory, "empty", {}, {}).has_value());
   t.set_quota(t.directory_of(*d), {1000, 2000});
   BOOST_TEST(t.digest() == 5258848258733271871ULL);
@@ -277,8 +277,8 @@ BOOST_AUTO_TEST_CASE(a_detached_subtree_is_gone_at_once_and_reclaimed_in_steps) 
   BOOST_TEST(t.digest() == empty);
   BOOST_TEST((t.lookup("/a").error() == errc::not_found));
   BOOST_TEST((t.totals(root_directory) == subtree_totals{}));
-  BOOST_TEST((t.detached_totals() ==
-              subtree_totals{totals.files, totals.directories + 1, totals.bytes}));
+  BOOST_TEST(
+      (t.detached_totals() == subtree_totals{totals.files, totals.directories + 1, totals.bytes}));
   make_directory(t, root_directory, "a");  // the name is free
   std::vector<chunk_ref> freed;
   std::size_t done = 0;

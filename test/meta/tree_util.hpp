@@ -87,15 +87,14 @@ inline void copy_tree(const tree& from, tree& to) {
         const inode entry = page[i];
         if (from.is_directory(entry)) {
           const directory_id below = from.directory_of(entry);
-          const auto made = loader.add_directory(from.name(entry), from.attributes(below),
-                                                 from.serial(below));
+          const auto made =
+              loader.add_directory(from.name(entry), from.attributes(below), from.serial(below));
           BOOST_REQUIRE(made.has_value());
           todo.emplace_back(below, *made);
         } else {
-          BOOST_REQUIRE(loader
-                            .add_file(from.name(entry), from.attributes(entry),
-                                      chunks_of(from, entry))
-                            .has_value());
+          BOOST_REQUIRE(
+              loader.add_file(from.name(entry), from.attributes(entry), chunks_of(from, entry))
+                  .has_value());
         }
       }
       after = from.name(page[n - 1]);
@@ -105,7 +104,14 @@ inline void copy_tree(const tree& from, tree& to) {
 }
 
 /// Kinds of names that are hard for prefixes and hints.
-enum class name_kind { plain, long_common_prefix, equal_hints, full_length, any_byte, nested_prefix };
+enum class name_kind {
+  plain,
+  long_common_prefix,
+  equal_hints,
+  full_length,
+  any_byte,
+  nested_prefix
+};
 inline constexpr name_kind all_name_kinds[] = {
     name_kind::plain,       name_kind::long_common_prefix, name_kind::equal_hints,
     name_kind::full_length, name_kind::any_byte,           name_kind::nested_prefix};
