@@ -11,6 +11,7 @@ namespace {
 
 // A buffer that one burst has made larger than this is given back.
 constexpr std::size_t kept_buffer_bytes = std::size_t{8} << 20;
+constexpr auto space_check_interval = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -111,9 +112,10 @@ void journal::roll() {
 }
 
 void journal::run() {
+  auto next_space_check = std::chrono::steady_clock::now() + space_check_interval;
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait_for(lock, std::chrono::seconds(1), [&] { return flushed_ || stopping_; });
+    wake_.wait_for(lock, space_check_interval, [&] { return flushed_ || stopping_; });
     const bool last_round = stopping_;
     const bool work = flushed_ || (stopping_ && !current_.text.empty());
     if (work) {
@@ -125,7 +127,11 @@ void journal::run() {
     if (work) done = write_batch(writing_);
     if (done && last_round) done = writer_.finalize();
     if (!done) return fence(std::move(done).error());
-    if (!work) check_space();
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= next_space_check) {
+      check_space();
+      next_space_check = now + space_check_interval;
+    }
     writing_.text.clear();
     writing_.barriers.clear();
     writing_.first = writing_.last = {};
@@ -145,10 +151,7 @@ result<void> journal::write_batch(pending& batch) {
     next = b.next;
   }
   SSDFS_TRY(write_piece(text.substr(done), next, batch.last));
-  if (batch.roll || writer_.full()) {
-    SSDFS_TRY(writer_.finalize());
-    check_space();
-  }
+  if (batch.roll || writer_.full()) SSDFS_TRY(writer_.finalize());
   if (batch.text.capacity() > kept_buffer_bytes) meta::text_buffer().swap(batch.text);
   return {};
 }

@@ -83,7 +83,7 @@ class journal {
     return backlog_.load(std::memory_order_relaxed);
   }
   /// False near the reserve of the log's disk: changes of clients should be refused (no_space).
-  /// Refreshed as segments grow, and every second.
+  /// Refreshed every second.
   [[nodiscard]] bool has_room() const noexcept { return room_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool fenced() const noexcept { return fenced_.load(std::memory_order_acquire); }
 

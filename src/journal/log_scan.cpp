@@ -14,8 +14,9 @@ bool only_zeros(std::string_view text) {
 }
 
 // Notes why the line at state.offset cannot be used.
+// `complete` says that its CRC is right all the same, which no crash leaves behind.
 void note(const segment_name& segment, std::string_view text, bool later, std::string what,
-          scan_state& state) {
+          scan_state& state, bool complete = false) {
   log_damage bad;
   bad.segment = segment.file;
   bad.offset = state.offset;
@@ -24,6 +25,8 @@ void note(const segment_name& segment, std::string_view text, bool later, std::s
   if (segment.last) {
     bad.proof = bad.txid <= *segment.last ? "the segment's name says that it was durable"
                                           : "the segment's name says that it ends before";
+  } else if (complete) {
+    bad.proof = "its CRC is right, so it was written like this";
   } else if (later) {
     bad.proof = "a later segment says that it was durable";
   } else {
@@ -47,6 +50,7 @@ class line_checker {
       crc = *parsed;
     } else {
       // The first line of a log whose beginning was dropped: its seed is not known.
+      if (!meta::stated_crc(line)) return failure(errc::checksum, "no CRC at its end");
       SSDFS_TRY(parser_.parse_unchecked(line, record_));
       crc = *meta::stated_crc(line);
     }
@@ -114,7 +118,8 @@ result<void> scan_segment(const segment_name& segment, std::string_view text, lo
     }
     const std::string_view line = rest.substr(0, length);
     if (auto good = checker.check(line, state); !good) {
-      note(segment, text, later, good.error().message(), state);
+      note(segment, text, later, good.error().message(), state,
+           !(good.error() == errc::checksum));
       return {};
     }
     if (checker.record().durable.value != 0) state.batch = state.offset;

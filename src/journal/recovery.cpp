@@ -57,7 +57,11 @@ result<void> recovery::scan_one(std::size_t i) {
       const double part = static_cast<double>(line.offset) / static_cast<double>(text.size());
       options_.progress((static_cast<double>(i) + part) / static_cast<double>(segments_.size()));
     }
-    return sink_(*line.record, state_.at.chain);
+    auto done = sink_(*line.record, state_.at.chain);
+    if (done) return done;
+    return failure(done.error().code, options_.directory + "/" + segment.file + ": offset " +
+                                          std::to_string(line.offset) + ": " +
+                                          done.error().message());
   };
   state_.at.last = ssdfs::txid(segment.first.value - 1);
   const bool later = i + 1 < segments_.size();

@@ -1,8 +1,11 @@
 // Crash or damage: every byte of small logs cut, torn and flipped.
+#include "base/crc32c.hpp"
 #include "journal/journal_util.hpp"
 #include "journal/segments.hpp"
 
 #include <boost/test/unit_test.hpp>
+
+#include <cstdio>
 
 namespace ssdfs::journal {
 namespace {
@@ -128,6 +131,24 @@ BOOST_AUTO_TEST_CASE(a_torn_batch_in_the_middle_is_still_a_crash) {
   const auto found = recover_log(*fs);
   BOOST_REQUIRE(found.report.has_value());
   BOOST_TEST(counts_to(found.ids, 3));
+}
+
+BOOST_AUTO_TEST_CASE(a_whole_line_that_is_not_understood_is_not_cut) {
+  line_maker lines;
+  const std::string good = lines.batch(2);
+  const auto continued = [&](std::string line) {
+    const std::uint32_t crc = crc32c(as_bytes(line), lines.chain);
+    char field[32];
+    std::snprintf(field, sizeof field, ",\"crc\":\"%08x\"}\n", crc);
+    return good + line + field;
+  };
+  for (const char* line : {R"({"txid":"3","op":"TELEPORT","time":1700000000003)",
+                           R"({"txid":"4","op":"DELETE","time":1700000000003,"path":"/a")"}) {
+    auto fs = disk_with(continued(line), open_name);
+    const auto found = recover_log(*fs);
+    BOOST_REQUIRE(found.report.has_error());
+    BOOST_TEST(found.report.error().message().find("txid 3:") != std::string::npos);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(missing_and_overlapping_segments_are_refused) {
