@@ -4,6 +4,7 @@
 #include "io/clock.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ssdfs::datanode {
 namespace {
@@ -32,7 +33,29 @@ void op_metrics::finished(const op_subject& what, const op_times& times, const f
   e.latency_us.record(static_cast<std::uint64_t>(took_us));
   if (failed != nullptr) e.errors.fetch_add(1, std::memory_order_relaxed);
   const std::int64_t slow_ms = slow_op_ms_.load(std::memory_order_relaxed);
-  if (slow_ms > 0 && took_us >= slow_ms * 1000) log_slow(what, times, now, failed);
+  if (slow_ms > 0 && took_us >= slow_ms * 1000 && may_log(now)) {
+    log_slow(what, times, now, failed);
+  }
+}
+
+bool op_metrics::may_log(std::int64_t now_ns) {
+  const std::int64_t second = now_ns / 1'000'000'000;
+  std::uint64_t kept_back = 0;
+  {
+    const std::lock_guard lock(log_mutex_);
+    if (second == log_second_ && logged_ >= slow_lines_a_second) {
+      ++kept_back_;
+      return false;
+    }
+    if (second != log_second_) {
+      log_second_ = second;
+      logged_ = 0;
+      kept_back = std::exchange(kept_back_, 0);
+    }
+    ++logged_;
+  }
+  if (kept_back > 0) SSDFS_LOG(warning) << kept_back << " more slow operations before this one";
+  return true;
 }
 
 std::vector<operation_stats> op_metrics::summary() const {

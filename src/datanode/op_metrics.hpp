@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 namespace ssdfs::datanode {
@@ -35,6 +36,9 @@ class op_metrics {
  public:
   explicit op_metrics(std::int64_t slow_op_ms) : slow_op_ms_(slow_op_ms) {}
 
+  /// Slow operations told one by one; when a disk or a peer hangs, all are slow.
+  static constexpr std::uint64_t slow_lines_a_second = 10;
+
   /// Counts an operation that is being answered now; `failed` is null if it succeeded.
   void finished(const op_subject& what, const op_times& times, const failure* failed);
 
@@ -53,8 +57,14 @@ class op_metrics {
     std::atomic<std::uint64_t> errors{0};
   };
 
+  [[nodiscard]] bool may_log(std::int64_t now_ns);
+
   std::array<entry, operations> entries_;
   std::atomic<std::int64_t> slow_op_ms_;
+  std::mutex log_mutex_;
+  std::int64_t log_second_ = 0;   // under log_mutex_
+  std::uint64_t logged_ = 0;      // lines in that second; under log_mutex_
+  std::uint64_t kept_back_ = 0;   // lines that were too many; under log_mutex_
 };
 
 }  // namespace ssdfs::datanode

@@ -7,7 +7,83 @@
 using namespace ssdfs;
 using namespace ssdfs::test;
 
+namespace {
+
+// A member that takes everything and answers nothing, as a stopped process does.
+class hung_member final : public net::service {
+ public:
+  explicit hung_member(boost::asio::io_context& io) {
+    auto server = net::server::listen(io, *this, {.listen = "127.0.0.1:0"});
+    BOOST_REQUIRE(server.has_value());
+    server_ = std::move(*server);
+    server_->start();
+  }
+  ~hung_member() override { server_->stop(); }
+  [[nodiscard]] std::string address() const { return server_->address(); }
+
+  result<wire::hello_reply> hello(const wire::hello_request&, net::connection&) override {
+    wire::hello_reply reply;
+    reply.protocol = wire::protocol_max;
+    return reply;
+  }
+  void handle(std::span<net::request> batch) override {
+    const std::lock_guard lock(mutex_);
+    for (auto& r : batch) kept_.push_back(std::move(r));
+  }
+  void closed(net::connection&) override {}
+
+ private:
+  std::mutex mutex_;
+  std::vector<net::request> kept_;
+  std::unique_ptr<net::server> server_;
+};
+
+}  // namespace
+
 BOOST_AUTO_TEST_SUITE(failures)
+
+BOOST_AUTO_TEST_CASE(a_hung_member_costs_one_deadline_and_is_named) {
+  node_fixture f(1, [](datanode::datanode_options& o) { o.chain_timeout_ms = 200; });
+  hung_member hung(f.threads.context());
+  const byte_vector content = random_bytes(5000, 1);
+  const std::int64_t began = io::steady_ms();
+  const auto written = f.write(1, content, {.next = hung.address()});
+  BOOST_REQUIRE(written.has_error());
+  BOOST_TEST((written.error() == errc::timed_out));
+  BOOST_TEST(written.error().hint == hung.address());
+  BOOST_TEST(io::steady_ms() - began >= 200);
+  BOOST_TEST(f.master.wait_failure(f.nodes[0]->id()).address == hung.address());
+  f.require_everywhere(1, content);  // the local half was done meanwhile
+}
+
+BOOST_AUTO_TEST_CASE(writes_that_wait_for_a_hung_member_are_bounded_and_others_go_on) {
+  node_fixture f(1, [](datanode::datanode_options& o) { o.chain_timeout_ms = 1000; });
+  hung_member hung(f.threads.context());
+  const byte_vector content = random_bytes(wire::small_chunk_max, 1);
+  // One connection alone is bounded by the server; together they meet the node's own bound.
+  std::vector<std::shared_ptr<net::channel>> writers;
+  std::vector<datanode::awaited<wire::write_chunk_request>> calls;
+  chunk_key key = 0;
+  for (int w = 0; w < 6; ++w) {
+    writers.push_back(net::channel::make(f.threads.context().get_executor(),
+                                         f.nodes[0]->address(), f.hello()));
+    for (int i = 0; i < 60; ++i) {
+      const auto m = f.small_write(++key, content, {.next = hung.address()});
+      calls.emplace_back(*writers.back(), m, 20'000, shared_bytes{content, {}});
+    }
+  }
+  std::size_t busy = 0;
+  for (auto& c : calls) {
+    const auto answer = c.wait();
+    BOOST_REQUIRE(answer.has_error());
+    if (answer.error() == errc::busy) ++busy;
+  }
+  BOOST_TEST(busy > 0u);
+  BOOST_TEST(busy < calls.size());
+  // A write that ends here waits for nobody.
+  BOOST_TEST(f.write(++key, content, {.next = ""}).has_value());
+  for (auto& w : writers) w->stop();
+}
 
 BOOST_AUTO_TEST_CASE(a_disk_that_fails_takes_its_volume_out_not_the_node) {
   sim_files disk;
