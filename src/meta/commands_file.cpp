@@ -47,7 +47,9 @@ result<void> check_chunks(const state& s, const create_request& q, create_record
   for (const chunk_claim& chunk : q.chunks) {
     const volume_entry& volume = *s.volumes().find(chunk.volume);
     if (volume.grant_of(chunk.key)->generation != chunk.generation) {
-      return failure(errc::regrant, "a chunk names another generation than its grant");
+      return failure(make_error_code(errc::regrant),
+                     "a chunk names another generation than its grant",
+                     std::to_string(chunk.volume.value));
     }
   }
   return {};

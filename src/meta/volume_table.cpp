@@ -229,9 +229,11 @@ result<void> volume_table::check_commit(const chunk_record* chunks, std::size_t 
     }
     const grant_info* grant = entry->grant_of(chunk.key);
     if (grant == nullptr) {
-      return failure(errc::regrant, "the grant of key " + std::to_string(chunk.key) +
-                                        " of volume " + std::to_string(chunk.volume.value) +
-                                        " has ended");
+      const std::string volume = std::to_string(chunk.volume.value);
+      return failure(make_error_code(errc::regrant),
+                     "the grant of key " + std::to_string(chunk.key) + " of volume " + volume +
+                         " has ended",
+                     volume);
     }
     if (grant->is_committed(chunk.key)) {
       return failure(errc::key_conflict, "key " + std::to_string(chunk.key) + " of volume " +
