@@ -8,6 +8,7 @@ namespace ssdfs::master {
 namespace {
 
 constexpr std::uint32_t volumes_limit = 1000;
+constexpr std::size_t volumes_bytes = 512 << 10;  // a page stays well below a frame's message
 
 std::string state_name(const cluster::node_view& node, const meta::state& s) {
   const auto decided = s.nodes().find(node.node);
@@ -108,9 +109,15 @@ void service::admin_volumes(net::request r) {
     }
   }
   wire::admin_volumes_reply reply;
-  for (; low < volumes.size() && reply.volumes.size() < q.limit; ++low) {
-    reply.volumes.push_back(
-        volume_status_of(volumes[meta::volume_slot(static_cast<std::uint32_t>(low))].info));
+  std::size_t bytes = 0;
+  for (; low < volumes.size() && reply.volumes.size() < q.limit && bytes < volumes_bytes; ++low) {
+    auto status =
+        volume_status_of(volumes[meta::volume_slot(static_cast<std::uint32_t>(low))].info);
+    bytes += 150 + status.reason.size();
+    for (const auto& v : status.replicas) {
+      bytes += 150 + v.address.size() + v.node_name.size() + v.state.size();
+    }
+    reply.volumes.push_back(std::move(status));
   }
   reply.more = low < volumes.size();
   answer_read(std::move(r), std::move(reply));
@@ -122,7 +129,7 @@ void service::admin_seal(net::request r) {
   if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
   const auto done = core_.nodes().seal_volume(q.volume, core::steady_now_ms());
   if (!done) return r.fail(done.error());
-  // The record follows in this turn's settle(); whoever asked sees the volume sealed.
+  settle();  // logs the SEAL, for which the answer waits
   answer_read(std::move(r), wire::admin_seal_reply{});
 }
 

@@ -27,6 +27,8 @@ void service::register_node(net::request r) {
       core_.nodes().register_node(q.registration, connection_of(r), core::steady_now_ms());
   check_standing();
   if (!done) return r.fail(done.error());
+  // What the node's former connection waits for would take its orders to nowhere.
+  drop_heartbeat(node);
   SSDFS_LOG(info) << "datanode " << q.registration.name << " (" << to_string(node) << ") at "
                   << q.registration.address << " registers " << q.registration.volume_count
                   << " volumes";
@@ -55,21 +57,47 @@ void service::heartbeat(net::request r) {
   const auto done = core_.nodes().heartbeat(q.heartbeat, connection_of(r), now);
   check_standing();
   if (!done) return r.fail(done.error());
-  // A newer heartbeat releases the one that is held.
-  if (const auto old = held_.find(node); old != held_.end()) {
-    net::request older = std::move(old->second.request);
-    held_.erase(old);
-    answer_heartbeat(std::move(older), node);
-  }
+  release_heartbeat(node);  // a newer one ends the wait of the one before
+  // Orders that came up while no heartbeat was held leave at once.
+  auto orders = core_.nodes().take_orders(node, now);
+  if (!orders.empty()) return answer_heartbeat(std::move(r), std::move(orders));
   held_.emplace(node, held_heartbeat{std::move(r), now + core_.options().heartbeat_interval_ms});
 }
 
-void service::answer_heartbeat(net::request r, node_id node) {
+void service::answer_heartbeat(net::request r, std::vector<order> orders) {
   wire::heartbeat_reply reply;
   reply.reign = core_.reign();
   reply.settings = core_.nodes().settings().announced;
-  reply.orders = core_.nodes().take_orders(node, core::steady_now_ms());
+  reply.orders = std::move(orders);
   r.reply(reply);
+}
+
+// Answers the heartbeat that is held for the node, if there is one.
+void service::release_heartbeat(node_id node) {
+  const auto held = held_.find(node);
+  if (held == held_.end()) return;
+  net::request r = std::move(held->second.request);
+  held_.erase(held);
+  answer_heartbeat(std::move(r), core_.nodes().take_orders(node, core::steady_now_ms()));
+}
+
+// Ends the wait of a heartbeat whose connection is gone or is not the node's any more.
+void service::drop_heartbeat(node_id node) {
+  const auto held = held_.find(node);
+  if (held == held_.end()) return;
+  held->second.request.fail(errc::unknown_node);
+  held_.erase(held);
+}
+
+void service::connection_ended(const wire::hello_request& peer, std::uint64_t number) {
+  const auto now = core::steady_now_ms();
+  if (peer.role == wire::peer_role::client) core_.clients().closed(peer.client, now);
+  if (peer.role != wire::peer_role::datanode) return;
+  const auto held = held_.find(peer.node);
+  if (held != held_.end() && connection_of(held->second.request) == number) {
+    drop_heartbeat(peer.node);
+  }
+  core_.nodes().connection_closed(peer.node, number, now);
 }
 
 void service::live_chunks(net::request r) {
@@ -109,13 +137,7 @@ void service::settle() {
       serve_waiting_grants();
     }
   }
-  for (const node_id node : core_.nodes().take_nodes_with_orders()) {
-    const auto held = held_.find(node);
-    if (held == held_.end()) continue;
-    net::request r = std::move(held->second.request);
-    held_.erase(held);
-    answer_heartbeat(std::move(r), node);
-  }
+  for (const node_id node : core_.nodes().take_nodes_with_orders()) release_heartbeat(node);
   core_.flush();
 }
 

@@ -5,6 +5,7 @@
 #include "io/clock.hpp"
 #include "io/file.hpp"
 #include "journal/recovery.hpp"
+#include "net/server.hpp"
 #include "wire/namespace_messages.hpp"
 
 #include <boost/asio/post.hpp>
@@ -79,10 +80,13 @@ namespace {
 // Lets start-up wait for the first record without an io_context that runs already.
 class first_sync {
  public:
-  void durable(txid id) {
+  /// True for the first batch, which start-up waits for.
+  bool durable(txid id) {
     const std::lock_guard lock(mutex_);
+    if (durable_ != txid()) return false;
     durable_ = id;
     changed_.notify_all();
+    return true;
   }
   void failed(const failure& why) {
     const std::lock_guard lock(mutex_);
@@ -105,7 +109,7 @@ class first_sync {
 
 }  // namespace
 
-result<void> core::open(node_id node) {
+result<void> core::open(node_id node, cluster_id expected) {
   node_ = node;
   io::file_system& files = options_.files != nullptr ? *options_.files : io::system_files();
   journal::recovery_options from;
@@ -125,6 +129,12 @@ result<void> core::open(node_id node) {
   }
   SSDFS_LOG(info) << "edits log: " << recovered->records << " records replayed, last txid "
                   << recovered->end.last;
+  cluster_id cluster = state_.cluster();
+  if (cluster != cluster_id() && expected != cluster_id() && cluster != expected) {
+    return failure(errc::wrong_cluster, options_.data_dir + ": the directory belongs to cluster " +
+                                            to_string(expected) + ", its edits log to " +
+                                            to_string(cluster));
+  }
   clock_.emplace(state_.log_time_ms(), io::wall_ms(), io::steady_ms());
 
   const auto first = std::make_shared<first_sync>();
@@ -132,7 +142,9 @@ result<void> core::open(node_id node) {
   to.directory = options_.data_dir;
   journal::journal::callbacks on;
   on.on_durable = [this, first](txid upto) {
-    first->durable(upto);
+    // The first batch is START alone. Start-up goes on with it on its own thread, so the strand
+    // must not see it.
+    if (first->durable(upto)) return;
     boost::asio::post(strand_, [this, upto] { durable(upto); });
   };
   on.on_failed = [this, first](const failure& why) {
@@ -143,7 +155,7 @@ result<void> core::open(node_id node) {
   if (!started) return started.error();
   journal_ = std::move(*started);
 
-  cluster_id cluster = state_.cluster();
+  if (cluster == cluster_id()) cluster = expected;
   if (cluster == cluster_id()) cluster = cluster_id(io::random_uuid());
   auto begun = meta::make_start(state_, {node, cluster, false}, context());
   if (!begun) return begun.error();
@@ -231,15 +243,15 @@ void core::refuse(net::request r, failure why) {
   pending_.push_back({state_.last_txid(), std::move(r), {}, std::move(why), {}});
 }
 
-void core::when_durable(unique_function<void()> answer) {
-  if (!behind()) return answer();
-  pending_.push_back({state_.last_txid(), std::nullopt, {}, {}, std::move(answer)});
+void core::when_durable(net::request r, unique_function<void(net::request&)> answer) {
+  if (!behind()) return answer(r);
+  pending_.push_back({state_.last_txid(), std::move(r), {}, {}, std::move(answer)});
 }
 
 void core::send(pending_answer& a) {
-  if (a.callback) return a.callback();
-  if (a.why.code) return a.request->fail(a.why);
-  send(*a.request, a.answer);
+  if (a.callback) return a.callback(a.request);
+  if (a.why.code) return a.request.fail(a.why);
+  send(a.request, a.answer);
 }
 
 void core::send(net::request& to, const meta::outcome& answer) {
@@ -250,14 +262,37 @@ void core::send(net::request& to, const meta::outcome& answer) {
   to.reply(reply);
 }
 
+// One line a batch: a disk that stalls delays thousands of answers at once.
+void core::note_slow_sync(std::int64_t longest_ns, std::size_t count) const {
+  SSDFS_LOG(warning) << "slow edits log: " << count << " answers waited for the sync of txid "
+                     << committed_ << ", the longest " << longest_ns / 1000 << " us since receipt";
+}
+
+void core::abandon_answers() {
+  while (!pending_.empty()) {
+    pending_answer next = std::move(pending_.front());
+    pending_.pop_front();
+    next.request.from().close();
+    next.request.fail(errc::shutting_down);
+  }
+}
+
 void core::durable(txid upto) {
   committed_ = std::max(committed_, upto);
+  const std::int64_t now_ns = io::steady_ns();
+  const std::int64_t slow_ns = slow_op_ms.load(std::memory_order_relaxed) * 1'000'000;
+  std::int64_t longest_ns = 0;
+  std::size_t slow = 0;
   while (!pending_.empty() && pending_.front().until <= committed_) {
     // Taken out first: an answer may queue another one.
     pending_answer next = std::move(pending_.front());
     pending_.pop_front();
+    const std::int64_t taken_ns = now_ns - next.request.received_ns();
+    longest_ns = std::max(longest_ns, taken_ns);
+    if (slow_ns > 0 && taken_ns > slow_ns) ++slow;
     send(next);
   }
+  if (slow > 0) note_slow_sync(longest_ns, slow);
   if (controller_) controller_->committed(committed_, steady_now_ms());
   if (on_committed) on_committed();
 }

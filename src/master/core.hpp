@@ -57,8 +57,9 @@ class core {
   core(boost::asio::io_context& io, const master_options& options);
 
   /// Replays the log and begins a new epoch. Before any other use; blocks; errors as
-  /// master::start.
-  result<void> open(node_id node);
+  /// master::start. A log of another cluster than `expected` (nil: any) is left as it is:
+  /// errc::wrong_cluster.
+  result<void> open(node_id node, cluster_id expected);
   /// Builds the cluster's side. After open().
   void begin();
 
@@ -88,8 +89,13 @@ class core {
   void answer_mutation(net::request r, const meta::outcome& answer);
   /// Refuses; the answer shows state that may not be durable yet, so it waits for that.
   void refuse(net::request r, failure why);
-  /// Calls `answer` once everything applied so far is durable: at once if it is.
-  void when_durable(unique_function<void()> answer);
+  /// Calls `answer`, which answers `r`, once everything applied so far is durable: at once if it
+  /// is.
+  void when_durable(net::request r, unique_function<void(net::request&)> answer);
+  /// Ends the connections of those who wait for a record that will not become durable in this
+  /// process, without an answer: whether it is in the log is not known, and a caller whose
+  /// connection breaks asks again with the same operation id. When the log has been closed.
+  void abandon_answers();
   /// True if something that was applied is not durable yet.
   [[nodiscard]] bool behind() const noexcept { return committed_ < state_.last_txid(); }
 
@@ -109,16 +115,19 @@ class core {
 
   /// Set by the service: called on the strand after the committed txid moved.
   unique_function<void()> on_committed;
+  /// Answers that waited longer for the log are logged; 0: none. Any thread.
+  std::atomic<std::int64_t> slow_op_ms{0};
 
  private:
   struct pending_answer {
     txid until;
-    std::optional<net::request> request;
+    net::request request;
     meta::outcome answer;
-    failure why;                       // set: refuse with it
-    unique_function<void()> callback;  // set: nothing else is
+    failure why;                                    // set: refuse with it
+    unique_function<void(net::request&)> callback;  // set: it answers
   };
   void durable(txid upto);
+  void note_slow_sync(std::int64_t longest_ns, std::size_t count) const;
   static void send(pending_answer& a);
   static void send(net::request& to, const meta::outcome& answer);
 

@@ -19,10 +19,10 @@ constexpr std::uint32_t keys_maximum = 65536;
 }  // namespace
 
 void service::grant(net::request r) {
-  try_grant(std::move(r), true, core::steady_now_ms() + grant_wait_ms);
+  try_grant(std::move(r), core::steady_now_ms() + grant_wait_ms);
 }
 
-void service::try_grant(net::request r, bool may_wait, std::int64_t deadline_ms) {
+void service::try_grant(net::request r, std::int64_t deadline_ms) {
   wire::grant_request q;
   if (!r.decode(q) || q.exclude_volumes.size() > exclusion_limit ||
       q.exclude_addresses.size() > exclusion_limit || q.replication > 3) {
@@ -43,7 +43,7 @@ void service::try_grant(net::request r, bool may_wait, std::int64_t deadline_ms)
       return r.fail(failure(errc::no_datanodes, "fewer live datanodes than min-replication"));
     case outcome::no_space: return r.fail(errc::no_space);
     case outcome::wait:
-      if (!may_wait || now >= deadline_ms || waiting_grants_.size() >= waiting_limit) {
+      if (now >= deadline_ms || waiting_grants_.size() >= waiting_limit) {
         return r.fail(failure(errc::busy, "no volume is ready for writing yet"));
       }
       waiting_grants_.push_back({std::move(r), deadline_ms});
@@ -59,6 +59,8 @@ void service::try_grant(net::request r, bool may_wait, std::int64_t deadline_ms)
   if (!change) return r.fail(change.error());
   if (auto logged = core_.log(*change); !logged) return r.fail(logged.error());
   core_.nodes().grants_changed(choice.volume, now);
+  // A client whose session ended while it waited would keep the grant, and the volume, for ever.
+  core_.clients().expect(client, now);
   const auto& given = std::get<meta::grant_record>(change->body);
   wire::grant_reply reply;
   reply.volume = given.volume;
@@ -76,13 +78,15 @@ void service::serve_waiting_grants() {
   // Those that still have to wait queue up again behind; each is tried once.
   std::deque<waiting_grant> waiting;
   waiting.swap(waiting_grants_);
-  for (auto& w : waiting) try_grant(std::move(w.request), true, w.deadline_ms);
+  for (auto& w : waiting) try_grant(std::move(w.request), w.deadline_ms);
 }
 
 bool service::end_one_grant(const grant_index::entry& which, client_id owner) {
   const auto* volume = core_.state().volumes().find(which.volume);
   const auto* held = volume == nullptr ? nullptr : volume->grant_at(which.first);
   if (held == nullptr || held->owner != owner) return true;  // ended already
+  // A master that may only read must not add to a log that lacks what others have seen.
+  if (core_.nodes().read_only_reason()) return false;
   auto change = meta::make_end_grant(core_.state(), which.volume, which.first, core_.context());
   if (!change) return true;
   if (!core_.log(*change)) return false;  // the log is busy or fenced: tried again by the tick

@@ -42,8 +42,11 @@ void live_lists::begin_walk() {
   next_slice_ = 0;
 }
 
-bool live_lists::step(std::int64_t now_ms) {
+void live_lists::forget_unused(std::int64_t now_ms) {
   std::erase_if(ready_, [&](const auto& item) { return item.second.used_ms + keep_ms < now_ms; });
+}
+
+bool live_lists::step(std::int64_t now_ms) {
   if (walking_.empty()) {
     if (wanted_.empty()) return false;
     begin_walk();

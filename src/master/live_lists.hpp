@@ -30,6 +30,9 @@ class live_lists {
   /// Walks on; true while there is more to do.
   bool step(std::int64_t now_ms);
 
+  /// Drops the lists that nobody has used for a minute. Now and then.
+  void forget_unused(std::int64_t now_ms);
+
  private:
   struct entry {
     std::shared_ptr<list> chunks;

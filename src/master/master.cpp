@@ -29,20 +29,15 @@ class running final : public master {
     lock_ = std::move(*lock);
     auto who = own_identity(files);
     if (!who) return who.error();
-    SSDFS_TRY(core_.open(who->node));
+    SSDFS_TRY(core_.open(who->node, who->cluster));
     const cluster_id cluster = core_.state().cluster();
-    if (who->cluster != cluster_id() && who->cluster != cluster) {
-      return failure(errc::wrong_cluster,
-                     options_.data_dir + ": the directory belongs to cluster " +
-                         to_string(who->cluster) + ", its edits log to " + to_string(cluster));
-    }
     if (who->cluster == cluster_id()) {
       who->cluster = cluster;
       SSDFS_TRY(io::write_identity(files, options_.data_dir, *who));
     }
     cluster_ = cluster;
     core_.begin();
-    service_ = std::make_unique<service>(io_, core_);
+    service_ = std::make_shared<service>(io_, core_);
     net::server_options to;
     to.listen = options_.listen;
     to.max_connections = options_.max_connections;
@@ -50,7 +45,7 @@ class running final : public master {
     if (!bound) return bound.error();
     server_ = std::move(*bound);
     // The strand may run from here on, so the service's timer starts there.
-    boost::asio::post(core_.strand(), [this] { service_->start(); });
+    boost::asio::post(core_.strand(), [s = service_] { s->start(); });
     server_->start();
     SSDFS_LOG(info) << "master of cluster " << to_string(cluster) << ", epoch "
                     << core_.state().epoch().value;
@@ -72,27 +67,33 @@ class running final : public master {
     const std::lock_guard lock(stop_mutex_);
     if (std::exchange(stopped_, true)) return;
     if (server_) server_->stop_accepting();
-    if (service_) {
-      // What is queued is handled first; then the log's last batch answers what waits for it.
-      std::promise<void> done;
-      boost::asio::post(core_.strand(), [&] {
-        service_->shut_down();
-        done.set_value();
-      });
-      done.get_future().wait();
-    }
+    // What is queued is handled first; then the log's last batch answers what waits for it.
+    if (service_) on_strand([&] { service_->shut_down(); });
     if (core_.has_log()) {
       const auto closed = core_.edits().stop();
       if (!closed) SSDFS_LOG(error) << "edits log: " << closed.error().message();
-      // Let the answers of the last batch leave before the connections close.
-      std::promise<void> sent;
-      boost::asio::post(core_.strand(), [&] { sent.set_value(); });
-      sent.get_future().wait();
+      // The answers of the last batch were queued before this; only a log that failed leaves any.
+      on_strand([&] { core_.abandon_answers(); });
     }
     if (server_) server_->stop();
+    // The ends of the connections were queued, too, and use what is destroyed next.
+    if (service_) on_strand([] {});
   }
 
  private:
+  // Runs `action` on the namespace strand, behind everything that is queued there, and waits.
+  template <class Action>
+  void on_strand(Action action) {
+    std::promise<void> done;
+    auto ended = done.get_future();
+    // The promise moves along: we may go on before set_value() has returned.
+    boost::asio::post(core_.strand(), [&action, done = std::move(done)]() mutable {
+      action();
+      done.set_value();
+    });
+    ended.wait();
+  }
+
   result<io::identity> own_identity(io::file_system& files) {
     auto found = io::read_identity(files, options_.data_dir);
     if (!found) return found.error();
@@ -112,7 +113,7 @@ class running final : public master {
   master_options options_;
   std::unique_ptr<io::directory_lock> lock_;
   core core_;
-  std::unique_ptr<service> service_;
+  std::shared_ptr<service> service_;  // its timer's last handler may still be on the way
   std::unique_ptr<net::server> server_;
   cluster_id cluster_;
   std::mutex stop_mutex_;

@@ -9,7 +9,8 @@ template <class Reply>
 void service::answer_read(net::request r, Reply reply) {
   // An answer must not show what a crash could still take back.
   if (!core_.behind()) return r.reply(reply);
-  core_.when_durable([r = std::move(r), reply = std::move(reply)]() mutable { r.reply(reply); });
+  core_.when_durable(std::move(r),
+                     [reply = std::move(reply)](net::request& to) { to.reply(reply); });
 }
 
 /// Decodes, lets `command` (Request -> result<meta::decision>) decide, logs, and answers when the

@@ -9,7 +9,7 @@ namespace ssdfs::master {
 
 service::service(boost::asio::io_context& io, core& shared)
     : core_(shared), timer_(io), live_lists_(shared.state()) {
-  slow_op_ms_ = shared.options().slow_op_ms;
+  core_.slow_op_ms = shared.options().slow_op_ms;
   core_.on_committed = [this] { settle(); };
 }
 
@@ -47,13 +47,7 @@ void service::handle(std::span<net::request> batch) {
 void service::closed(net::connection& from) {
   const auto number = std::any_cast<std::uint64_t>(&from.attachment);
   if (number == nullptr) return;  // refused in hello
-  enqueue(event([this, peer = from.peer(), number = *number] {
-    const auto now = core::steady_now_ms();
-    if (peer.role == wire::peer_role::client) core_.clients().closed(peer.client, now);
-    if (peer.role == wire::peer_role::datanode) {
-      core_.nodes().connection_closed(peer.node, number, now);
-    }
-  }));
+  enqueue(event([this, peer = from.peer(), number = *number] { connection_ended(peer, number); }));
 }
 
 void service::enqueue(item next) {
@@ -116,7 +110,7 @@ void service::dispatch(net::request& r) {
   const std::int64_t now_ns = io::steady_ns();
   latency_[static_cast<std::size_t>(code) % latency_.size()].record(
       static_cast<std::uint64_t>((now_ns - received_ns) / 1000));
-  const std::int64_t slow_ms = slow_op_ms_.load(std::memory_order_relaxed);
+  const std::int64_t slow_ms = core_.slow_op_ms.load(std::memory_order_relaxed);
   if (slow_ms > 0 && now_ns - received_ns > slow_ms * 1'000'000) {
     SSDFS_LOG(warning) << "slow " << wire::name_of(code) << ": " << (began_ns - received_ns) / 1000
                        << " us queued, " << (now_ns - began_ns) / 1000 << " us handled";
@@ -130,7 +124,7 @@ void service::start() {
 
 void service::shut_down() {
   stopped_ = true;
-  timer_.cancel();
+  timer_.cancel();  // its handler comes all the same
   core_.on_committed.reset();
   for (auto& w : waiting_grants_) w.request.fail(errc::shutting_down);
   waiting_grants_.clear();

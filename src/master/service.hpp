@@ -28,8 +28,9 @@ namespace ssdfs::master {
 /// cluster's side log what it decided and answers whoever waits for that.
 ///
 /// Concurrency: hello, handle and closed are called by the server's threads and only queue; the
-/// rest runs on the strand. Kept alive by the master until the server and the timers have stopped.
-class service final : public net::service {
+/// rest runs on the strand. Kept alive by the master until the server has stopped and the strand is
+/// quiet, and by its timer.
+class service final : public net::service, public std::enable_shared_from_this<service> {
  public:
   service(boost::asio::io_context& io, core& shared);
 
@@ -43,6 +44,18 @@ class service final : public net::service {
   /// Ends the timers and refuses what waits. On the strand.
   void shut_down();
 
+  /// Latency of each opcode, from receipt to its turn's end, in microseconds. Any thread.
+  [[nodiscard]] const histogram& latency(wire::opcode code) const {
+    return latency_[static_cast<std::size_t>(code) % latency_.size()];
+  }
+  /// Why the master cannot do its job, as of the last tick; empty if it can. Any thread.
+  [[nodiscard]] std::string not_ready() const {
+    const std::lock_guard lock(ready_mutex_);
+    return not_ready_;
+  }
+  /// Any thread.
+  void set_slow_op_ms(std::int64_t ms) noexcept { core_.slow_op_ms = ms; }
+
  private:
   using event = unique_function<void()>;
   using item = std::variant<net::request, event>;
@@ -51,7 +64,6 @@ class service final : public net::service {
   void enqueue(item next);
   void drain();
   void dispatch(net::request& r);
-  void record_latency(const net::request& r, std::int64_t began_ns);
 
   // namespace_service.cpp
   void lookup(net::request r);
@@ -68,7 +80,7 @@ class service final : public net::service {
   // grant_service.cpp
   void grant(net::request r);
   void end_grant(net::request r);
-  void try_grant(net::request r, bool may_wait, std::int64_t deadline_ms);
+  void try_grant(net::request r, std::int64_t deadline_ms);
   void serve_waiting_grants();
   void end_grants_of(client_id client);
   bool end_one_grant(const grant_index::entry& which, client_id owner);
@@ -78,7 +90,10 @@ class service final : public net::service {
   void report_volumes(net::request r);
   void heartbeat(net::request r);
   void live_chunks(net::request r);
-  void answer_heartbeat(net::request r, node_id node);
+  void answer_heartbeat(net::request r, std::vector<order> orders);
+  void release_heartbeat(node_id node);
+  void drop_heartbeat(node_id node);
+  void connection_ended(const wire::hello_request& peer, std::uint64_t number);
   /// Logs what the controller asks for and answers who waits for it. After every turn.
   void settle();
   void log_cluster_request(const cluster::log_request& request);
@@ -136,23 +151,7 @@ class service final : public net::service {
   bool walking_ = false;     // a step of live_lists_ is posted
   bool stopped_ = false;
   std::atomic<std::uint64_t> next_connection_{1};
-
- public:
-  /// Latency of each opcode, from receipt to its turn's end, in microseconds. Any thread.
-  [[nodiscard]] const histogram& latency(wire::opcode code) const {
-    return latency_[static_cast<std::size_t>(code) % latency_.size()];
-  }
-  /// Why the master cannot do its job, as of the last tick; empty if it can. Any thread.
-  [[nodiscard]] std::string not_ready() const {
-    const std::lock_guard lock(ready_mutex_);
-    return not_ready_;
-  }
-  /// Any thread.
-  void set_slow_op_ms(std::int64_t ms) noexcept { slow_op_ms_ = ms; }
-
- private:
   std::array<histogram, 128> latency_;
-  std::atomic<std::int64_t> slow_op_ms_{0};
   mutable std::mutex ready_mutex_;
   std::string not_ready_;  // guarded by ready_mutex_
 };

@@ -19,8 +19,8 @@ void service::arm_tick() {
   const auto interval =
       std::clamp<std::int64_t>(core_.options().heartbeat_interval_ms / 4, 10, 250);
   timer_.expires_after(std::chrono::milliseconds(interval));
-  timer_.async_wait(
-      boost::asio::bind_executor(core_.strand(), [this](const boost::system::error_code& ec) {
+  timer_.async_wait(boost::asio::bind_executor(
+      core_.strand(), [this, self = shared_from_this()](const boost::system::error_code& ec) {
         if (ec || stopped_) return;
         tick();
         arm_tick();
@@ -32,21 +32,17 @@ void service::tick() {
   core_.context();
   core_.nodes().tick(now);
   check_standing();
-  for (auto at = held_.begin(); at != held_.end();) {
-    if (at->second.deadline_ms > now) {
-      ++at;
-      continue;
-    }
-    const node_id node = at->first;
-    net::request r = std::move(at->second.request);
-    at = held_.erase(at);
-    answer_heartbeat(std::move(r), node);
+  std::vector<node_id> waited;
+  for (const auto& [node, held] : held_) {
+    if (held.deadline_ms <= now) waited.push_back(node);
   }
+  for (const node_id node : waited) release_heartbeat(node);
   for (const client_id client : core_.clients().expire(now)) end_grants_of(client);
   if (now >= next_upkeep_ms_) {
     next_upkeep_ms_ = now + upkeep_interval_ms;
     // Grants that have waited too long are refused by being tried once more.
     if (!waiting_grants_.empty()) serve_waiting_grants();
+    live_lists_.forget_unused(now);
     if (!core_.nodes().safe_mode() && core_.may_change()) {
       reclaim_volumes();
       expire_trash();
