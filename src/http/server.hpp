@@ -26,9 +26,12 @@ using handler = std::function<http_response(const http_request&)>;
                                           boost::beast::http::status status, std::string body,
                                           std::string_view content_type = "text/plain");
 
-/// Operation: HTTP/1.1 with keep-alive; a request has at most 16 KiB of header and 1 MiB of body
-/// and 30 s to arrive; at most `max_connections` at a time, further ones are closed at once.
+/// Operation: HTTP/1.1 with keep-alive and pipelining; a request has at most 16 KiB of header and 1
+/// MiB of body and 30 s to arrive, an answer 30 s to leave; at most `max_connections` at a time,
+/// further ones are closed at once. What is not HTTP, or longer, is answered with 400, 413 or 431
+/// and the connection is closed. While the process is out of descriptors, accepting pauses.
 /// Concurrency: handlers of different connections may run at the same time on different threads.
+/// The io_context must be run by one or more threads until stop() has returned.
 class server {
  public:
   /// Binds and listens; errc::io with the reason. HEAD is answered as GET without the body.
@@ -39,6 +42,7 @@ class server {
   /// Requests whose path (without the query) equals `path` go to `answer`. Before start() only.
   virtual void route(std::string path, handler answer) = 0;
   virtual void start() = 0;
+  /// The bound address, with the real port if 0 was asked for. Any thread, also after stop().
   [[nodiscard]] virtual std::string address() const = 0;
   /// Closes everything; returns when no handler runs or will run. Not from an io thread.
   virtual void stop() = 0;
