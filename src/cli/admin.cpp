@@ -88,6 +88,15 @@ std::optional<volume_id> parse_volume(command_line& line, const std::string& tex
   return std::nullopt;
 }
 
+const char* name_of(volume_state state) {
+  switch (state) {
+    case volume_state::open: return "open";
+    case volume_state::sealed: return "sealed";
+    case volume_state::closed: return "closed";
+  }
+  return "unknown";  // of a newer master
+}
+
 boost::json::object to_json(const wire::volume_status& v) {
   boost::json::array replicas;
   for (const auto& r : v.replicas) {
@@ -103,11 +112,8 @@ boost::json::object to_json(const wire::volume_status& v) {
                         {"chunks", r.report.digest.count},
                         {"bytes", r.report.digest.bytes}});
   }
-  const char* state = v.info.state == volume_state::open     ? "open"
-                      : v.info.state == volume_state::sealed ? "sealed"
-                                                             : "closed";
   return {{"volume", std::to_string(v.info.id.value)},
-          {"state", state},
+          {"state", name_of(v.info.state)},
           {"reason", v.reason},
           {"replication", v.info.replication},
           {"generation", v.info.generation},
@@ -127,11 +133,9 @@ void print_volumes(const std::vector<wire::volume_status>& volumes) {
       replicas += (replicas.empty() ? "" : ", ") +
                   (r.node_name.empty() ? to_string(r.node) : r.node_name) + " (" + r.state + ")";
     }
-    const char* state = v.info.state == volume_state::open     ? "open"
-                        : v.info.state == volume_state::sealed ? "sealed"
-                                                               : "closed";
-    rows.add({std::to_string(v.info.id.value), state, v.reason, std::to_string(v.info.digest.count),
-              format_size(v.info.digest.bytes), std::to_string(v.grants), replicas});
+    rows.add({std::to_string(v.info.id.value), name_of(v.info.state), v.reason,
+              std::to_string(v.info.digest.count), format_size(v.info.digest.bytes),
+              std::to_string(v.grants), replicas});
   }
   rows.print();
 }

@@ -5,7 +5,7 @@
 #include "cli/command.hpp"
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
-#include "cli/session.hpp"
+#include "cli/remote.hpp"
 #include "client/tools.hpp"
 #include "io/clock.hpp"
 
@@ -45,10 +45,11 @@ double own_cpu_seconds() {
 double server_cpu_seconds(client& from) {
   const auto all = detail::all_server_statistics(from);
   if (!all) return 0;
-  std::map<std::uint64_t, double> by_process;  // several roles may share one
+  // Several roles may share one process; processes of two machines may share a number.
+  std::map<std::pair<std::string, std::uint64_t>, double> by_process;
   for (const auto& s : *all) {
     if (s.ec) continue;
-    by_process[s.stats.process] =
+    by_process[{s.address.substr(0, s.address.rfind(':')), s.stats.process}] =
         static_cast<double>(s.stats.user_cpu_us + s.stats.system_cpu_us) / 1e6;
   }
   double sum = 0;
@@ -112,6 +113,7 @@ class load {
 struct bench_plan {
   std::string op;
   std::uint64_t files = 10000;
+  std::uint64_t there = 10000;  // files that an earlier run has stored, at most `files`
   std::size_t concurrency = 64;
   std::uint32_t read_percent = 90;
   std::string directory = "/bench";
@@ -125,9 +127,7 @@ class bench_run {
       : client_(store),
         plan_(plan),
         files_(files),
-        load_(io,
-              plan.op == "meta ls" ? std::max<std::uint64_t>(plan.files / 1000, 1000) : plan.files,
-              plan.concurrency),
+        load_(io, operations(plan), plan.concurrency),
         diagnostics_(plan.concurrency) {}
 
   void run() {
@@ -138,6 +138,14 @@ class bench_run {
 
  private:
   using index = std::uint64_t;
+
+  static index operations(const bench_plan& plan) {
+    if (plan.op == "meta ls") return std::max<index>(plan.files / 1000, 1000);
+    // What goes away can be used once only, what is moved there and back twice.
+    if (plan.op == "delete" || plan.op == "meta delete") return plan.there;
+    if (plan.op == "meta rename") return std::min(plan.files, 2 * plan.there);
+    return plan.files;
+  }
 
   load::operation operation() {
     const std::string& op = plan_.op;
@@ -152,7 +160,8 @@ class bench_run {
     return [this](index i, std::size_t s) { remove(meta_path(i), s); };
   }
 
-  [[nodiscard]] index random(index i) const { return bench_hash(i ^ 0x5eed) % plan_.files; }
+  // Some file of those that are there: goes round when there are fewer than operations.
+  [[nodiscard]] index random(index i) const { return bench_hash(i ^ 0x5eed) % plan_.there; }
 
   [[nodiscard]] std::string meta_path(index i) const {
     char text[48];
@@ -223,7 +232,7 @@ class bench_run {
   void list(index i, std::size_t slot) {
     list_options options;
     options.diag = &diagnostics_[slot];
-    const index directories = (plan_.files + 999) / 1000;
+    const index directories = (plan_.there + 999) / 1000;
     const std::string path = meta_path(bench_hash(i) % directories * 1000);
     client_.async_list(
         path.substr(0, path.rfind('/')), options,
@@ -232,7 +241,7 @@ class bench_run {
 
   // There and back: the second half of the operations undoes the first.
   void rename(index i, std::size_t slot) {
-    const index half = (plan_.files + 1) / 2;
+    const index half = (operations(plan_) + 1) / 2;
     const bool back = i >= half;
     const std::string plain = meta_path(back ? i - half : i);
     rename_options options;
@@ -307,6 +316,19 @@ boost::system::error_code clear(boost::asio::io_context& io, client& store,
   return outcome;
 }
 
+// Files below a path; 0 if that cannot be told, which the operations will say better.
+std::uint64_t files_below(boost::asio::io_context& io, client& store, const std::string& path) {
+  std::uint64_t files = 0;
+  bool done = false;
+  store.async_summary(path, [&](boost::system::error_code ec, const content_summary& totals) {
+    if (!ec) files = totals.files;
+    done = true;
+  });
+  io.restart();
+  while (!done) io.run_one();
+  return files;
+}
+
 // The statistics' calls wait, so the client's thread has to be another one meanwhile.
 double server_cpu(boost::asio::io_context& io, client& store) {
   io.restart();
@@ -331,7 +353,7 @@ int run_bench(const std::vector<std::string>& arguments) {
       .value("files", "N", "files", "10000")
       .value("size", "BYTES|mix", "bytes of a file, or the mix of a shop's pictures", "4096")
       .value("concurrency", "C", "operations in flight", "64")
-      .value("connections", "K", "connections to each server", "1")
+      .value("connections", "K", "connections to each server (default: as the library does)")
       .value("read-percent", "P", "share of reads of 'mixed'", "90")
       .value("dir", "DIR", "where the files are", "/bench");
   if (!line.parse(arguments)) return line.exit_code();
@@ -352,9 +374,8 @@ int run_bench(const std::vector<std::string>& arguments) {
   }
   const auto files = line.integer("files", 1, 1'000'000'000);
   const auto concurrency = line.integer("concurrency", 1, 100'000);
-  const auto connections = line.integer("connections", 1, 10'000);
   const auto percent = line.integer("read-percent", 0, 100);
-  if (!files || !concurrency || !connections || !percent) return line.exit_code();
+  if (!files || !concurrency || !percent) return line.exit_code();
   const bool mix = line.text("size") == "mix";
   std::uint64_t size = 0;
   if (!mix) {
@@ -363,13 +384,17 @@ int run_bench(const std::vector<std::string>& arguments) {
     size = *given;
     if (size > largest_file) return line.usage_error("option size: at most 64MiB");
   }
-  plan.files = static_cast<std::uint64_t>(*files);
+  plan.files = plan.there = static_cast<std::uint64_t>(*files);
   plan.concurrency = static_cast<std::size_t>(*concurrency);
   plan.read_percent = static_cast<std::uint32_t>(*percent);
-  plan.directory = line.text("dir");
+  plan.directory = trim_path(line.text("dir"));
   auto config = session::config_of(line);
   if (!config) return line.exit_code();
-  config->connections_per_server = static_cast<std::size_t>(*connections);
+  if (line.has("connections")) {
+    const auto connections = line.integer("connections", 1, 10'000);
+    if (!connections) return line.exit_code();
+    config->connections_per_server = static_cast<std::size_t>(*connections);
+  }
 
   boost::asio::io_context io(1);
   client store(io.get_executor(), *config);
@@ -380,6 +405,11 @@ int run_bench(const std::vector<std::string>& arguments) {
       print_error("bench", plan.directory, ec.message());
       return exit_failed;
     }
+  } else {
+    const bool meta = plan.op.starts_with("meta");
+    std::uint64_t there = files_below(io, store, meta ? plan.directory + "/meta" : set.root());
+    if (plan.op == "mixed") there -= std::min(there, files_below(io, store, set.root() + "/mixed"));
+    if (there > 0) plan.there = std::min(plan.files, there);
   }
   const double servers_before = server_cpu(io, store);
   bench_run run(io, store, plan, set);

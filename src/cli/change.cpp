@@ -62,7 +62,8 @@ int run_touch(const std::vector<std::string>& arguments) {
   if (!line.parse(arguments)) return line.exit_code();
   const auto from = session::open(line);
   if (!from) return line.exit_code();
-  for (const auto& path : line.arguments()) {
+  for (const auto& argument : line.arguments()) {
+    const std::string path = trim_path(argument);
     diagnostics diag;
     attribute_changes changes;
     changes.mtime_ms = now_ms();
@@ -135,16 +136,16 @@ int run_rm(const std::vector<std::string>& arguments) {
     const auto done = from->client().remove(trim_path(path), options);
     if (done) {
       if (line.json()) print_json({{"path", path}, {"trash", done->trash_path}});
-    } else if (done.error() != errc::not_found || !line.has("force")) {
-      from->error(path, done.error(), &diag);
+      continue;
     }
+    const bool missing = done.error() == errc::not_found || done.error() == errc::not_directory;
+    if (!missing || !line.has("force")) from->error(path, done.error(), &diag);
   }
   return from->exit_code();
 }
 
-// /.trash/BUCKET/the/old/path: what lies directly in no other removed thing is one removal. The
-// trash keeps old paths with their directories, so a removed directory shows as its own path and
-// its parents as plain directories; leaves are what can be told apart for certain.
+// The trash keeps old paths as /.trash/BUCKET/OLD/PATH, and a removed directory looks there like
+// the parents of a removed file. Files can be told for certain, so they are what is listed.
 int run_trash_ls(const std::vector<std::string>& arguments) {
   command_line line("trash ls", "", "Files in the trash with their old paths.", {0, 0});
   if (!line.parse(arguments)) return line.exit_code();
@@ -174,6 +175,37 @@ int run_trash_ls(const std::vector<std::string>& arguments) {
   return from->exit_code();
 }
 
+namespace {
+
+// Where in the trash the newest removal of `path` is; empty after an error.
+std::optional<std::string> newest_in_trash(session& from, const std::string& path) {
+  std::string newest;
+  bool failed = false;
+  // Buckets sort by time: the last one that has the path is the newest.
+  const auto look = [&](const file_status& bucket) {
+    const std::string candidate = bucket.path + path;
+    const auto there = from.client().stat(candidate);
+    if (there) {
+      newest = candidate;
+    } else if (there.error() != errc::not_found && there.error() != errc::not_directory) {
+      from.error(candidate, there.error());
+      failed = true;
+    }
+  };
+  const auto top = from.client().stat(std::string(trash));
+  if (!top && top.error() != errc::not_found) {
+    from.error(trash, top.error());
+    return std::nullopt;
+  }
+  if (top && !each_entry(from, std::string(trash), look)) failed = true;
+  if (failed) return std::nullopt;
+  if (!newest.empty()) return newest;
+  from.error(path, "is not in the trash");
+  return std::nullopt;
+}
+
+}  // namespace
+
 int run_trash_restore(const std::vector<std::string>& arguments) {
   command_line line("trash restore", "TRASH-PATH... | ORIGINAL-PATH...",
                     "Moves things out of the trash to where they were. For an original path the "
@@ -195,15 +227,9 @@ int run_trash_restore(const std::vector<std::string>& arguments) {
     } else {
       target = source;
       source.clear();
-      // Buckets sort by time: the last one that has the path is the newest.
-      each_entry(*from, std::string(trash), [&](const file_status& bucket) {
-        const std::string candidate = bucket.path + target;
-        if (from->client().stat(candidate)) source = candidate;
-      });
-      if (source.empty()) {
-        from->error(argument, "is not in the trash");
-        continue;
-      }
+      auto found = newest_in_trash(*from, target);
+      if (!found) continue;
+      source = std::move(*found);
     }
     diagnostics diag;
     rename_options options;

@@ -29,6 +29,7 @@ command_line::command_line(std::string name, std::string synopsis, std::string s
   value("user", "NAME", "on whose behalf (SSDFS_USER; default: the system's user)");
   flag("json", "print JSON");
   flag("help", "this text");
+  flag("version", "which version this is");
 }
 
 void command_line::add(const std::string& name, const std::string& argument,
@@ -97,6 +98,10 @@ bool command_line::parse(const std::vector<std::string>& arguments) {
   }
   if (has("help")) {
     std::cout << help_text();
+    return false;
+  }
+  if (has("version")) {
+    std::cout << "ssdfs " << SSDFS_VERSION << "\n";
     return false;
   }
   for (const char* name : {"master", "timeout", "user"}) {

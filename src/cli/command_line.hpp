@@ -14,7 +14,7 @@
 namespace ssdfs::cli {
 
 /// Described once per command, then parsed once. Every command has --master, --timeout, --user,
-/// --json and --help besides its own; --master, --timeout and --user have SSDFS_MASTER,
+/// --json, --help and --version besides its own; --master, --timeout and --user have SSDFS_MASTER,
 /// SSDFS_TIMEOUT and SSDFS_USER behind them. Options may stand between arguments; "--" ends them.
 class command_line {
  public:
@@ -31,7 +31,8 @@ class command_line {
   command_line& value(const std::string& name, const std::string& argument, const std::string& help,
                       const std::string& fallback = {});
 
-  /// True to go on. False: help or an error was printed, and exit_code() is to be returned.
+  /// True to go on. False: help, the version or an error was printed, and exit_code() is to be
+  /// returned.
   [[nodiscard]] bool parse(const std::vector<std::string>& arguments);
   [[nodiscard]] int exit_code() const noexcept { return exit_code_; }
 

@@ -1,8 +1,11 @@
 // cp: copies within the store, through this machine.
 #include "base/units.hpp"
 #include "cli/commands.hpp"
+#include "cli/progress.hpp"
 #include "cli/remote.hpp"
 #include "cli/workers.hpp"
+
+#include <mutex>
 
 namespace ssdfs::cli {
 namespace {
@@ -10,33 +13,83 @@ namespace {
 constexpr std::size_t piece = 1 * MiB;
 constexpr std::size_t files_at_once = 8;
 
-void copy_file(session& in, const file_status& source, const std::string& target, bool overwrite) {
-  diagnostics diag;
-  get_options from;
-  from.diag = &diag;
-  auto reader = in.client().open_read(source.path, from);
-  if (!reader) return in.error(source.path, reader.error(), &diag);
-  put_options to;
-  to.overwrite = overwrite;
-  to.mode = source.mode;
-  to.replication = source.replication;
-  to.content_type = source.content_type;
-  to.diag = &diag;
-  auto writer = in.client().open_write(target, to);
-  if (!writer) return in.error(target, writer.error(), &diag);
-  std::vector<std::byte> buffer(std::min<std::uint64_t>(piece, source.size + 1));
-  for (;;) {
-    const auto n = reader->read(boost::asio::buffer(buffer));
-    if (!n) return in.error(source.path, n.error(), &diag);
-    if (*n > 0) {
-      const auto written = writer->write(boost::asio::buffer(buffer.data(), *n));
-      if (!written) return in.error(target, written.error(), &diag);
-    }
-    if (*n < buffer.size()) break;
+class cp_command {
+ public:
+  cp_command(session& in, bool overwrite)
+      : in_(in), overwrite_(overwrite), progress_("cp"), workers_(files_at_once) {}
+
+  void add_file(const file_status& source, const std::string& target) {
+    ++progress_.total_files;
+    progress_.total_bytes += source.size;
+    workers_.run([this, source, target] { copy_file(source, target); });
   }
-  const auto done = writer->commit();
-  if (!done) in.error(target, done.error(), &diag);
-}
+
+  void add_tree(const file_status& top, const std::string& target) {
+    walk(in_, top, [&](const file_status& e, std::size_t) {
+      const std::string path = target + e.path.substr(top.path == "/" ? 0 : top.path.size());
+      if (e.type == entry_type::file) {
+        add_file(e, path);
+        return true;
+      }
+      diagnostics diag;
+      mkdir_options options;
+      options.parents = true;
+      options.diag = &diag;
+      const auto made = in_.client().mkdir(path, options);
+      if (!made) error(path, made.error(), diag);
+      return made.has_value();
+    });
+  }
+
+  void finish() {
+    progress_.totals_known = true;
+    workers_.wait();
+  }
+
+ private:
+  void error(const std::string& path, const boost::system::error_code& ec,
+             const diagnostics& more) {
+    const std::lock_guard lock(errors_);
+    progress_.clear_line();
+    in_.error(path, ec, &more);
+  }
+
+  void copy_file(const file_status& source, const std::string& target) {
+    diagnostics diag;
+    get_options from;
+    from.diag = &diag;
+    auto reader = in_.client().open_read(source.path, from);
+    if (!reader) return error(source.path, reader.error(), diag);
+    put_options to;
+    to.overwrite = overwrite_;
+    to.mode = source.mode;
+    to.replication = source.replication;
+    to.content_type = source.content_type;
+    to.diag = &diag;
+    auto writer = in_.client().open_write(target, to);
+    if (!writer) return error(target, writer.error(), diag);
+    std::vector<std::byte> buffer(std::min<std::uint64_t>(piece, source.size + 1));
+    for (;;) {
+      const auto n = reader->read(boost::asio::buffer(buffer));
+      if (!n) return error(source.path, n.error(), diag);
+      if (*n > 0) {
+        const auto written = writer->write(boost::asio::buffer(buffer.data(), *n));
+        if (!written) return error(target, written.error(), diag);
+        progress_.bytes += *n;
+      }
+      if (*n < buffer.size()) break;
+    }
+    const auto done = writer->commit();
+    if (!done) return error(target, done.error(), diag);
+    ++progress_.files;
+  }
+
+  session& in_;
+  bool overwrite_;
+  std::mutex errors_;
+  progress progress_;
+  workers workers_;  // last: its threads use the rest
+};
 
 }  // namespace
 
@@ -66,37 +119,23 @@ int run_cp(const std::vector<std::string>& arguments) {
     in->error(target, make_error_code(errc::not_directory));
     return in->exit_code();
   }
-  workers pool(files_at_once);
+  cp_command command(*in, line.has("force"));
   for (const auto& name : sources) {
     const auto source = stat_or_report(*in, trim_path(name));
     if (!source) continue;
     const std::string to = into ? join_path(target, base_name(source->path)) : target;
     if (source->type == entry_type::file) {
-      copy_file(*in, *source, to, line.has("force"));
-      continue;
-    }
-    if (!line.has("recursive")) {
+      command.add_file(*source, to);
+    } else if (!line.has("recursive")) {
       in->error(name, "is a directory (use -r)");
-      continue;
-    }
-    if (to == source->path || to.starts_with(source->path == "/" ? "/" : source->path + "/")) {
+    } else if (to == source->path ||
+               to.starts_with(source->path == "/" ? "/" : source->path + "/")) {
       in->error(name, "cannot copy a directory into itself");
-      continue;
+    } else {
+      command.add_tree(*source, to);
     }
-    walk(*in, *source, [&](const file_status& e, std::size_t) {
-      const std::string path = to + e.path.substr(source->path == "/" ? 0 : source->path.size());
-      if (e.type == entry_type::file) {
-        pool.run([&in, e, path, force = line.has("force")] { copy_file(*in, e, path, force); });
-        return true;
-      }
-      mkdir_options options;
-      options.parents = true;
-      const auto made = in->client().mkdir(path, options);
-      if (!made) in->error(path, made.error());
-      return made.has_value();
-    });
   }
-  pool.wait();
+  command.finish();
   return in->exit_code();
 }
 

@@ -32,6 +32,18 @@ void print_du(session& from, const std::string& path, const command_line& line) 
   std::cout << format_bytes(summary->bytes, line.has("human")) << "\t" << shown_name(path) << "\n";
 }
 
+// As du does: what is below first, the directory itself last.
+void print_du_below(session& from, const std::string& directory, const command_line& line) {
+  std::vector<std::string> below;
+  each_entry(from, directory, [&](const file_status& e) {
+    if (e.type == entry_type::directory) below.push_back(e.path);
+  });
+  for (const auto& path : below) {
+    print_du_below(from, path, line);
+    print_du(from, path, line);
+  }
+}
+
 }  // namespace
 
 int run_du(const std::vector<std::string>& arguments) {
@@ -45,15 +57,7 @@ int run_du(const std::vector<std::string>& arguments) {
     if (!line.has("summarize")) {
       const auto top = stat_or_report(*from, path);
       if (!top) continue;
-      if (top->type == entry_type::directory) {
-        // As du does: what is below first, the directory itself last.
-        std::vector<std::string> below;
-        walk(*from, *top, [&](const file_status& e, std::size_t depth) {
-          if (depth > 0 && e.type == entry_type::directory) below.push_back(e.path);
-          return true;
-        });
-        for (auto at = below.rbegin(); at != below.rend(); ++at) print_du(*from, *at, line);
-      }
+      if (top->type == entry_type::directory) print_du_below(*from, path, line);
     }
     print_du(*from, path, line);
   }

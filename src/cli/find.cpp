@@ -6,11 +6,14 @@
 
 #include <fnmatch.h>
 
+#include <charconv>
 #include <chrono>
 #include <iostream>
 
 namespace ssdfs::cli {
 namespace {
+
+constexpr std::int64_t day_ms = 24LL * 3600 * 1000;
 
 // "+N" is more than N, "-N" less, "N" exactly.
 struct comparison {
@@ -40,6 +43,7 @@ struct filter {
   std::string type;
   std::optional<comparison> size;
   std::optional<comparison> age_ms;
+  std::optional<comparison> age_days;  // whole ones
   std::int64_t now_ms = 0;
 
   [[nodiscard]] bool accepts(const file_status& e) const {
@@ -47,11 +51,19 @@ struct filter {
     if (!type.empty() && (type == "f") != file) return false;
     if (!glob.empty() && ::fnmatch(glob.c_str(), base_name(e.path).c_str(), 0) != 0) return false;
     if (size && (!file || !size->holds(static_cast<std::int64_t>(e.size)))) return false;
-    return !age_ms || age_ms->holds(now_ms - e.mtime_ms);
+    const std::int64_t age = now_ms - e.mtime_ms;
+    if (age_days && !age_days->holds(age / day_ms)) return false;
+    return !age_ms || age_ms->holds(age);
   }
 };
 
-}  // namespace
+result<std::int64_t> parse_days(const std::string& text) {
+  std::int64_t days = 0;
+  const char* end = text.data() + text.size();
+  const auto [at, ec] = std::from_chars(text.data(), end, days);
+  if (ec != std::errc() || at != end || days < 0) return errc::invalid_argument;
+  return days;
+}
 
 // Long options with one dash, as find(1) has them, beside the usual two.
 std::vector<std::string> with_two_dashes(std::vector<std::string> arguments) {
@@ -70,10 +82,14 @@ std::vector<std::string> with_two_dashes(std::vector<std::string> arguments) {
   return arguments;
 }
 
+}  // namespace
+
 int run_find(const std::vector<std::string>& arguments) {
   command_line line(
       "find", "PATH [-name GLOB] [-type f|d] [-size [+|-]SIZE] [-mtime [+|-]TIME] [-print0]",
-      "Paths below PATH that fit. A TIME is an age: -1h is younger, +24h older.", {1, 1});
+      "Paths below PATH that fit. A TIME is an age: -1h is younger, +24h older; without a unit it "
+      "counts whole days.",
+      {1, 1});
   line.value("name", "GLOB", "last component matches")
       .value("type", "f|d", "files or directories")
       .value("size", "[+|-]SIZE", "files of more, less or exactly SIZE bytes")
@@ -92,9 +108,13 @@ int run_find(const std::vector<std::string>& arguments) {
     if (!f.size) return line.usage_error("option size: '" + line.text("size") + "' is not a size");
   }
   if (line.has("mtime")) {
-    f.age_ms = parse_comparison(line.text("mtime"),
-                                [](const std::string& t) { return parse_duration_ms(t); });
-    if (!f.age_ms) return line.usage_error("option mtime: '" + line.text("mtime") + "' is no time");
+    f.age_days = parse_comparison(line.text("mtime"), parse_days);
+    if (!f.age_days) {
+      f.age_ms = parse_comparison(line.text("mtime"),
+                                  [](const std::string& t) { return parse_duration_ms(t); });
+    }
+    if (!f.age_days && !f.age_ms)
+      return line.usage_error("option mtime: '" + line.text("mtime") + "' is no time");
   }
   f.now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                  std::chrono::system_clock::now().time_since_epoch())

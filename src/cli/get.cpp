@@ -17,8 +17,10 @@ namespace ssdfs::cli {
 namespace {
 
 constexpr std::uint64_t whole_file_limit = 4 * MiB;
-constexpr std::size_t streams_at_once = 4;
 constexpr std::size_t stream_piece = 1 * MiB;
+// Of all files in flight: content, and what the library reads ahead of a stream.
+constexpr std::size_t memory_limit = 96 * MiB;
+constexpr std::size_t memory_of_stream = 24 * MiB;
 
 class get_command {
  public:
@@ -27,7 +29,7 @@ class get_command {
         overwrite_(line.has("force")),
         json_(line.json()),
         progress_("get"),
-        streams_(streams_at_once),
+        memory_(memory_limit),
         workers_(in_flight) {}
 
   void add_tree(const file_status& top, const std::string& target) {
@@ -40,11 +42,12 @@ class get_command {
         add_file(e, local);
         return true;
       }
-      if (::mkdir(local.c_str(), 0777) != 0 && errno != EEXIST) {
-        error(local, std::strerror(errno));
-        return false;
-      }
-      return true;
+      if (::mkdir(local.c_str(), 0777) == 0) return true;
+      const int why = errno;
+      const auto there = local_stat(local);
+      if (why == EEXIST && there && there->is_directory) return true;
+      error(local, why == EEXIST ? "is not a directory" : std::strerror(why));
+      return false;
     });
   }
 
@@ -81,15 +84,14 @@ class get_command {
   void get_file(const std::string& path, std::uint64_t size, const std::string& local) {
     auto target = local_target::create(local, overwrite_);
     if (!target) return error(local, target.error().message());
-    bool done = false;
-    if (size > whole_file_limit) {
-      streams_.enter();
-      done = copy_stream(path, local, target->fd());
-      streams_.leave();
-    } else {
-      done = copy_whole(path, local, target->fd());
+    const bool stream = size > whole_file_limit;
+    {
+      const gate::pass pass(memory_, stream ? memory_of_stream : size);
+      if (!(stream ? copy_stream(path, local, target->fd())
+                   : copy_whole(path, local, target->fd()))) {
+        return;
+      }
     }
-    if (!done) return;
     if (const auto named = target->commit(); !named) return error(local, named.error().message());
     ++progress_.files;
   }
@@ -141,7 +143,7 @@ class get_command {
   bool json_;
   std::mutex errors_;
   progress progress_;
-  gate streams_;
+  gate memory_;
   workers workers_;  // last: its threads use the rest
 };
 

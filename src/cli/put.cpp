@@ -17,8 +17,10 @@ namespace {
 
 // Files up to this size are read whole and stored with one call; longer ones are streams.
 constexpr std::uint64_t whole_file_limit = 4 * MiB;
-constexpr std::size_t streams_at_once = 4;
 constexpr std::size_t stream_piece = 1 * MiB;
+// Of all files in flight: content, and what the library holds of a stream.
+constexpr std::size_t memory_limit = 96 * MiB;
+constexpr std::size_t memory_of_stream = 24 * MiB;
 
 class put_command {
  public:
@@ -28,7 +30,7 @@ class put_command {
         keep_(line.has("preserve")),
         json_(line.json()),
         progress_("put"),
-        streams_(streams_at_once),
+        memory_(memory_limit),
         workers_(in_flight) {
     options_.overwrite = line.has("force") || update_;
     options_.acknowledge = line.text("ack") == "one" ? ack::one : ack::all;
@@ -116,11 +118,10 @@ class put_command {
       options.mode = status.mode;
     }
     if (status.size > whole_file_limit) {
-      streams_.enter();
-      put_stream(file->get(), source, target, options);
-      streams_.leave();
-      return;
+      const gate::pass pass(memory_, memory_of_stream);
+      return put_stream(file->get(), source, target, options);
     }
+    const gate::pass pass(memory_, status.size);
     // One byte more than it should have tells a file that grew since it was looked at.
     std::vector<std::byte> bytes(status.size + 1);
     const auto n = read_full(file->get(), bytes.data(), bytes.size());
@@ -170,7 +171,7 @@ class put_command {
   std::mutex errors_;
   std::atomic<std::uint64_t> skipped_{0};
   progress progress_;
-  gate streams_;
+  gate memory_;
   workers workers_;  // last: its threads use the rest
 };
 

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <iostream>
 
 namespace ssdfs::cli {
@@ -29,6 +31,16 @@ int usage(const std::string& why) {
   return exit_usage;
 }
 
+// What standard output did not take is an error, but for a pipe that nobody reads any more.
+int flushed(int code) {
+  errno = 0;
+  std::cout.flush();
+  const int why = errno;
+  if (std::cout) return code;
+  if (why != EPIPE) std::cerr << "ssdfs: standard output: " << std::strerror(why) << "\n";
+  return code == exit_done ? exit_failed : code;
+}
+
 // Commands of two words ("admin report") are tried first.
 int run_command(const std::vector<std::string>& arguments) {
   for (const std::size_t words : {std::size_t{2}, std::size_t{1}}) {
@@ -36,7 +48,8 @@ int run_command(const std::vector<std::string>& arguments) {
     const std::string name = words == 2 ? arguments[0] + " " + arguments[1] : arguments[0];
     for (const command& c : commands()) {
       if (c.name == name) {
-        return c.run({arguments.begin() + static_cast<std::ptrdiff_t>(words), arguments.end()});
+        return flushed(
+            c.run({arguments.begin() + static_cast<std::ptrdiff_t>(words), arguments.end()}));
       }
     }
   }
@@ -56,15 +69,15 @@ int run_command(const std::vector<std::string>& arguments) {
 int run(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   if (arguments.empty()) return usage("a command or --role is needed");
-  if (arguments.front() == "--version") {
-    std::cout << "ssdfs " << SSDFS_VERSION << "\n";
-    return exit_done;
-  }
   if (arguments.front() == "--help" || arguments.front() == "help") {
     print_help(std::cout);
-    return exit_done;
+    return flushed(exit_done);
   }
   if (!arguments.front().starts_with("-")) return run_command(arguments);
+  if (std::find(arguments.begin(), arguments.end(), "--version") != arguments.end()) {
+    std::cout << "ssdfs " << SSDFS_VERSION << "\n";
+    return flushed(exit_done);
+  }
 
   std::vector<std::string> environment;
   for (char** at = environ; *at != nullptr; ++at) environment.emplace_back(*at);

@@ -53,9 +53,10 @@ class verify_command {
         },
         [&](const std::string& path, const std::string& why) { unknown(path, why); });
     for (const auto& [path, status] : stored) {
-      const bool has_parent_here =
-          stored.contains(path.substr(0, path.find('/'))) && path.find('/') != std::string::npos;
-      if (!has_parent_here) differs(path, "stored, but not here");
+      // What is missing with its directory is told once, by the directory.
+      const auto slash = path.rfind('/');
+      const bool told = slash != std::string::npos && stored.contains(path.substr(0, slash));
+      if (!told) differs(path, "stored, but not here");
     }
   }
 
@@ -92,6 +93,7 @@ class verify_command {
     }
   }
   void unknown(const std::string& path, const std::string& why) {
+    const std::lock_guard lock(mutex_);
     ++unknown_;
     progress_.clear_line();
     from_.error(path, why);
@@ -174,6 +176,10 @@ int run_verify(const std::vector<std::string>& arguments) {
   const auto here = local_stat(local);
   if (!here) {
     from->error(local, here.error().message());
+    return exit_unknown;
+  }
+  if (!here->is_directory && !here->is_regular) {
+    from->error(local, "not a regular file or directory");
     return exit_unknown;
   }
   diagnostics diag;

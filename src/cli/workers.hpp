@@ -3,6 +3,7 @@
 
 #include "base/unique_function.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -36,26 +37,39 @@ class workers {
   std::vector<std::thread> threads_;
 };
 
-/// Lets at most `count` holders in; for what needs much memory.
+/// Bounds the memory that jobs use together: each enters with what it is going to need and waits
+/// until so much is free.
 class gate {
  public:
-  explicit gate(std::size_t count) : free_(count) {}
-  void enter() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return free_ > 0; });
-    --free_;
-  }
-  void leave() {
-    {
-      const std::lock_guard lock(mutex_);
-      ++free_;
+  explicit gate(std::size_t bytes) : all_(bytes), free_(bytes) {}
+
+  /// A share of the gate's bytes, given back by the destructor. More than there is counts as all.
+  class pass {
+   public:
+    pass(gate& through, std::size_t bytes) : gate_(through), bytes_(std::min(bytes, through.all_)) {
+      std::unique_lock lock(gate_.mutex_);
+      gate_.changed_.wait(lock, [this] { return gate_.free_ >= bytes_; });
+      gate_.free_ -= bytes_;
     }
-    changed_.notify_one();
-  }
+    ~pass() {
+      {
+        const std::lock_guard lock(gate_.mutex_);
+        gate_.free_ += bytes_;
+      }
+      gate_.changed_.notify_all();
+    }
+    pass(const pass&) = delete;
+    pass& operator=(const pass&) = delete;
+
+   private:
+    gate& gate_;
+    std::size_t bytes_;
+  };
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
+  const std::size_t all_;
   std::size_t free_;
 };
 

@@ -1,0 +1,137 @@
+// What commands print: JSON shapes, modes, tables; and the benchmark's files.
+#include "cli/output.hpp"
+
+#include "base/crc32c.hpp"
+#include "cli/bench_set.hpp"
+#include "cli/remote.hpp"
+
+#include <boost/json/serialize.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <iostream>
+#include <limits>
+#include <set>
+#include <sstream>
+
+namespace ssdfs::cli {
+namespace {
+
+BOOST_AUTO_TEST_SUITE(output)
+
+file_status picture() {
+  file_status s;
+  s.path = "/a/b.png";
+  s.type = entry_type::file;
+  s.size = 10;
+  s.crc32c = 0xab;
+  s.mtime_ms = 1234;
+  s.owner = "anna";
+  s.group = "shop";
+  s.mode = 0640;
+  s.replication = 2;
+  s.content_type = "image/png";
+  return s;
+}
+
+BOOST_AUTO_TEST_CASE(stat_as_json) {
+  file_status s = picture();
+  BOOST_CHECK_EQUAL(boost::json::serialize(to_json(s, false)),
+                    R"({"path":"/a/b.png","type":"file","size":10,"crc32c":"000000ab",)"
+                    R"("mtime_ms":1234,"owner":"anna","group":"shop","mode":"0640",)"
+                    R"("replication":2,"content_type":"image/png"})");
+  s.chunks.emplace_back();
+  s.chunks[0].volume = std::numeric_limits<std::uint64_t>::max();  // more than a double holds
+  s.chunks[0].key = 7;
+  s.chunks[0].size = 10;
+  s.chunks[0].crc32c = 0xab;
+  s.chunks[0].nodes = {"h1:1", "h2:2"};
+  BOOST_CHECK_EQUAL(boost::json::serialize(to_json(s, true).at("chunks")),
+                    R"([{"volume":"18446744073709551615","key":"7","size":10,)"
+                    R"("crc32c":"000000ab","nodes":["h1:1","h2:2"]}])");
+}
+
+BOOST_AUTO_TEST_CASE(modes_and_checksums) {
+  file_status s = picture();
+  BOOST_CHECK_EQUAL(format_mode(s), "-rw-r-----");
+  s.type = entry_type::directory;
+  s.mode = 0755;
+  BOOST_CHECK_EQUAL(format_mode(s), "drwxr-xr-x");
+  BOOST_CHECK_EQUAL(format_octal(0644), "0644");
+  BOOST_CHECK_EQUAL(format_crc(0), "00000000");
+  BOOST_CHECK_EQUAL(format_crc(0xdeadbeef), "deadbeef");
+  BOOST_CHECK_EQUAL(format_bytes(1536, false), "1536");
+  BOOST_CHECK_EQUAL(format_bytes(1536, true), "1.5 KiB");
+}
+
+BOOST_AUTO_TEST_CASE(columns_are_as_wide_as_their_widest_cell) {
+  table rows({"name", ">bytes"});
+  rows.add({"é", "5"});  // two bytes, one column
+  rows.add({"longer", "12345678"});
+  std::ostringstream text;
+  auto* const old = std::cout.rdbuf(text.rdbuf());
+  rows.print();
+  std::cout.rdbuf(old);
+  BOOST_CHECK_EQUAL(text.str(),
+                    "name       bytes\n"
+                    "é              5\n"
+                    "longer  12345678\n");
+}
+
+BOOST_AUTO_TEST_CASE(paths_of_the_store) {
+  BOOST_CHECK_EQUAL(join_path("/", "a"), "/a");
+  BOOST_CHECK_EQUAL(join_path("/a", "b"), "/a/b");
+  BOOST_CHECK_EQUAL(base_name("/a/b"), "b");
+  BOOST_CHECK_EQUAL(base_name("/"), "");
+  BOOST_CHECK_EQUAL(trim_path("/a//"), "/a");
+  BOOST_CHECK_EQUAL(trim_path("/"), "/");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(bench_files)
+
+BOOST_AUTO_TEST_CASE(the_mix_is_that_of_a_shop) {
+  constexpr std::uint64_t count = 200'000;
+  std::uint64_t sum = 0;
+  std::uint64_t small = 0;
+  std::uint32_t largest = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint32_t size = mix_size(i);
+    BOOST_REQUIRE_GE(size, 4U << 10);
+    BOOST_REQUIRE_LE(size, 4U << 20);
+    sum += size;
+    small += size <= 8192 ? 1 : 0;
+    largest = std::max(largest, size);
+  }
+  const double mean = static_cast<double>(sum) / count;
+  BOOST_CHECK_GT(mean, 16'000);
+  BOOST_CHECK_LT(mean, 18'500);
+  const double share = static_cast<double>(small) / count;
+  BOOST_CHECK_GT(share, 0.605);
+  BOOST_CHECK_LT(share, 0.615);
+  BOOST_CHECK_GT(largest, 1U << 20);
+}
+
+BOOST_AUTO_TEST_CASE(files_follow_from_their_index) {
+  const bench_set mix("/bench", true, 0);
+  const bench_set again("/bench", true, 0);
+  BOOST_CHECK_EQUAL(mix.root(), "/bench/mix");
+  BOOST_CHECK_EQUAL(mix.path(12'345), "/bench/mix/0012/0012345");
+  std::set<std::uint32_t> contents;
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    BOOST_REQUIRE_EQUAL(mix.content(i).size(), mix.size(i));
+    contents.insert(crc32c(mix.content(i)));
+    BOOST_REQUIRE_EQUAL(crc32c(mix.content(i)), crc32c(again.content(i)));
+  }
+  BOOST_CHECK_GT(contents.size(), 990U);  // a wrong file is told from a right one
+  const bench_set fixed("/bench", false, 4096);
+  BOOST_CHECK_EQUAL(fixed.root(), "/bench/4096");
+  BOOST_CHECK_EQUAL(fixed.content(99).size(), 4096U);
+  const bench_set empty("/bench", false, 0);
+  BOOST_CHECK_EQUAL(empty.content(5).size(), 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ssdfs::cli
