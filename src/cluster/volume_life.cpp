@@ -119,11 +119,11 @@ class planner {
                  .members = std::move(members)};
   }
 
-  /// A member that reports a generation which the log never gave (history was lost, or a disk was
-  /// exchanged): the volume moves on, one by one, until it has caught up. What the replica holds is
+  /// A replica with a generation that the log never gave (history was lost, a replaced master went
+  /// on for a while, or a disk was exchanged): the volume moves on, one by one, until it has caught up. What the replica holds is
   /// compared like any other once the volume is closed.
   [[nodiscard]] bool overtake() {
-    const bool ahead = std::any_of(members_.begin(), members_.end(), [&](const replica_view& r) {
+    const bool ahead = std::any_of(in_.replicas.begin(), in_.replicas.end(), [&](const auto& r) {
       return r.report && r.report->generation > info_.generation;
     });
     if (ahead) change_members(info_.members);

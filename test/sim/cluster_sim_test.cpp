@@ -24,10 +24,11 @@ world_options options_for(std::uint64_t seed) {
   o.seed = seed;
   o.nodes = 2 + static_cast<int>(seed % 4);
   o.racks = 1 + static_cast<int>(seed / 4 % 3);
-  o.clients = 1 + static_cast<int>(seed / 3 % 3);
+  o.clients = 2 + static_cast<int>(seed / 3 % 4);
   o.replication = static_cast<std::uint8_t>(seed % 7 == 0 ? 3 : seed % 11 == 0 ? 1 : 2);
   o.sync_always = seed % 2 == 0;
-  o.two_masters = seed % 5 == 0;
+  o.two_masters = seed % 5 < 2;
+  o.fault_pause_ms = seed % 8 < 4 ? 700 : 2'500;
   o.disk_loss = seed % 3 == 0;
   o.loss = seed % 4 == 1 ? 0.05 : 0.005;
   o.slow = seed % 6 == 1 ? 0.2 : 0.03;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int64_t answer_timeout_ms = 600;
 constexpr std::int64_t write_timeout_ms = 1'000;
-constexpr std::int64_t pause_ms = 60;
+constexpr std::int64_t pause_ms = 20;
 
 }  // namespace
 

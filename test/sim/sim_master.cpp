@@ -22,9 +22,9 @@ cluster::controller_settings settings_for(const world& w, const meta::state& sta
                                           std::uint64_t seed) {
   cluster::controller_settings s;
   s.nodes.heartbeat_interval_ms = 500;
-  s.nodes.stale_after_ms = 2'000;
-  s.nodes.dead_after_ms = 8'000;
-  s.nodes.mass_silence_max_ms = 15'000;
+  s.nodes.stale_after_ms = 1'500;
+  s.nodes.dead_after_ms = 4'000;
+  s.nodes.mass_silence_max_ms = 8'000;
   s.life.volume_size = 48U << 10;
   s.life.min_grant_bytes = 4U << 10;
   s.life.reclaim_seal_age_ms = 3'000;
@@ -33,7 +33,7 @@ cluster::controller_settings settings_for(const world& w, const meta::state& sta
   s.announced.volume_size = s.life.volume_size;
   s.replication = w.options.replication;
   s.min_replication = 1;
-  s.safemode_max_ms = 12'000;
+  s.safemode_max_ms = 6'000;
   s.ready_per_node = 2;
   s.degraded_wait_ms = 1'000;
   s.order_resend_ms = 1'000;

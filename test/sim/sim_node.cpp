@@ -6,7 +6,7 @@ namespace ssdfs::sim {
 
 namespace {
 
-constexpr std::int64_t sync_interval_ms = 300;
+constexpr std::int64_t sync_interval_ms = 1'000;
 constexpr std::int64_t chain_timeout_ms = 400;
 constexpr std::uint64_t needle_overhead = 32;
 constexpr std::uint64_t disk_capacity = 4U << 20;

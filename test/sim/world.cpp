@@ -162,7 +162,7 @@ void world::fault_node(datanode& node) {
     } else {
       node.crash();
     }
-    const std::int64_t down = chance(0.2) ? between(9'000, 14'000) : between(20, 5'000);
+    const std::int64_t down = chance(0.25) ? between(4'000, 9'000) : between(20, 2'500);
     at(now_ + down, [&node] { node.start(); });
   } else if (kind <= 7) {
     note(node.address + " pauses");
@@ -237,7 +237,7 @@ void world::fault() {
   } else {
     fault_other();
   }
-  at(now_ + between(200, 2'500), [this] { fault(); });
+  at(now_ + between(20, options.fault_pause_ms), [this] { fault(); });
 }
 
 void world::begin_calm() {

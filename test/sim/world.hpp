@@ -62,6 +62,7 @@ struct world_options {
   double loss = 0.01;
   double duplication = 0.01;
   double slow = 0.05;             ///< part of the messages that take long
+  std::int64_t fault_pause_ms = 2'000;  ///< longest time between two faults
   std::int64_t storm_ms = 25'000; ///< faults happen
   std::int64_t calm_ms = 60'000;  ///< everything is up: it must become well by itself
 };
