@@ -55,13 +55,17 @@ struct file_record : entry_record {
 };
 static_assert(sizeof(file_record) >= file_record::name_offset);
 
+/// Holds what a lookup on its way down needs, so that it leaves the directory_slot alone.
 struct directory_record : entry_record {
-  static constexpr std::size_t name_offset = 14;
-  static constexpr std::size_t min_size = 24;
+  static constexpr std::size_t name_offset = 22;
+  static constexpr std::size_t min_size = 32;
 
-  std::uint32_t id;  ///< directory_id, where its parent is found
+  std::uint32_t id;     ///< directory_id, where its parent is found
+  std::uint32_t index;  ///< root node of its B+tree, 0 if empty
+  std::uint32_t serial;
   packed48 mtime;
 };
+static_assert(sizeof(directory_record) >= directory_record::name_offset);
 
 /// A piece of a list of chunks; `count` chunk_refs follow.
 struct chunk_list {

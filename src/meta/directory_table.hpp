@@ -1,4 +1,4 @@
-// What the tree keeps of a directory besides its record: the root of its index and its totals.
+// What the tree keeps of a directory besides its record: its place in the tree and its totals.
 #pragma once
 
 #include "base/assert.hpp"
@@ -12,16 +12,14 @@ namespace ssdfs::meta {
 /// One directory. Totals are of everything below it, itself not included.
 struct directory_slot {
   std::uint32_t record;  ///< inode; 0 if the slot is free
-  std::uint32_t index;   ///< root node of its B+tree, 0 if empty; the next free slot if free
-  std::uint32_t parent;  ///< directory_id; 0 for the root and for detached ones
-  std::uint32_t serial;
+  std::uint32_t parent;  ///< directory_id; 0 for the root and for detached ones; the next free slot
   std::uint32_t files;
   std::uint32_t directories : 31;
   std::uint32_t has_quota : 1;
   std::uint64_t bytes;
   std::uint64_t digest;  ///< sum of the digests of all entries below
 };
-static_assert(sizeof(directory_slot) == 40);
+static_assert(sizeof(directory_slot) == 32);
 
 /// Slots by directory_id, 1 the first. Never moves; freed slots are reused, the last freed first.
 /// Single-threaded.
@@ -44,7 +42,7 @@ class directory_table {
   [[nodiscard]] directory_id allocate() {
     const std::uint32_t id = free_ != 0 ? free_ : end_;
     if (free_ != 0) {
-      free_ = slots()[id].index;
+      free_ = slots()[id].parent;
     } else {
       ++end_;
     }
@@ -53,7 +51,7 @@ class directory_table {
   }
   void release(directory_id id) noexcept {
     slots()[id.value] = directory_slot{};
-    slots()[id.value].index = free_;
+    slots()[id.value].parent = free_;
     free_ = id.value;
   }
 

@@ -83,7 +83,7 @@ file_attributes tree::attributes(inode entry) const {
 }
 
 directory_attributes tree::attributes(directory_id directory) const {
-  const auto& record = block_as<directory_record>(arena_, directories_[directory].record);
+  const directory_record& record = record_of(directory);
   return {.mtime_ms = record.mtime.load_signed(), .access = record.access};
 }
 
@@ -138,6 +138,8 @@ inode tree::make_directory(directory_id parent, std::string_view name,
   record.name_length = static_cast<std::uint8_t>(name.size());
   record.access = attributes.access;
   record.id = directory.value;
+  record.index = 0;
+  record.serial = serial;
   record.mtime.store(static_cast<std::uint64_t>(attributes.mtime_ms));
   if (!name.empty()) {
     std::memcpy(arena_.at(id) + directory_record::name_offset, name.data(), name.size());
@@ -145,7 +147,6 @@ inode tree::make_directory(directory_id parent, std::string_view name,
   directory_slot& slot = directories_[directory];
   slot.record = id;
   slot.parent = parent.value;
-  slot.serial = serial;
   return inode(id);
 }
 
@@ -242,12 +243,12 @@ result<inode> tree::insert_file(directory_id parent, std::string_view name,
                                 std::span<const chunk_ref> chunks) {
   SSDFS_TRY(check(attributes, chunks));
   if (!has_room(chunks.size())) return errc::too_large;
-  directory_slot& slot = directories_[parent];
-  const auto where = index().locate(slot.index, name);
+  directory_record& into = record_of(parent);
+  const auto where = index().locate(into.index, name);
   if (where.found) return errc::exists;
   const inode entry = make_file(parent, name, attributes, chunks);
-  index().insert(slot.index, where, entry.value, name);
-  add(parent, weight_of(entry, slot.serial));
+  index().insert(into.index, where, entry.value, name);
+  add(parent, weight_of(entry, into.serial));
   return entry;
 }
 
@@ -255,12 +256,12 @@ result<inode> tree::insert_directory(directory_id parent, std::string_view name,
                                      const directory_attributes& attributes) {
   if (!is_storable(attributes.mtime_ms)) return errc::invalid_argument;
   if (!has_room(0)) return errc::too_large;
-  directory_slot& slot = directories_[parent];
-  const auto where = index().locate(slot.index, name);
+  directory_record& into = record_of(parent);
+  const auto where = index().locate(into.index, name);
   if (where.found) return errc::exists;
   const inode entry = make_directory(parent, name, attributes, next_serial_++);
-  index().insert(slot.index, where, entry.value, name);
-  add(parent, weight_of(entry, slot.serial));
+  index().insert(into.index, where, entry.value, name);
+  add(parent, weight_of(entry, into.serial));
   return entry;
 }
 
@@ -279,13 +280,13 @@ result<void> tree::replace_file(inode entry, const file_attributes& attributes,
 void tree::unlink(inode entry) {
   const directory_id parent = parent_of(entry);
   SSDFS_ASSERT(parent != no_directory);
-  directory_slot& slot = directories_[parent];
-  subtract(parent, weight_of(entry, slot.serial));
-  index().erase(slot.index, index().locate(slot.index, name(entry)));
+  directory_record& from = record_of(parent);
+  subtract(parent, weight_of(entry, from.serial));
+  index().erase(from.index, index().locate(from.index, name(entry)));
 }
 
 result<void> tree::erase(inode entry) {
-  if (is_directory(entry) && directories_[directory_of(entry)].index != 0) return errc::not_empty;
+  if (is_directory(entry) && record_of(directory_of(entry)).index != 0) return errc::not_empty;
   unlink(entry);
   release_entry(entry);
   return {};
@@ -314,9 +315,9 @@ result<void> tree::rename(inode entry, directory_id parent, std::string_view nam
   } else {
     file(entry).parent = parent.value;
   }
-  directory_slot& slot = directories_[parent];
-  index().insert(slot.index, index().locate(slot.index, name), entry.value, name);
-  add(parent, weight_of(entry, slot.serial));
+  directory_record& into = record_of(parent);
+  index().insert(into.index, index().locate(into.index, name), entry.value, name);
+  add(parent, weight_of(entry, into.serial));
   return {};
 }
 

@@ -192,6 +192,9 @@ class tree {
   [[nodiscard]] file_record& file(inode entry) const noexcept {
     return block_as<file_record>(arena_, entry.value);
   }
+  [[nodiscard]] directory_record& record_of(directory_id directory) const noexcept {
+    return block_as<directory_record>(arena_, directories_[directory].record);
+  }
   [[nodiscard]] std::uint64_t digest_of(inode entry, std::uint32_t parent_serial) const;
   [[nodiscard]] weight weight_of(inode entry, std::uint32_t parent_serial) const;
   void add(directory_id directory, const weight& change);

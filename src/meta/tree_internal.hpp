@@ -40,7 +40,7 @@ void for_each_chunk(const arena& memory, const file_record& record, Visitor&& vi
 template <class Change>
 void tree::change_entry(inode entry, Change&& change) {
   const directory_id parent = parent_of(entry);
-  const std::uint32_t serial = parent == no_directory ? 0 : directories_[parent].serial;
+  const std::uint32_t serial = parent == no_directory ? 0 : record_of(parent).serial;
   const weight before = weight_of(entry, serial);
   change();
   subtract(parent, before);

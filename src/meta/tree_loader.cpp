@@ -11,7 +11,7 @@ failure damaged(const char* what) { return {errc::damaged, what}; }
 
 tree_loader::tree_loader(tree& target) : tree_(target) {
   SSDFS_ASSERT(tree_.directories_.end() == root_directory.value + 1 &&
-               tree_.directories_[root_directory].index == 0);
+               tree_.record_of(root_directory).index == 0);
   tree_.arena_.take_huge_pages(true);
 }
 
@@ -19,8 +19,7 @@ result<void> tree_loader::set_root(const directory_attributes& attributes) {
   if (attributes.mtime_ms < min_mtime_ms || attributes.mtime_ms > max_mtime_ms) {
     return damaged("time of the root out of range");
   }
-  const std::uint32_t record = tree_.directories_[root_directory].record;
-  auto& root = block_as<directory_record>(tree_.arena_, record);
+  directory_record& root = tree_.record_of(root_directory);
   root.access = attributes.access;
   root.mtime.store(static_cast<std::uint64_t>(attributes.mtime_ms));
   return {};
@@ -48,10 +47,10 @@ result<directory_id> tree_loader::add_detached(const directory_attributes& attri
 result<void> tree_loader::open(directory_id directory) {
   flush_leaf();
   if (!tree_.directories_.used(directory)) return damaged("entries of an unknown directory");
-  const directory_slot& slot = tree_.directories_[directory];
-  if (slot.index != 0) return damaged("entries of a directory in two places");
+  const directory_record& record = tree_.record_of(directory);
+  if (record.index != 0) return damaged("entries of a directory in two places");
   current_ = directory;
-  current_serial_ = slot.serial;
+  current_serial_ = record.serial;
   last_ = 0;
   return {};
 }
@@ -73,8 +72,8 @@ void tree_loader::append(std::uint32_t id) {
 
 void tree_loader::flush_leaf() {
   if (pending_count_ == 0) return;
-  directory_slot& slot = tree_.directories_[current_];
-  tree_.index().append_leaf(slot.index, {pending_, pending_count_}, before_pending_);
+  std::uint32_t& root = tree_.record_of(current_).index;
+  tree_.index().append_leaf(root, {pending_, pending_count_}, before_pending_);
   before_pending_ = pending_[pending_count_ - 1];
   pending_count_ = 0;
 }
@@ -127,7 +126,8 @@ result<void> tree_loader::finish() {
       continue;
     }
     directory_slot& parent = directories[directory_id(slot.parent)];
-    const auto own = tree_.weight_of(inode(slot.record), parent.serial);
+    const auto own =
+        tree_.weight_of(inode(slot.record), tree_.record_of(directory_id(slot.parent)).serial);
     parent.files += own.files;
     parent.directories = (parent.directories + own.directories) & 0x7fffffffU;
     parent.bytes += own.bytes;

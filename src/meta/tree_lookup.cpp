@@ -20,13 +20,12 @@ class probe {
   }
 
   /// False when the lookup is over.
-  bool step(const arena& memory, const directory_table& directories) {
+  bool step(const arena& memory) {
     switch (stage_) {
-      case stage::directory: return enter(memory, directories);
       case stage::node: return visit(memory);
       case stage::inner: return descend(memory);
       case stage::leaf: return search(memory);
-      case stage::record: return decide(memory, directories);
+      case stage::record: return decide(memory);
     }
     return false;
   }
@@ -36,7 +35,7 @@ class probe {
   }
 
  private:
-  enum class stage : std::uint8_t { directory, node, inner, leaf, record };
+  enum class stage : std::uint8_t { node, inner, leaf, record };
 
   bool fail(errc error) {
     matched_ = false;
@@ -49,11 +48,6 @@ class probe {
     prefetch_begin(*node_);
     stage_ = stage::node;
     return true;
-  }
-
-  bool enter(const arena& memory, const directory_table& directories) {
-    const std::uint32_t root = directories[directory_].index;
-    return root == 0 ? fail(errc::not_found) : go_to(memory, root);
   }
 
   bool visit(const arena& memory) {
@@ -87,7 +81,7 @@ class probe {
     return true;
   }
 
-  bool decide(const arena& memory, const directory_table& directories) {
+  bool decide(const arena& memory) {
     if (range_.equal > 1) {
       const auto& leaf = static_cast<const leaf_node&>(*node_);
       const leaf_position position = search_names(memory, leaf, range_, name_);
@@ -99,10 +93,8 @@ class probe {
     name_ = pop_component(rest_);
     if (name_.empty()) return false;
     if (is_file_record(memory.at(entry_))) return fail(errc::not_directory);
-    directory_ = directory_id(block_as<directory_record>(memory, entry_).id);
-    __builtin_prefetch(&directories[directory_]);
-    stage_ = stage::directory;
-    return true;
+    const std::uint32_t root = block_as<directory_record>(memory, entry_).index;
+    return root == 0 ? fail(errc::not_found) : go_to(memory, root);
   }
 
   std::string_view rest_;  ///< behind name_
@@ -111,7 +103,6 @@ class probe {
   std::uint32_t skipped_ = 0;  ///< hints of the leaf that need no look
   hint_range range_{};
   std::uint32_t entry_ = 0;
-  directory_id directory_;
   stage stage_ = stage::record;
   bool matched_ = true;
   errc error_ = errc::not_found;
@@ -120,7 +111,7 @@ class probe {
 }  // namespace
 
 inode tree::find(directory_id parent, std::string_view name) const {
-  return inode(index().find(directories_[parent].index, name));
+  return inode(index().find(record_of(parent).index, name));
 }
 
 path_walk tree::walk(std::string_view path) const {
@@ -128,9 +119,9 @@ path_walk tree::walk(std::string_view path) const {
   for (std::string_view rest = path;;) {
     const std::string_view name = pop_component(rest);
     if (name.empty()) return {reached.last, {}};
-    const directory_id directory = directory_of(reached.last);
-    if (directory == no_directory) return reached;
-    const inode next = find(directory, name);
+    if (!is_directory(reached.last)) return reached;
+    const auto& directory = block_as<directory_record>(arena_, reached.last.value);
+    const inode next(index().find(directory.index, name));
     if (next == no_inode) return reached;
     reached = {next, rest};
   }
@@ -157,7 +148,7 @@ void tree::lookup_many(std::span<const std::string_view> paths,
   }
   while (active > 0) {
     for (std::size_t lane = 0; lane < active;) {
-      if (probes[lane].step(arena_, directories_)) {
+      if (probes[lane].step(arena_)) {
         ++lane;
         continue;
       }
@@ -177,7 +168,7 @@ void tree::lookup_many(std::span<const std::string_view> paths,
 std::size_t tree::list(directory_id parent, std::string_view after, std::span<inode> out) const {
   static_assert(sizeof(inode) == sizeof(std::uint32_t));
   const std::span<std::uint32_t> ids(reinterpret_cast<std::uint32_t*>(out.data()), out.size());
-  return index().list(directories_[parent].index, after, ids);
+  return index().list(record_of(parent).index, after, ids);
 }
 
 }  // namespace ssdfs::meta

@@ -24,14 +24,14 @@ std::size_t tree::reclaim_step(std::size_t budget, std::vector<chunk_ref>& freed
   std::size_t spent = 0;
   while (spent < budget && !detached_.empty()) {
     const directory_id current = detached_.back();
-    directory_slot& slot = directories_[current];
+    directory_record& record = record_of(current);
     std::array<std::uint32_t, directory_index::leaf_capacity> ids;
     const std::size_t wanted = std::min(ids.size(), budget - spent);
-    const std::size_t shown = index().peek_last(slot.index, {ids.data(), wanted});
+    const std::size_t shown = index().peek_last(record.index, {ids.data(), wanted});
     if (shown == 0) {
       detached_.pop_back();
       --detached_totals_.directories;
-      release_entry(inode(slot.record));
+      release_entry(inode_of(current));
       ++done;
       ++spent;
       continue;
@@ -54,7 +54,7 @@ std::size_t tree::reclaim_step(std::size_t budget, std::vector<chunk_ref>& freed
       detached_totals_.bytes -= file(entry).size.load();
       release_entry(entry);
     }
-    index().drop_last(slot.index, taken);
+    index().drop_last(record.index, taken);
   }
   return done;
 }

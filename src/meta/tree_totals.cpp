@@ -49,8 +49,7 @@ std::uint64_t tree::digest_of(inode entry, std::uint32_t parent_serial) const {
   const std::uint64_t place = parent_serial | std::uint64_t{name.size()} << 40;
   if (is_directory(entry)) {
     const auto& record = block_as<directory_record>(arena_, entry.value);
-    const directory_slot& slot = directories_[directory_id(record.id)];
-    mix.add(place | std::uint64_t{1} << 32, slot.serial | std::uint64_t{record.access} << 32);
+    mix.add(place | std::uint64_t{1} << 32, record.serial | std::uint64_t{record.access} << 32);
     const quota limits = quota_of(directory_id(record.id));
     mix.add(record.mtime.load(), 0);
     mix.add(limits.names, limits.bytes);
@@ -168,7 +167,7 @@ std::uint64_t tree::digest() const {
   return directories_[root_directory].digest + digest_of(inode_of(root_directory), 0);
 }
 
-std::uint32_t tree::serial(directory_id directory) const { return directories_[directory].serial; }
+std::uint32_t tree::serial(directory_id directory) const { return record_of(directory).serial; }
 
 tree_memory tree::memory() const {
   tree_memory usage;

@@ -51,7 +51,8 @@ struct tree::verification {
 
   result<void> visit_directory(directory_id directory) {
     const directory_slot& slot = subject.directories_[directory];
-    if (const auto text = subject.index().check(slot.index, nodes, texts); !text.empty()) {
+    const directory_record& record = subject.record_of(directory);
+    if (const auto text = subject.index().check(record.index, nodes, texts); !text.empty()) {
       return wrong(directory, text);
     }
     if ((slot.has_quota != 0) != subject.quotas_.contains(directory.value)) {
@@ -64,7 +65,7 @@ struct tree::verification {
       for (std::size_t i = 0; i < n; ++i) {
         const inode entry = page[i];
         add_name_text(entry);
-        sum.digest += subject.digest_of(entry, slot.serial);
+        sum.digest += subject.digest_of(entry, record.serial);
         if (subject.is_directory(entry)) {
           const directory_id child = subject.directory_of(entry);
           const directory_slot& child_slot = subject.directories_[child];
