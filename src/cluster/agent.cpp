@@ -97,12 +97,12 @@ bool agent::accept_reign(const witness& reign) {
   const bool second = reign.epoch == highest_.epoch && highest_.epoch != epoch_t{} &&
                       reign.leader != highest_.leader;
   if (older || second) {
-    act(action::complain{failure(
-        errc::stale_epoch, "the master of epoch " + std::to_string(reign.epoch.value) +
-                               (second ? " is a second leader of that epoch"
-                                       : " is older than epoch " +
-                                             std::to_string(highest_.epoch.value) +
-                                             ", which this node follows"))});
+    act(action::complain{
+        failure(errc::stale_epoch,
+                "the master of epoch " + std::to_string(reign.epoch.value) +
+                    (second ? " is a second leader of that epoch"
+                            : " is older than epoch " + std::to_string(highest_.epoch.value) +
+                                  ", which this node follows"))});
     return false;
   }
   if (reign.epoch > highest_.epoch) {
@@ -244,9 +244,8 @@ void agent::send_heartbeat(time_ms now) {
 
 void agent::heartbeat_answered(std::uint64_t number, const result<heartbeat_answer>& answer,
                                time_ms now) {
-  const auto sent = std::find_if(unanswered_.begin(), unanswered_.end(), [&](const auto& s) {
-    return s.content.number == number;
-  });
+  const auto sent = std::find_if(unanswered_.begin(), unanswered_.end(),
+                                 [&](const auto& s) { return s.content.number == number; });
   if (state_ != agent_state::live || sent == unanswered_.end()) return;
   if (!answer) {
     if (answer.error() == errc::not_active) hinted_master_ = answer.error().hint;
@@ -408,9 +407,9 @@ void agent::timer(time_ms now) {
     return;
   }
   const bool late = now >= reply_deadline_ ||
-                    (!unanswered_.empty() &&
-                     now >= unanswered_.front().sent_at + settings_.heartbeat_interval_ms +
-                                config_.reply_timeout_ms);
+                    (!unanswered_.empty() && now >= unanswered_.front().sent_at +
+                                                        settings_.heartbeat_interval_ms +
+                                                        config_.reply_timeout_ms);
   if (late) {
     drop_connection(now);
     return;

@@ -44,7 +44,7 @@ struct agent_config {
   std::int64_t reply_timeout_ms = 5'000;  ///< beyond the time that the master may hold a heartbeat
   std::uint32_t page_size = 4'096;        ///< replicas a page, at most 4,096
   std::uint32_t orders_running_max = 8;   ///< others wait in the queue
-  std::uint32_t orders_queued_max = 1'024;///< beyond it they are left to be given again
+  std::uint32_t orders_queued_max = 1'024;  ///< beyond it they are left to be given again
 };
 
 /// The values of a master's answer to a registration, without the protocol around it.

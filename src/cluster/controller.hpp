@@ -65,17 +65,17 @@ class durable_state {
 struct controller_settings {
   registry_settings nodes;
   life_settings life;
-  cluster_settings announced;        ///< what datanodes are told
-  std::uint8_t replication = 2;      ///< default class of new volumes
+  cluster_settings announced;    ///< what datanodes are told
+  std::uint8_t replication = 2;  ///< default class of new volumes
   std::uint8_t min_replication = 1;
   std::int64_t safemode_max_ms = 2'400'000;
-  std::uint32_t ready_per_node = 4;  ///< open replicas kept on each node ahead of demand
+  std::uint32_t ready_per_node = 4;       ///< open replicas kept on each node ahead of demand
   std::int64_t degraded_wait_ms = 2'000;  ///< wait for more nodes before making a narrow volume
   std::int64_t order_resend_ms = 5'000;   ///< an order without a result is given again
   std::uint32_t compactions_per_node = 1;
-  std::uint32_t copies_per_node = 2;      ///< streams in or out of a node
+  std::uint32_t copies_per_node = 2;  ///< streams in or out of a node
   std::uint64_t random_seed = 0;
-  std::vector<reign> history;        ///< START records of the log, the last is this master's
+  std::vector<reign> history;  ///< START records of the log, the last is this master's
 };
 
 /// A record that the master should append, after checking it against the state as every command.
@@ -117,13 +117,13 @@ struct volume_choice {
 /// Totals for reports and metrics; kept up to date, O(1).
 struct cluster_counts {
   std::uint64_t volumes_open = 0;
-  std::uint64_t volumes_sealed = 0;     ///< sealed or closed
+  std::uint64_t volumes_sealed = 0;  ///< sealed or closed
   std::uint64_t volumes_ready = 0;
-  std::uint64_t under_replicated = 0;   ///< volumes with fewer good copies than wanted
-  std::uint64_t over_replicated = 0;    ///< volumes with more replicas than wanted
-  std::uint64_t missing = 0;            ///< chunks in volumes without any reported replica
-  std::uint64_t bad_records = 0;        ///< quarantined records on replicas
-  std::uint64_t unknown_replicas = 0;   ///< replicas of volumes that the log does not have
+  std::uint64_t under_replicated = 0;  ///< volumes with fewer good copies than wanted
+  std::uint64_t over_replicated = 0;   ///< volumes with more replicas than wanted
+  std::uint64_t missing = 0;           ///< chunks in volumes without any reported replica
+  std::uint64_t bad_records = 0;       ///< quarantined records on replicas
+  std::uint64_t unknown_replicas = 0;  ///< replicas of volumes that the log does not have
   std::uint64_t orders_outstanding = 0;
 };
 

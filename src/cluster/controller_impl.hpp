@@ -56,17 +56,17 @@ struct volume_record {
   generation_t generation = 0;
   std::vector<node_id> members;
 
-  txid life_changed;               ///< last record of its life: orders wait until it is committed
+  txid life_changed;  ///< last record of its life: orders wait until it is committed
   bool opened_before_start = false;
   bool seal_requested = false;
   bool wanted_open = false;
-  generation_t chain_failed = 0;   ///< generation at which a chain reported a failure
+  generation_t chain_failed = 0;  ///< generation at which a chain reported a failure
   generation_t ready_generation = 0;
   std::vector<std::pair<node_id, std::uint64_t>> ready_incarnations;
   time_ms opened_at = 0;
-  time_ms suspect_until = 0;       ///< a client complained: offered last
-  time_ms no_request_until = 0;    ///< the log refused a request
-  std::uint64_t ticket = 0;        ///< request in flight
+  time_ms suspect_until = 0;     ///< a client complained: offered last
+  time_ms no_request_until = 0;  ///< the log refused a request
+  std::uint64_t ticket = 0;      ///< request in flight
   time_ms wake_at = never;
 
   std::optional<node_id> repair_target;  ///< gets a copy, as one of repairing_
@@ -112,8 +112,8 @@ struct controller::impl {
 
   // controller_plan.cpp: evaluation of volumes
   void evaluate(volume_id id, time_ms now);
-  void fill_situation(volume_id id, const volume_record& record, time_ms now, volume_situation& into,
-                      std::vector<replica_view>& replicas) const;
+  void fill_situation(volume_id id, const volume_record& record, time_ms now,
+                      volume_situation& into, std::vector<replica_view>& replicas) const;
   [[nodiscard]] replica_view view_of(const volume_record& record, node_id node,
                                      const reported_replica* replica) const;
   void evaluate_unknown(volume_id id, volume_record& record);
@@ -190,8 +190,8 @@ struct controller::impl {
   std::size_t roomy_nodes_ = 0;
   bool pool_dirty_ = true;
   bool ready_changed_ = false;
-  time_ms last_arrival_;     ///< when a node last became usable
-  time_ms no_add_until_ = 0; ///< the log refused an ADD_VOLUME
+  time_ms last_arrival_;      ///< when a node last became usable
+  time_ms no_add_until_ = 0;  ///< the log refused an ADD_VOLUME
 
   // Repair.
   std::set<volume_id> repairing_;

@@ -215,7 +215,7 @@ void controller::impl::take_share(volume_id id, volume_record& record) {
   const bool was_ready = share.ready;
   const bool was_supply = share.supply;
   share = {};
-  share.ready = was_ready;    // give_share() compares
+  share.ready = was_ready;  // give_share() compares
   share.supply = was_supply;
 }
 
@@ -231,12 +231,14 @@ void controller::impl::give_share(volume_id id, volume_record& record, const vol
   share.open = info.state == volume_state::open;
   share.ready = decision.ready;
   const std::uint64_t taken = taken_bytes(info);
-  const std::uint64_t low = std::max(settings_.life.volume_size / 32, settings_.life.min_grant_bytes);
+  const std::uint64_t low =
+      std::max(settings_.life.volume_size / 32, settings_.life.min_grant_bytes);
   share.supply = share.open && decision.step.what != log_step::kind::seal && record.ticket == 0 &&
                  taken + low <= settings_.life.volume_size;
   share.narrow = info.members.size() < info.replication;
   share.has_content = info.digest.count > 0;
-  const bool in_use = share.has_content || (info.state != volume_state::closed && info.next_key > 1);
+  const bool in_use =
+      share.has_content || (info.state != volume_state::closed && info.next_key > 1);
   share.under = in_use && decision.good < info.replication;
   share.over = decision.holders > std::max<std::size_t>(info.replication, info.members.size());
   for (const reported_replica& r : record.replicas) {

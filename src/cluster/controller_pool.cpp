@@ -51,8 +51,7 @@ bool controller::impl::narrow_allowed(std::uint8_t replication, time_ms now) con
   const std::size_t usable = registry_.usable_count();
   if (usable >= replication || usable < settings_.min_replication) return false;
   if (narrow_open_[replication] != 0) return true;
-  return unserved_since_[replication] != never &&
-         now - last_arrival_ >= settings_.degraded_wait_ms;
+  return unserved_since_[replication] != never && now - last_arrival_ >= settings_.degraded_wait_ms;
 }
 
 std::uint64_t controller::impl::grant_room(const volume_info& info) const {
@@ -224,8 +223,7 @@ volume_choice controller::choose_volume(const volume_wish& wish, time_ms now) {
     choice.what = starting ? outcome::wait : outcome::no_datanodes;
     return choice;
   }
-  const std::size_t coming =
-      i.supply_[cls] + i.adds_in_flight_[cls] + i.reopening_[cls].size();
+  const std::size_t coming = i.supply_[cls] + i.adds_in_flight_[cls] + i.reopening_[cls].size();
   if (coming > i.ready_[cls].size()) return choice;
   if (i.reopen_one(cls, exclude) || i.add_one(cls, exclude, now)) {
     i.settle(now);

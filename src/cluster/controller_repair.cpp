@@ -99,11 +99,11 @@ void controller::impl::plan_repair(time_ms now) {
     volume_record& record = volumes_[id];
     const volume_info* info = state_.find(id);
     const node_view* target = registry_.find(*record.repair_target);
-    const bool over = info == nullptr || info->state != volume_state::closed ||
-                      info->members.size() >= info->replication || target == nullptr ||
-                      target->state != node_state::live ||
-                      std::find(info->members.begin(), info->members.end(), target->node) !=
-                          info->members.end();
+    const bool over =
+        info == nullptr || info->state != volume_state::closed ||
+        info->members.size() >= info->replication || target == nullptr ||
+        target->state != node_state::live ||
+        std::find(info->members.begin(), info->members.end(), target->node) != info->members.end();
     if (over) end_repair(id, record);
   }
   if (idle() || safe_ != safe::off || registry_.mass_silence() || now < next_repair_) return;

@@ -1,6 +1,6 @@
 // Views for reports and for readers.
-#include "cluster/controller_impl.hpp"
 #include "base/units.hpp"
+#include "cluster/controller_impl.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -31,14 +31,14 @@ std::vector<replica_address> controller::readers(volume_id id) const {
     if (quality == 0 && info->state == volume_state::closed && !is_complete(*info, *r.report)) {
       quality = 1;
     }
-    rated_list.push_back({{static_cast<int>(r.state) + (node->connected ? 0 : 1), quality + penalty},
-                          node});
+    rated_list.push_back(
+        {{static_cast<int>(r.state) + (node->connected ? 0 : 1), quality + penalty}, node});
   };
   bool member_holds = false;
   for (std::size_t i = 0; i < replicas.size(); ++i) {
     const bool member = i < info->members.size();
-    member_holds = member_holds || (member && replicas[i].report &&
-                                    replicas[i].state == node_state::live);
+    member_holds =
+        member_holds || (member && replicas[i].report && replicas[i].state == node_state::live);
     if (!member && member_holds) break;
     if (!member && !replicas[i].report) continue;
     rate(replicas[i], member ? 0 : 3);

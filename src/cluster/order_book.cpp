@@ -154,10 +154,9 @@ bool order_book::busy(volume_id volume) const {
 std::size_t order_book::running(node_id node, order_kind kind) const {
   const auto at = entries_.find(node);
   if (at == entries_.end()) return 0;
-  return static_cast<std::size_t>(
-      std::count_if(at->second.begin(), at->second.end(), [&](const auto& known) {
-        return known.second.wish.kind == kind && known.second.in_flight;
-      }));
+  return static_cast<std::size_t>(std::count_if(
+      at->second.begin(), at->second.end(),
+      [&](const auto& known) { return known.second.wish.kind == kind && known.second.in_flight; }));
 }
 
 std::vector<node_id> order_book::take_nodes() {

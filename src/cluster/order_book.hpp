@@ -30,9 +30,9 @@ namespace ssdfs::cluster {
 /// The book of orders.
 ///
 /// Operation: want() says all that a volume wishes now. What it wished before and does not any more
-/// is forgotten, unless it is long and was sent: such an order is in flight until the node says that
-/// it has ended, so it is kept, and cancelled if it is not wished again soon. due() lists what should
-/// go to a node; the caller marks what it sends.
+/// is forgotten, unless it is long and was sent: such an order is in flight until the node says
+/// that it has ended, so it is kept, and cancelled if it is not wished again soon. due() lists what
+/// should go to a node; the caller marks what it sends.
 ///
 /// Concurrency: one strand.
 class order_book {
@@ -42,9 +42,9 @@ class order_book {
     volume_id volume;
     wanted_order wish;
     time_ms sent_at = unsent;
-    time_ms not_before = 0;      ///< pause after a failure or a success that changed nothing
-    time_ms withdrawn_at = never;///< not wished any more, but in flight
-    bool in_flight = false;      ///< sent, and no result yet
+    time_ms not_before = 0;        ///< pause after a failure or a success that changed nothing
+    time_ms withdrawn_at = never;  ///< not wished any more, but in flight
+    bool in_flight = false;        ///< sent, and no result yet
     std::uint32_t failures = 0;
     std::string last_error;
   };
@@ -56,8 +56,8 @@ class order_book {
 
   /// The volume's wishes, all of them. Nodes that got new ones are remembered.
   void want(volume_id volume, std::span<const wanted_order> wishes, time_ms now);
-  /// Entries of the node that should be sent now; a withdrawn one as order_kind::cancel. Valid until
-  /// the next non-const call.
+  /// Entries of the node that should be sent now; a withdrawn one as order_kind::cancel. Valid
+  /// until the next non-const call.
   [[nodiscard]] std::vector<entry*> due(node_id node, time_ms now);
   void sent(entry& what, time_ms now);
   /// A node's word on an order. Unknown ids (of another session, or forgotten) are ignored. Returns

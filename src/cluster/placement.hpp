@@ -19,15 +19,15 @@ struct placement_candidate {
   node_id node;
   std::string rack;
   std::uint64_t capacity_bytes = 0;
-  std::uint64_t used_bytes = 0;      ///< written, plus what grants have reserved
-  std::uint64_t free_bytes = 0;      ///< what may still be granted, reservations taken off
-  std::uint32_t open_volumes = 0;    ///< replicas that take or will soon take appends
+  std::uint64_t used_bytes = 0;    ///< written, plus what grants have reserved
+  std::uint64_t free_bytes = 0;    ///< what may still be granted, reservations taken off
+  std::uint32_t open_volumes = 0;  ///< replicas that take or will soon take appends
 };
 
 struct placement_wish {
-  std::uint32_t replicas = 2;      ///< wanted
-  std::uint32_t min_replicas = 1;  ///< with fewer candidates than wanted, at least so many
-  std::uint64_t min_free_bytes = 0;///< a node with less is full
+  std::uint32_t replicas = 2;        ///< wanted
+  std::uint32_t min_replicas = 1;    ///< with fewer candidates than wanted, at least so many
+  std::uint64_t min_free_bytes = 0;  ///< a node with less is full
   std::vector<node_id> exclude;
   std::vector<std::string> used_racks;  ///< racks of copies that exist already: avoided
 };

@@ -131,8 +131,7 @@ result<registry::beat> registry::heartbeat(const node_heartbeat& message,
   if (at == sessions_.end() || !at->second.registered) return errc::unknown_node;
   node_view& node = nodes_.at(message.node);
   session& talk = at->second;
-  if (node.incarnation != message.incarnation || !node.reported ||
-      talk.connection != connection ||
+  if (node.incarnation != message.incarnation || !node.reported || talk.connection != connection ||
       (!history_.empty() && message.epoch != history_.back().epoch) ||
       message.number > talk.next_heartbeat) {
     return errc::unknown_node;
@@ -251,8 +250,8 @@ void registry::check_witness(const node_view& from, const witness& seen) {
   bool held = at != history_.end() && at->leader == seen.leader;
   if (held) {
     const auto following = std::next(at);
-    held = following == history_.end() ? seen.durable <= committed_
-                                       : seen.durable < following->start;
+    held =
+        following == history_.end() ? seen.durable <= committed_ : seen.durable < following->start;
   }
   if (held) return;
   read_only_reason_ = "node " + describe(from) + " has seen txid " +

@@ -114,14 +114,13 @@ class planner {
   }
 
   void change_members(std::vector<node_id> members) {
-    out_.step = {.what = kind::members,
-                 .generation = info_.generation + 1,
-                 .members = std::move(members)};
+    out_.step = {
+        .what = kind::members, .generation = info_.generation + 1, .members = std::move(members)};
   }
 
   /// A replica with a generation that the log never gave (history was lost, a replaced master went
-  /// on for a while, or a disk was exchanged): the volume moves on, one by one, until it has caught up. What the replica holds is
-  /// compared like any other once the volume is closed.
+  /// on for a while, or a disk was exchanged): the volume moves on, one by one, until it has caught
+  /// up. What the replica holds is compared like any other once the volume is closed.
   [[nodiscard]] bool overtake() {
     const bool ahead = std::any_of(in_.replicas.begin(), in_.replicas.end(), [&](const auto& r) {
       return r.report && r.report->generation > info_.generation;
@@ -403,9 +402,8 @@ class planner {
 
   void copy_to_target(bool& copying) {
     if (!in_.repair_target || !lacks_members()) return;
-    const auto at = std::find_if(in_.replicas.begin(), in_.replicas.end(), [&](const auto& r) {
-      return r.node == *in_.repair_target;
-    });
+    const auto at = std::find_if(in_.replicas.begin(), in_.replicas.end(),
+                                 [&](const auto& r) { return r.node == *in_.repair_target; });
     if (at != in_.replicas.end() && at->usable && !at->report) copy_to(*at, copying);
   }
 
@@ -419,10 +417,10 @@ class planner {
     const bool wide = info_.members.size() >= info_.replication || !in_.more_members_possible;
     const std::uint64_t length = longest();
     const std::uint64_t room = length >= settings_.volume_size ? 0 : settings_.volume_size - length;
-    const std::uint64_t needed = std::max(settings_.volume_size / reopen_room_divisor,
-                                          settings_.min_grant_bytes);
-    out_.reopenable = wide && !in_.reclaim_due && !in_.busy && !in_.grants_outstanding &&
-                      room >= needed;
+    const std::uint64_t needed =
+        std::max(settings_.volume_size / reopen_room_divisor, settings_.min_grant_bytes);
+    out_.reopenable =
+        wide && !in_.reclaim_due && !in_.busy && !in_.grants_outstanding && room >= needed;
     if (out_.reopenable && in_.wanted_open) {
       out_.step = {.what = kind::reopen, .generation = info_.generation + 1, .length = length};
     }
@@ -484,7 +482,8 @@ std::string_view replica_standing(const volume_info& info, const replica_view& r
   if (!member) return replica.drop_ordered ? "surplus, being dropped" : "surplus";
   if (report.generation < info.generation) return "older generation";
   if (report.generation > info.generation) return "unknown generation";
-  if (info.state == volume_state::open) return report.state == replica_state::open ? "open" : "sealed";
+  if (info.state == volume_state::open)
+    return report.state == replica_state::open ? "open" : "sealed";
   if (report.state == replica_state::open) return "not sealed yet";
   if (info.state == volume_state::sealed) return "sealed";
   if (report.bad_records != 0) return "bad records";

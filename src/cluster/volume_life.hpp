@@ -58,16 +58,16 @@ struct volume_situation {
   std::span<const replica_view> replicas;  ///< members in chain order first, then all others
   bool life_committed = true;  ///< the last record that changed its life is durable everywhere
   bool grants_outstanding = false;
-  bool was_ready = false;      ///< was granted, or might have been, at this generation
+  bool was_ready = false;            ///< was granted, or might have been, at this generation
   bool opened_before_start = false;  ///< open since before this master started
-  bool chain_failed = false;   ///< a member of it reported a failed append at this generation
-  bool seal_requested = false; ///< by an operator
-  bool reclaim_due = false;    ///< chunks of it are past their delete grace, or removals pend
-  bool safe_mode = false;      ///< holds back repair and destruction
-  bool mass_silence = false;   ///< holds back repair
+  bool chain_failed = false;         ///< a member of it reported a failed append at this generation
+  bool seal_requested = false;       ///< by an operator
+  bool reclaim_due = false;          ///< chunks of it are past their delete grace, or removals pend
+  bool safe_mode = false;            ///< holds back repair and destruction
+  bool mass_silence = false;         ///< holds back repair
   bool more_members_possible = false;  ///< there are nodes that could make it whole
-  bool wanted_open = false;    ///< the controller asks for this one to be reopened
-  bool busy = false;           ///< a compaction, copy or reconcile of it may run on some node
+  bool wanted_open = false;            ///< the controller asks for this one to be reopened
+  bool busy = false;  ///< a compaction, copy or reconcile of it may run on some node
   std::optional<node_id> repair_target;  ///< node that shall get a copy that is lacking
   std::int64_t open_for_ms = 0;
   std::uint64_t first_pending_removal = 0;  ///< lowest batch still kept, 0 for none
@@ -77,7 +77,7 @@ struct life_settings {
   std::uint64_t volume_size = std::uint64_t{1} << 30;
   std::uint64_t min_grant_bytes = std::uint64_t{1} << 20;  ///< less room than this is full
   std::int64_t reclaim_seal_age_ms = 60'000;
-  std::uint32_t compact_dead_percent = 25;   ///< of a replica's length
+  std::uint32_t compact_dead_percent = 25;  ///< of a replica's length
   std::uint64_t compact_min_bytes = std::uint64_t{1} << 20;
 };
 
@@ -105,18 +105,18 @@ struct wanted_order {
 /// Why a volume is as it is: one name for reports and metrics. Each but `healthy` and `open` has an
 /// automatic way on, told behind it.
 enum class volume_condition : std::uint8_t {
-  open,               ///< ready for grants
-  opening,            ///< waits for its members to open their replicas; a failure seals it
-  waiting_for_log,    ///< its last record is not committed yet
-  sealed_for_grants,  ///< waits for grants to end: their sessions' time does it
-  sealed_for_members, ///< waits for members to ack the seal: they do, or are dead and taken off
-  sealed_without_copy,///< no member has its replica: waits for one to come back
-  healthy,            ///< closed, all wanted copies complete
-  degraded,           ///< closed, all members complete, but fewer than wanted: repaired
-  removing,           ///< replicas apply removal batches
-  comparing,          ///< replicas differ from the namespace: reconciled
-  member_silent,      ///< a member is silent or lost its replica: returns, is copied or taken off
-  missing,            ///< closed, and no replica is reported: waits for one to come back
+  open,                 ///< ready for grants
+  opening,              ///< waits for its members to open their replicas; a failure seals it
+  waiting_for_log,      ///< its last record is not committed yet
+  sealed_for_grants,    ///< waits for grants to end: their sessions' time does it
+  sealed_for_members,   ///< waits for members to ack the seal: they do, or are dead and taken off
+  sealed_without_copy,  ///< no member has its replica: waits for one to come back
+  healthy,              ///< closed, all wanted copies complete
+  degraded,             ///< closed, all members complete, but fewer than wanted: repaired
+  removing,             ///< replicas apply removal batches
+  comparing,            ///< replicas differ from the namespace: reconciled
+  member_silent,        ///< a member is silent or lost its replica: returns, is copied or taken off
+  missing,              ///< closed, and no replica is reported: waits for one to come back
 };
 BOOST_DESCRIBE_ENUM(volume_condition, open, opening, waiting_for_log, sealed_for_grants,
                     sealed_for_members, sealed_without_copy, healthy, degraded, removing, comparing,
@@ -127,11 +127,11 @@ struct volume_decision {
   log_step step;
   std::vector<wanted_order> orders;
   volume_condition condition = volume_condition::opening;
-  bool ready = false;        ///< may be granted now
-  bool reopenable = false;   ///< closed, whole, with room: first choice when room is needed
-  std::uint32_t complete = 0;///< complete copies among the members, on live nodes
-  std::uint32_t good = 0;    ///< members on live nodes whose replica is not known to lack anything
-  std::uint32_t holders = 0; ///< replicas on live nodes, of any quality
+  bool ready = false;          ///< may be granted now
+  bool reopenable = false;     ///< closed, whole, with room: first choice when room is needed
+  std::uint32_t complete = 0;  ///< complete copies among the members, on live nodes
+  std::uint32_t good = 0;     ///< members on live nodes whose replica is not known to lack anything
+  std::uint32_t holders = 0;  ///< replicas on live nodes, of any quality
   std::int64_t again_in_ms = 0;  ///< decide again after so long even if nothing changes; 0: never
 };
 
@@ -144,8 +144,8 @@ struct volume_decision {
 [[nodiscard]] bool is_complete(const volume_info& info, const replica_report& report) noexcept;
 
 /// Why a replica does not count as a copy, in words ("complete" if it does).
-[[nodiscard]] std::string_view replica_standing(const volume_info& info, const replica_view& replica,
-                                                bool member) noexcept;
+[[nodiscard]] std::string_view replica_standing(const volume_info& info,
+                                                const replica_view& replica, bool member) noexcept;
 
 /// The decision. Pure and total: any combination of inputs gives one.
 [[nodiscard]] volume_decision decide(const volume_situation& situation,

@@ -18,9 +18,9 @@ namespace ssdfs::datanode {
 
 /// What became of a transfer.
 struct fetch_counts {
-  std::uint64_t stored = 0;   ///< chunks
+  std::uint64_t stored = 0;  ///< chunks
   std::uint64_t bytes = 0;
-  std::uint64_t absent = 0;   ///< at no source any more: removed meanwhile, as digests will tell
+  std::uint64_t absent = 0;  ///< at no source any more: removed meanwhile, as digests will tell
 };
 
 /// Operation: reads chunks from the sources of an order, in its order of preference; a source that

@@ -116,8 +116,7 @@ class node_impl final : public datanode, public cluster_link {
 
   result<void> run() {
     auto listening = net::server::listen(
-        io_, service_,
-        {.listen = options_.listen, .max_connections = options_.max_connections});
+        io_, service_, {.listen = options_.listen, .max_connections = options_.max_connections});
     if (!listening) return std::move(listening).error();
     server_ = std::move(*listening);
     const auto bound = net::parse_host_port(server_->address());

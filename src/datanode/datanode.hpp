@@ -27,20 +27,20 @@ struct data_dir {
 using volume::sync_policy;
 
 struct datanode_options {
-  std::vector<data_dir> data_dirs;    ///< at least one
-  std::string listen = "*:9610";      ///< HOST:PORT; port 0 picks a free one
-  std::string advertise;              ///< what others are told; empty: the address that it listens
-                                      ///< on, for a wildcard the local address towards the master
-  std::string http_address;           ///< told to others as it is; empty: no HTTP
-  std::vector<std::string> masters;   ///< HOST:PORT of all masters; empty: runs without one
-  std::string name;                   ///< for people; empty: host name and port
+  std::vector<data_dir> data_dirs;   ///< at least one
+  std::string listen = "*:9610";     ///< HOST:PORT; port 0 picks a free one
+  std::string advertise;             ///< what others are told; empty: the address that it listens
+                                     ///< on, for a wildcard the local address towards the master
+  std::string http_address;          ///< told to others as it is; empty: no HTTP
+  std::vector<std::string> masters;  ///< HOST:PORT of all masters; empty: runs without one
+  std::string name;                  ///< for people; empty: host name and port
   std::string rack = "/default";
   sync_policy sync = sync_policy::interval;
   std::int64_t sync_interval_ms = 1000;
   /// Kept free on each disk: this share of it, or `reserved_bytes` if the share is 0.
   double reserved_percent = 2.0;
   std::uint64_t reserved_bytes = 0;
-  std::int64_t slow_op_ms = 500;      ///< log line for operations that take longer; 0: none
+  std::int64_t slow_op_ms = 500;         ///< log line for operations that take longer; 0: none
   std::int64_t chain_timeout_ms = 5000;  ///< deadline of each call down a chain
   std::int64_t stop_timeout_ms = 5000;   ///< what is in flight may take this long at a stop
   std::size_t disk_threads = 4;

@@ -204,20 +204,19 @@ void membership::perform(cluster::action::connect& a) {
 
 // A wildcard listener is told to others by the address that the master sees.
 void membership::find_address(std::uint64_t connection) {
-  find_local_address(strand_, master_address_,
-                     [self = shared_from_this(), connection](result<std::string> local) {
-                       if (self->stopped_ || self->connection_ != connection) return;
-                       if (!local) {
-                         self->lost(local.error());
-                         return self->pump();
-                       }
-                       {
-                         const std::lock_guard lock(self->mutex_);
-                         self->address_ =
-                             net::format_host_port({std::move(*local), self->options_.port});
-                       }
-                       self->greet(connection);
-                     });
+  find_local_address(
+      strand_, master_address_, [self = shared_from_this(), connection](result<std::string> local) {
+        if (self->stopped_ || self->connection_ != connection) return;
+        if (!local) {
+          self->lost(local.error());
+          return self->pump();
+        }
+        {
+          const std::lock_guard lock(self->mutex_);
+          self->address_ = net::format_host_port({std::move(*local), self->options_.port});
+        }
+        self->greet(connection);
+      });
 }
 
 // The channel connects with its first call.
@@ -327,9 +326,8 @@ void membership::perform(cluster::action::persist_witness& a) {
   auto queued = parts_.background.submit([self = shared_from_this(), value = a.value] {
     const auto stored = self->parts_.witnesses.remember(value);
     if (stored) {
-      return self->on_strand([value](membership& m) {
-        m.agent_->witness_persisted(value, io::steady_ms());
-      });
+      return self->on_strand(
+          [value](membership& m) { m.agent_->witness_persisted(value, io::steady_ms()); });
     }
     // Destructive orders wait until it can be stored; a new connection asks for it again.
     SSDFS_LOG(error) << "the witness was not stored: " << stored.error().message();

@@ -62,9 +62,9 @@ class op_metrics {
   std::array<entry, operations> entries_;
   std::atomic<std::int64_t> slow_op_ms_;
   std::mutex log_mutex_;
-  std::int64_t log_second_ = 0;   // under log_mutex_
-  std::uint64_t logged_ = 0;      // lines in that second; under log_mutex_
-  std::uint64_t kept_back_ = 0;   // lines that were too many; under log_mutex_
+  std::int64_t log_second_ = 0;  // under log_mutex_
+  std::uint64_t logged_ = 0;     // lines in that second; under log_mutex_
+  std::uint64_t kept_back_ = 0;  // lines that were too many; under log_mutex_
 };
 
 }  // namespace ssdfs::datanode

@@ -94,8 +94,8 @@ order_outcome order_executor::run(order_job& job) {
     SSDFS_LOG(warning) << "order " << name_of(what.kind) << " volume " << what.volume
                        << " failed: " << why.message();
   } else {
-    SSDFS_LOG(debug) << "order " << name_of(what.kind) << " volume " << what.volume
-                     << " done in " << io::steady_ms() - began << " ms";
+    SSDFS_LOG(debug) << "order " << name_of(what.kind) << " volume " << what.volume << " done in "
+                     << io::steady_ms() - began << " ms";
   }
   if (const auto v = parts_.volumes.find(what.volume)) {
     out.report = v->store().report();
@@ -189,8 +189,8 @@ result<void> order_executor::copy(order_job& job) {
     const bool usable = now.state == replica_state::open || now.state == replica_state::sealed;
     if (usable) return failure(errc::exists, "another replica is here already");
   }
-  auto copied = copy_volume(
-      parts_.set, parts_.peers, job, [this](std::shared_ptr<volume::volume> v) {
+  auto copied =
+      copy_volume(parts_.set, parts_.peers, job, [this](std::shared_ptr<volume::volume> v) {
         parts_.volumes.insert(std::make_shared<hosted_volume>(std::move(v), parts_.disk));
       });
   if (!copied && !parts_.set.find(id)) parts_.volumes.erase(id);

@@ -40,7 +40,7 @@ class order_executor {
     volume_table& volumes;
     large_writes& large;
     io::disk_pool& background;
-    io::disk_pool& disk;           ///< of the volumes' queues
+    io::disk_pool& disk;  ///< of the volumes' queues
     net::channel_pool& peers;
     /// The master that the node follows now; null if there is none.
     std::function<std::shared_ptr<net::channel>()> master;

@@ -122,14 +122,13 @@ result<void> reconcile_volume(volume::volume& v, net::channel& master, net::chan
   const auto fetched = from.restore(v, missing);
   if (!orphans->empty() || !revived.empty() || !missing.empty()) {
     SSDFS_LOG(info) << "volume " << v.id() << " reconciled: " << orphans->size()
-                    << " orphans set aside, " << revived.size() << " revived, "
-                    << missing.size() << " missing or bad, of which "
-                    << (fetched ? fetched->stored : 0) << " fetched";
+                    << " orphans set aside, " << revived.size() << " revived, " << missing.size()
+                    << " missing or bad, of which " << (fetched ? fetched->stored : 0)
+                    << " fetched";
   }
   if (!fetched) return fetched.error();
   if (fetched->absent > 0) {
-    return failure(errc::unavailable,
-                   std::to_string(fetched->absent) + " chunks are at no source");
+    return failure(errc::unavailable, std::to_string(fetched->absent) + " chunks are at no source");
   }
   const auto adopted = v.adopt(live->generation, live->removal_number);
   if (!adopted) return adopted.error();

@@ -88,9 +88,8 @@ write_ref service::start(net::request& r, Message& m, write_task::description d)
   write_ref task(new write_task(around_, std::move(r), d));
   if (d.hops > 0) {
     m.next = route->rest;
-    parts_.down.forward(m, *route, body, [task](result<void> outcome) {
-      task->finish_chain(std::move(outcome));
-    });
+    parts_.down.forward(m, *route, body,
+                        [task](result<void> outcome) { task->finish_chain(std::move(outcome)); });
   }
   return task;
 }
@@ -133,9 +132,8 @@ void service::write_chunk(net::request r, touched_volumes& touched) {
 void service::write_begin(net::request r) {
   wire::write_begin_request m;
   if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed write_begin"));
-  const write_task::description d{.what = {r.code(), m.volume, m.key, m.size},
-                                  .generation = m.generation,
-                                  .crc = m.crc32c};
+  const write_task::description d{
+      .what = {r.code(), m.volume, m.key, m.size}, .generation = m.generation, .crc = m.crc32c};
   if (m.size == 0 || m.size > wire::chunk_max) {
     return refuse_write(r, d.what, failure(errc::invalid_argument, "size of a chunk"));
   }
@@ -148,9 +146,8 @@ void service::write_piece(net::request r) {
   wire::write_piece_request m;
   if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed write_piece"));
   const auto size = static_cast<std::uint32_t>(r.body().size());
-  const write_task::description d{.what = {r.code(), m.volume, m.key, size},
-                                  .generation = m.generation,
-                                  .crc = m.crc32c};
+  const write_task::description d{
+      .what = {r.code(), m.volume, m.key, size}, .generation = m.generation, .crc = m.crc32c};
   if (size == 0 || size > wire::small_chunk_max || m.offset % wire::small_chunk_max != 0) {
     return refuse_write(r, d.what, failure(errc::invalid_argument, "place or size of a piece"));
   }

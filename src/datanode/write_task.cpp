@@ -16,9 +16,8 @@ void in_flight::end() {
 
 bool in_flight::wait_idle(std::int64_t timeout_ms) {
   std::unique_lock lock(mutex_);
-  return idle_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] {
-    return count_.load(std::memory_order_acquire) == 0;
-  });
+  return idle_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                        [&] { return count_.load(std::memory_order_acquire) == 0; });
 }
 
 write_task::write_task(const write_surroundings& around, net::request from, const description& d)

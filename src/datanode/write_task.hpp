@@ -55,7 +55,7 @@ class write_task : public boost::intrusive_ref_counter<write_task> {
     std::uint32_t crc = 0;
     bool crc_verified = false;  ///< the body has been checked against it
     wire::ack_mode ack = wire::ack_mode::all;
-    std::size_t hops = 0;       ///< members behind this one; 0: there is no half down the chain
+    std::size_t hops = 0;  ///< members behind this one; 0: there is no half down the chain
   };
 
   write_task(const write_surroundings& around, net::request from, const description& d);
@@ -77,12 +77,12 @@ class write_task : public boost::intrusive_ref_counter<write_task> {
   const write_surroundings& around_;
   net::request from_;
   const description about_;
-  const bytes_view body_;   // aliases hold_
+  const bytes_view body_;  // aliases hold_
   const buffer_ref hold_;
   const std::size_t bytes_;
-  op_times times_;                 // written by the local half before half_done()
+  op_times times_;                        // written by the local half before half_done()
   std::optional<failure> local_failure_;  // as above
-  std::int64_t forwarded_ns_ = 0;  // written by the chain's half before half_done()
+  std::int64_t forwarded_ns_ = 0;         // written by the chain's half before half_done()
   std::optional<failure> chain_failure_;  // as above
   std::atomic<int> halves_;
 };

@@ -113,9 +113,8 @@ result<loaded_state> load_newest(io::file_system& fs, const std::string& directo
       out.path = image.path;
       return out;
     }
-    const std::string why =
-        head ? image.path + ": holds txid " + std::to_string(head->txid.value)
-             : head.error().message();
+    const std::string why = head ? image.path + ": holds txid " + std::to_string(head->txid.value)
+                                 : head.error().message();
     SSDFS_LOG(warning) << "image refused: " << why;
     out.refused.push_back(why);
   }

@@ -79,8 +79,7 @@ result<std::uint32_t> journal::append_line(std::string_view line) {
   const auto stated = meta::stated_crc(content);
   if (!stated || *stated != meta::computed_crc(content, chain_) ||
       meta::leading_txid(content) != last_.next()) {
-    return failure(errc::damaged,
-                   "the line does not follow txid " + std::to_string(last_.value));
+    return failure(errc::damaged, "the line does not follow txid " + std::to_string(last_.value));
   }
   // What the line says to be durable before it must be so here, too.
   constexpr std::string_view claim = ",\"durable\":";

@@ -25,11 +25,11 @@ namespace ssdfs::journal {
 
 struct journal_options {
   std::string directory;  ///< of the segments; must exist and be locked by the caller
-  std::uint64_t segment_bytes = std::uint64_t{64} << 20;  ///< a new segment begins beyond this
+  std::uint64_t segment_bytes = std::uint64_t{64} << 20;     ///< a new segment begins beyond this
   std::uint64_t preallocate_bytes = std::uint64_t{4} << 20;  ///< zeros written ahead, in one step
-  std::uint64_t reserve_bytes = std::uint64_t{256} << 20;  ///< has_room() is false below this
-  std::size_t max_backlog_bytes = std::size_t{64} << 20;   ///< append() answers busy beyond this
-  std::size_t recent_bytes = std::size_t{32} << 20;        ///< durable lines kept in memory
+  std::uint64_t reserve_bytes = std::uint64_t{256} << 20;    ///< has_room() is false below this
+  std::size_t max_backlog_bytes = std::size_t{64} << 20;     ///< append() answers busy beyond this
+  std::size_t recent_bytes = std::size_t{32} << 20;          ///< durable lines kept in memory
 };
 
 /// The journal.
@@ -133,9 +133,9 @@ class journal {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  pending current_;       // under mutex_
-  bool flushed_ = false;  // under mutex_: there is something to do
-  bool stopping_ = false; // under mutex_
+  pending current_;        // under mutex_
+  bool flushed_ = false;   // under mutex_: there is something to do
+  bool stopping_ = false;  // under mutex_
 
   // The syncer's side.
   pending writing_;

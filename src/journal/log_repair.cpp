@@ -1,7 +1,6 @@
 // Looking at logs without changing them, and giving up what is damaged.
-#include "journal/recovery.hpp"
-
 #include "journal/log_scan.hpp"
+#include "journal/recovery.hpp"
 #include "meta/record_codec.hpp"
 
 #include <vector>
@@ -29,7 +28,8 @@ result<inspection> scan_all(io::file_system& fs, const std::string& directory,
       log_damage gap;
       gap.segment = segment.file;
       gap.txid = state.at.last.next();
-      gap.what = "the records up to txid " + std::to_string(segment.first.value - 1) + " are missing";
+      gap.what =
+          "the records up to txid " + std::to_string(segment.first.value - 1) + " are missing";
       gap.proof = "this segment says that they were durable";
       state.bad = std::move(gap);
       state.offset = 0;
@@ -80,8 +80,7 @@ result<void> copy_file(io::file_system& fs, const std::string& from, const std::
 
 result<void> give_up(io::file_system& fs, const std::string& directory,
                      const std::vector<segment_name>& segments, const inspection& found) {
-  const std::string aside =
-      directory + "/cut-" + std::to_string(found.report.cut->txid.value);
+  const std::string aside = directory + "/cut-" + std::to_string(found.report.cut->txid.value);
   SSDFS_TRY(fs.make_directories(aside));
   SSDFS_TRY(fs.sync_directory(directory));
   // The last first: at every moment what is left is a log that this function can go on with.

@@ -9,9 +9,7 @@
 namespace ssdfs::journal {
 namespace {
 
-bool only_zeros(std::string_view text) {
-  return text.find_first_not_of('\0') == text.npos;
-}
+bool only_zeros(std::string_view text) { return text.find_first_not_of('\0') == text.npos; }
 
 // Notes why the line at state.offset cannot be used.
 // `complete` says that its CRC is right all the same, which no crash leaves behind.
@@ -118,8 +116,7 @@ result<void> scan_segment(const segment_name& segment, std::string_view text, lo
     }
     const std::string_view line = rest.substr(0, length);
     if (auto good = checker.check(line, state); !good) {
-      note(segment, text, later, good.error().message(), state,
-           !(good.error() == errc::checksum));
+      note(segment, text, later, good.error().message(), state, !(good.error() == errc::checksum));
       return {};
     }
     if (checker.record().durable.value != 0) state.batch = state.offset;

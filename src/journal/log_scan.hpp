@@ -13,12 +13,12 @@ namespace ssdfs::journal {
 
 /// Where a scan stands between two lines, and what it found.
 struct scan_state {
-  log_position at;             ///< last good record
-  bool chain_known = false;    ///< `at.chain` is what the next line must continue
-  std::uint64_t records = 0;   ///< handed out
-  std::uint64_t offset = 0;    ///< in the segment: end of its good lines
-  std::uint64_t batch = 0;     ///< in the segment: begin of the batch that the last good line is in
-  bool zeros = false;          ///< what follows `offset` is nothing but zeros
+  log_position at;            ///< last good record
+  bool chain_known = false;   ///< `at.chain` is what the next line must continue
+  std::uint64_t records = 0;  ///< handed out
+  std::uint64_t offset = 0;   ///< in the segment: end of its good lines
+  std::uint64_t batch = 0;    ///< in the segment: begin of the batch that the last good line is in
+  bool zeros = false;         ///< what follows `offset` is nothing but zeros
   std::optional<log_damage> bad;
 };
 
@@ -31,7 +31,6 @@ result<void> scan_segment(const segment_name& segment, std::string_view text, lo
 
 /// Which later record, if any, says that `bad` was durable. `text` begins with the bad line, whose
 /// CRC would continue `chain`. Lines are believed whose CRC continues the line before them.
-[[nodiscard]] ssdfs::txid find_proof(std::string_view text, ssdfs::txid bad,
-                                     std::uint32_t chain);
+[[nodiscard]] ssdfs::txid find_proof(std::string_view text, ssdfs::txid bad, std::uint32_t chain);
 
 }  // namespace ssdfs::journal

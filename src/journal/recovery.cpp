@@ -19,10 +19,10 @@ result<std::size_t> first_needed(const std::vector<segment_name>& segments,
   std::size_t i = 0;
   while (i < segments.size() && segments[i].last && *segments[i].last <= options.start.last) ++i;
   if (i < segments.size() && segments[i].first > options.start.last.next()) {
-    return damaged(options.directory,
-                   segments[i].file + ": the records from txid " +
-                       std::to_string(options.start.last.next().value) + " to " +
-                       std::to_string(segments[i].first.value - 1) + " before it are missing");
+    return damaged(options.directory, segments[i].file + ": the records from txid " +
+                                          std::to_string(options.start.last.next().value) + " to " +
+                                          std::to_string(segments[i].first.value - 1) +
+                                          " before it are missing");
   }
   return i;
 }
@@ -80,10 +80,10 @@ result<void> recovery::scan() {
   for (std::size_t i = *first; i < segments_.size(); ++i) {
     const segment_name& segment = segments_[i];
     if (i > *first && segment.first != state_.at.last.next()) {
-      return damaged(options_.directory,
-                     segment.file + ": the records from txid " +
-                         std::to_string(state_.at.last.next().value) + " to " +
-                         std::to_string(segment.first.value - 1) + " before it are missing");
+      return damaged(options_.directory, segment.file + ": the records from txid " +
+                                             std::to_string(state_.at.last.next().value) + " to " +
+                                             std::to_string(segment.first.value - 1) +
+                                             " before it are missing");
     }
     // Behind the start of a segment that an image reaches into, the chain is known by its lines.
     state_.chain_known = i > *first || segment.first == options_.start.last.next();
@@ -122,8 +122,8 @@ result<void> recovery::repair() {
   const bytes_view part = tail;
   SSDFS_TRY((*file)->write({&part, 1}, state_.batch));
   SSDFS_TRY((*file)->sync());
-  SSDFS_TRY(fs_.rename(path, options_.directory + "/" +
-                                 finalized_name(open.first, state_.at.last)));
+  SSDFS_TRY(
+      fs_.rename(path, options_.directory + "/" + finalized_name(open.first, state_.at.last)));
   return fs_.sync_directory(options_.directory);
 }
 

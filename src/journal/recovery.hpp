@@ -59,7 +59,7 @@ result<recovery_report> recover(io::file_system& fs, recovery_options options, r
 struct log_line {
   std::string_view segment;  ///< file name
   std::uint64_t offset = 0;
-  std::string_view text;     ///< without its newline
+  std::string_view text;  ///< without its newline
   const meta::record* record = nullptr;
 };
 using line_sink = unique_function<result<void>(const log_line&)>;

@@ -26,12 +26,12 @@ class segment_reader {
 
  private:
   struct place {
-    ssdfs::txid next;  ///< first record behind the last read
-    ssdfs::txid first; ///< of the segment
+    ssdfs::txid next;   ///< first record behind the last read
+    ssdfs::txid first;  ///< of the segment
     std::uint64_t offset = 0;
   };
-  result<log_lines> read_segment(const segment_name& segment, ssdfs::txid from,
-                                 ssdfs::txid durable, std::size_t max_bytes);
+  result<log_lines> read_segment(const segment_name& segment, ssdfs::txid from, ssdfs::txid durable,
+                                 std::size_t max_bytes);
 
   io::file_system& fs_;
   const std::string directory_;

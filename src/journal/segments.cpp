@@ -52,8 +52,7 @@ std::optional<segment_name> parse_segment_name(std::string_view file) {
   return segment_name{std::string(file), *first, last};
 }
 
-result<std::vector<segment_name>> list_segments(io::file_system& fs,
-                                                const std::string& directory) {
+result<std::vector<segment_name>> list_segments(io::file_system& fs, const std::string& directory) {
   auto entries = fs.list(directory);
   if (!entries) return entries.error();
   std::vector<segment_name> out;
@@ -67,8 +66,8 @@ result<std::vector<segment_name>> list_segments(io::file_system& fs,
   for (std::size_t i = 1; i < out.size(); ++i) {
     const segment_name& before = out[i - 1];
     if (!before.last || *before.last >= out[i].first) {
-      return failure(errc::damaged, directory + ": segments " + before.file + " and " +
-                                        out[i].file + " overlap");
+      return failure(errc::damaged,
+                     directory + ": segments " + before.file + " and " + out[i].file + " overlap");
     }
   }
   return out;

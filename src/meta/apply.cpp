@@ -32,9 +32,7 @@ class state::applier {
   result<void> operator()(const quota_record& r);
   result<void> operator()(const add_volume_record& r);
   result<void> operator()(const members_record& r) { return s_.volumes_.apply(r); }
-  result<void> operator()(const grant_record& r) {
-    return s_.volumes_.apply(r, record_.time_ms);
-  }
+  result<void> operator()(const grant_record& r) { return s_.volumes_.apply(r, record_.time_ms); }
   result<void> operator()(const seal_record& r) { return s_.volumes_.apply(r); }
   result<void> operator()(const close_record& r) { return s_.volumes_.apply(r); }
   result<void> operator()(const reopen_record& r) { return s_.volumes_.apply(r); }
@@ -105,8 +103,8 @@ result<state::applier::place> state::applier::make_place(std::string_view path,
   for (std::uint32_t i = 0; i < parents; ++i) {
     auto access = s_.access_.intern(owner, group, 0755);
     if (!access) return access.error();
-    auto made = s_.names_.insert_directory(parent, pop_component(walk.rest),
-                                           {record_.time_ms, *access});
+    auto made =
+        s_.names_.insert_directory(parent, pop_component(walk.rest), {record_.time_ms, *access});
     if (!made) return made.error();
     parent = s_.names_.directory_of(*made);
   }
@@ -167,8 +165,8 @@ result<void> state::applier::operator()(const create_record& r) {
   boost::container::small_vector<chunk_ref, 4> chunks;
   chunks.reserve(r.chunks.size());
   for (const chunk_record& chunk : r.chunks) {
-    chunks.push_back({{s_.volumes_.slot_of(chunk.volume), chunk.key}, chunk.size,
-                      chunk.crc32c.value});
+    chunks.push_back(
+        {{s_.volumes_.slot_of(chunk.volume), chunk.key}, chunk.size, chunk.crc32c.value});
   }
   const std::span<const chunk_ref> list(chunks.data(), chunks.size());
 
@@ -235,9 +233,8 @@ result<void> state::applier::operator()(const setattr_record& r) {
   auto entry = find(r.path);
   if (!entry) return entry.error();
   const bool directory = s_.names_.is_directory(*entry);
-  const std::uint16_t old = directory
-                                ? s_.names_.attributes(s_.names_.directory_of(*entry)).access
-                                : s_.names_.attributes(*entry).access;
+  const std::uint16_t old = directory ? s_.names_.attributes(s_.names_.directory_of(*entry)).access
+                                      : s_.names_.attributes(*entry).access;
   const auto set = [&](std::uint8_t bit) { return (r.mask & bit) != 0; };
   if (directory && (set(attribute_replication) || set(attribute_type))) {
     return misfit("a directory has no such attribute");

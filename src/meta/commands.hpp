@@ -74,7 +74,7 @@ struct create_request {
   bool overwrite = false;
   std::uint64_t size = 0;
   std::uint32_t crc32c = 0;
-  std::int64_t mtime_ms = 0;     ///< 0: the wall clock
+  std::int64_t mtime_ms = 0;  ///< 0: the wall clock
   std::uint16_t mode = 0644;
   std::uint8_t replication = 0;  ///< 0: the default
   caller by;
@@ -172,8 +172,7 @@ result<record> make_end_grant(const state& s, volume_id volume, chunk_key first,
 /// sealed: it is not open.
 result<record> make_seal(const state& s, volume_id volume, seal_reason reason, const context& c);
 /// busy: grants are outstanding. sealed: it is open or closed already.
-result<record> make_close(const state& s, volume_id volume, std::uint64_t length,
-                          const context& c);
+result<record> make_close(const state& s, volume_id volume, std::uint64_t length, const context& c);
 /// sealed: it is not closed. busy: removals are not confirmed by all members yet.
 result<record> make_reopen(const state& s, volume_id volume, const context& c);
 /// sealed: it is open. invalid_argument as make_add_volume.

@@ -25,8 +25,8 @@ result<void> check_content(const create_request& q) {
 
 result<void> check_fields(const state& s, const create_request& q) {
   if (q.chunks.size() > max_record_chunks) {
-    return failure(errc::too_large, "a file has at most " + std::to_string(max_record_chunks) +
-                                        " chunks");
+    return failure(errc::too_large,
+                   "a file has at most " + std::to_string(max_record_chunks) + " chunks");
   }
   if (q.size > max_file_size) return failure(errc::too_large, "the file is too large");
   if (q.replication > max_replication) {

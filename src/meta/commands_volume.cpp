@@ -11,9 +11,7 @@ namespace {
 // Removal batches of one volume that wait for its members, at most.
 constexpr std::size_t max_waiting_removals = 16;
 
-failure unknown(volume_id id) {
-  return {errc::not_found, "no volume " + std::to_string(id.value)};
-}
+failure unknown(volume_id id) { return {errc::not_found, "no volume " + std::to_string(id.value)}; }
 failure wrong_state(volume_id id, const char* what) {
   return {errc::sealed, "volume " + std::to_string(id.value) + " is " + what};
 }
@@ -79,8 +77,7 @@ result<record> make_grant(const state& s, const grant_choice& q, const context& 
   return r;
 }
 
-result<record> make_end_grant(const state& s, volume_id volume, chunk_key first,
-                              const context& c) {
+result<record> make_end_grant(const state& s, volume_id volume, chunk_key first, const context& c) {
   const volume_entry* entry = s.volumes().find(volume);
   const grant_info* grant = entry == nullptr ? nullptr : entry->grant_at(first);
   if (grant == nullptr) return failure(errc::not_found, "no such grant");
@@ -160,8 +157,8 @@ result<std::optional<record>> make_reclaim(const state& s, volume_id volume, con
   if (body.keys.empty()) return none;
   body.volume = volume;
   body.number = entry->info.removal_number + 1;
-  body.confirmed = entry->removals.empty() ? entry->info.removal_number
-                                           : entry->removals.front().number - 1;
+  body.confirmed =
+      entry->removals.empty() ? entry->info.removal_number : entry->removals.front().number - 1;
   record r = next_record(s, c);
   r.body = std::move(body);
   return std::optional<record>(std::move(r));

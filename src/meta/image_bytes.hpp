@@ -1,5 +1,5 @@
-// Numbers and texts in an image's payloads: LEB128 integers, zigzag for signed ones, length-prefixed
-// texts, raw uuids. Used by the image codec alone.
+// Numbers and texts in an image's payloads: LEB128 integers, zigzag for signed ones,
+// length-prefixed texts, raw uuids. Used by the image codec alone.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -149,10 +149,10 @@ inline constexpr std::uint8_t root = 3;
 inline constexpr std::uint8_t detached = 4;
 // Flags of a file's or directory's tag.
 inline constexpr std::uint8_t kind_mask = 0x07;
-inline constexpr std::uint8_t with_quota = 0x08;   // directories
-inline constexpr std::uint8_t with_type = 0x08;    // files
+inline constexpr std::uint8_t with_quota = 0x08;     // directories
+inline constexpr std::uint8_t with_type = 0x08;      // files
 inline constexpr std::uint8_t listed_chunks = 0x10;  // files with several chunks
-inline constexpr unsigned replication_shift = 6;   // files
+inline constexpr unsigned replication_shift = 6;     // files
 }  // namespace image_item
 
 }  // namespace ssdfs::meta

@@ -31,7 +31,8 @@ result<void> image_loader::feed(bytes_view bytes) {
     }
     const std::size_t step = std::min<std::size_t>(bytes.size(), std::size_t{64} << 10);
     const std::size_t before = pending_.size();
-    pending_.insert(pending_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(step));
+    pending_.insert(pending_.end(), bytes.begin(),
+                    bytes.begin() + static_cast<std::ptrdiff_t>(step));
     SSDFS_TRY(take(pending_, used));
     if (used == 0) {
       bytes = bytes.subspan(step);
@@ -55,9 +56,9 @@ result<void> image_loader::take(bytes_view bytes, std::size_t& used) {
     }
     const auto version = load_le<std::uint32_t>(bytes.data() + 8);
     if (version != image_format_version) {
-      return failure(errc::unsupported,
-                     "image: format version " + std::to_string(version) +
-                         ", this program reads " + std::to_string(image_format_version));
+      return failure(errc::unsupported, "image: format version " + std::to_string(version) +
+                                            ", this program reads " +
+                                            std::to_string(image_format_version));
     }
     header_seen_ = true;
     offset_ += used = image_header_bytes;

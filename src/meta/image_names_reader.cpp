@@ -54,8 +54,7 @@ image_names_reader::attributes image_names_reader::read_attributes(image_input& 
   return a;
 }
 
-result<void> image_names_reader::take_root(image_input& in, std::uint8_t tag,
-                                           const limits& below) {
+result<void> image_names_reader::take_root(image_input& in, std::uint8_t tag, const limits& below) {
   const bool detached = (tag & image_item::kind_mask) == image_item::detached;
   const bool limited = (tag & image_item::with_quota) != 0;
   const attributes a = read_attributes(in, limited, below);
@@ -106,8 +105,7 @@ void image_names_reader::take_chunk_address(image_input& in, chunk_ref& chunk,
   chunk.at.key = static_cast<chunk_key>(key_);
 }
 
-result<void> image_names_reader::take_file(image_input& in, std::uint8_t tag,
-                                           const limits& below) {
+result<void> image_names_reader::take_file(image_input& in, std::uint8_t tag, const limits& below) {
   if (!open_) SSDFS_TRY(open_next());
   const std::string_view name = read_name(in);
   file_attributes a;

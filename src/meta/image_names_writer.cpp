@@ -109,8 +109,8 @@ class names_writer {
   }
 
   void write_name(std::string_view name) {
-    const auto differ = std::mismatch(name.begin(), name.end(), previous_name_.begin(),
-                                      previous_name_.end());
+    const auto differ =
+        std::mismatch(name.begin(), name.end(), previous_name_.begin(), previous_name_.end());
     const auto common = static_cast<std::size_t>(differ.first - name.begin());
     out_.number(common);
     out_.text(name.substr(common));

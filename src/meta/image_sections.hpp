@@ -40,7 +40,7 @@ class image_loader::sections {
   state& s_;
   image_names_reader names_;
   image_section last_ = image_section{};
-  std::optional<volume_entry> volume_;  // being read
+  std::optional<volume_entry> volume_;                     // being read
   std::optional<operation_results::client_entry> client_;  // being read
 };
 

@@ -21,8 +21,7 @@ class log_clock {
 
   /// `last_ms` is the time of the last record in the log, 0 if there is none.
   log_clock(std::int64_t last_ms, std::int64_t wall_ms, std::int64_t steady_ms)
-      : now_(last_ms == 0 ? wall_ms
-                          : std::clamp(wall_ms, last_ms, last_ms + max_start_jump_ms)),
+      : now_(last_ms == 0 ? wall_ms : std::clamp(wall_ms, last_ms, last_ms + max_start_jump_ms)),
         steady_(steady_ms) {}
 
   /// The log time of now; changes in steps of some milliseconds.

@@ -8,9 +8,9 @@ namespace {
 // Refusals that depend on the contents of the namespace, so that the same request could succeed
 // later on. All others either repeat themselves or invite the client to send the operation again.
 bool passes_with_the_namespace(const failure& why) {
-  for (const errc e : {errc::not_found, errc::exists, errc::not_directory, errc::is_directory,
-                       errc::not_empty, errc::permission_denied, errc::quota_exceeded,
-                       errc::precondition, errc::into_itself}) {
+  for (const errc e :
+       {errc::not_found, errc::exists, errc::not_directory, errc::is_directory, errc::not_empty,
+        errc::permission_denied, errc::quota_exceeded, errc::precondition, errc::into_itself}) {
     if (why == e) return true;
   }
   return false;
@@ -33,9 +33,9 @@ result<const outcome*> operation_results::find(const operation& op) const {
     return nullptr;
   }
   const client_entry& client = *at->second;
-  const auto found =
-      std::lower_bound(client.results.begin(), client.results.end(), op.sequence,
-                       [](const entry& e, std::uint64_t sequence) { return e.sequence < sequence; });
+  const auto found = std::lower_bound(
+      client.results.begin(), client.results.end(), op.sequence,
+      [](const entry& e, std::uint64_t sequence) { return e.sequence < sequence; });
   if (found != client.results.end() && found->sequence == op.sequence) return &found->result;
   if (op.sequence < client.lowest_unanswered) {
     return failure(errc::invalid_argument, "the operation was declared answered before");
@@ -68,9 +68,8 @@ operation_results::client_entry& operation_results::touch(const operation& op,
   client_entry& client = *at->second;
   client.last_ms = time_ms;
   client.lowest_unanswered = std::max(client.lowest_unanswered, op.lowest_unanswered);
-  while (!client.results.empty() &&
-         (client.results.front().sequence < client.lowest_unanswered ||
-          client.results.front().time_ms <= time_ms - retention_ms)) {
+  while (!client.results.empty() && (client.results.front().sequence < client.lowest_unanswered ||
+                                     client.results.front().time_ms <= time_ms - retention_ms)) {
     drop_front(client);
   }
   return client;

@@ -15,7 +15,7 @@ namespace ssdfs::meta {
 
 /// What a mutation did: the answer to its client.
 struct outcome {
-  ssdfs::txid txid;       ///< the record that holds the change; the answer waits until it is durable
+  ssdfs::txid txid;  ///< the record that holds the change; the answer waits until it is durable
   bool replaced = false;  ///< a file was there before
   std::string path;       ///< remove: where in the trash it went; empty if it is gone
   friend bool operator==(const outcome&, const outcome&) = default;
@@ -50,9 +50,9 @@ class operation_results {
   };
   struct client_entry {
     client_id client;
-    std::int64_t last_ms = 0;                ///< log time of the client's last record
-    std::uint64_t lowest_unanswered = 0;     ///< highest one that a record carried
-    std::deque<entry> results;               ///< by sequence
+    std::int64_t last_ms = 0;             ///< log time of the client's last record
+    std::uint64_t lowest_unanswered = 0;  ///< highest one that a record carried
+    std::deque<entry> results;            ///< by sequence
   };
 
   /// The result of an operation that has one: its outcome, or the failure that this process gave.

@@ -64,8 +64,8 @@ void chunks_of(const state& s, inode file, std::vector<chunk_record>& out) {
   std::vector<chunk_ref> chunks;
   s.names().chunks(file, chunks);
   for (const chunk_ref& chunk : chunks) {
-    out.push_back({s.volumes()[chunk.at.volume].info.id, chunk.at.key, chunk.size,
-                   crc_value(chunk.crc32c)});
+    out.push_back(
+        {s.volumes()[chunk.at.volume].info.id, chunk.at.key, chunk.size, crc_value(chunk.crc32c)});
   }
 }
 

@@ -118,9 +118,8 @@ char* put_body(char* out, const Body& body) {
 template <class Body>
 std::size_t body_bound(const Body& body) {
   std::size_t sum = 0;
-  boost::mp11::mp_for_each<members_of<Body>>([&](auto m) {
-    sum += field_name<decltype(m)>::with_comma.size() + bound(body.*m.pointer);
-  });
+  boost::mp11::mp_for_each<members_of<Body>>(
+      [&](auto m) { sum += field_name<decltype(m)>::with_comma.size() + bound(body.*m.pointer); });
   return sum;
 }
 

@@ -75,8 +75,7 @@ class cursor {
       return number(out);
     } else if constexpr (std::is_enum_v<T>) {
       std::string_view name;
-      return character('"') && plain_text(name) &&
-             enum_of_name(name, out);
+      return character('"') && plain_text(name) && enum_of_name(name, out);
     } else if constexpr (std::is_same_v<T, std::string_view>) {
       return character('"') && plain_text(out);
     } else if constexpr (std::is_same_v<T, epoch_t>) {

@@ -59,7 +59,8 @@ inline constexpr char hex_digits[] = "0123456789abcdef";
   return 16;
 }
 inline char* put_hex(char* out, std::uint64_t value, int digits) noexcept {
-  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) *out++ = hex_digits[value >> shift & 15];
+  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4)
+    *out++ = hex_digits[value >> shift & 15];
   return out;
 }
 /// Reads exactly `digits` hex digits; false if there is anything else.

@@ -48,10 +48,10 @@ struct operation {
 /// A master's reign begins. The first record of a log, and of every start.
 struct start_record {
   static constexpr std::string_view op = "START";
-  epoch_t epoch;            ///< greater than every one before
-  node_id leader;           ///< the master's node uuid
-  cluster_id cluster;       ///< the same in all START records of a log
-  ssdfs::txid previous;     ///< last record before; 0 in a new cluster
+  epoch_t epoch;         ///< greater than every one before
+  node_id leader;        ///< the master's node uuid
+  cluster_id cluster;    ///< the same in all START records of a log
+  ssdfs::txid previous;  ///< last record before; 0 in a new cluster
   std::uint32_t format = edits_format_version;
 };
 BOOST_DESCRIBE_STRUCT(start_record, (), (epoch, leader, cluster, previous, format))
@@ -95,8 +95,8 @@ struct create_record {
   boost::container::small_vector<chunk_record, 1> chunks;
 };
 BOOST_DESCRIBE_STRUCT(create_record, (),
-                      (path, parents, replaced, size, crc32c, mtime, mode, replication, owner, group,
-                       type, chunks))
+                      (path, parents, replaced, size, crc32c, mtime, mode, replication, owner,
+                       group, type, chunks))
 
 /// Moves an entry. With `trash` the target is in the trash, whose bucket's mtime becomes the
 /// record's time.

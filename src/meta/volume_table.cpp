@@ -34,8 +34,8 @@ std::uint64_t digest_of(const volume_entry& entry) {
   }
   for (const node_id& member : info.members) {
     sum = mix(sum, load_le<std::uint64_t>(reinterpret_cast<const std::byte*>(member.value.data)));
-    sum = mix(sum,
-              load_le<std::uint64_t>(reinterpret_cast<const std::byte*>(member.value.data) + 8));
+    sum =
+        mix(sum, load_le<std::uint64_t>(reinterpret_cast<const std::byte*>(member.value.data) + 8));
   }
   for (const grant_info& grant : entry.grants) {
     sum = mix(sum, std::uint64_t{grant.generation} << 32 | grant.first);
@@ -164,7 +164,8 @@ result<void> volume_table::apply(const reopen_record& r) {
   auto entry = known(r.volume);
   if (!entry) return entry.error();
   volume_info& info = (*entry)->info;
-  if (info.state != volume_state::closed) return misfit(r.volume, "reopening of a volume not closed");
+  if (info.state != volume_state::closed)
+    return misfit(r.volume, "reopening of a volume not closed");
   if (r.generation != info.generation + 1) return misfit(r.volume, "wrong generation");
   info.state = volume_state::open;
   info.reason = seal_reason::none;
@@ -230,10 +231,10 @@ result<void> volume_table::check_commit(const chunk_record* chunks, std::size_t 
     const grant_info* grant = entry->grant_of(chunk.key);
     if (grant == nullptr) {
       const std::string volume = std::to_string(chunk.volume.value);
-      return failure(make_error_code(errc::regrant),
-                     "the grant of key " + std::to_string(chunk.key) + " of volume " + volume +
-                         " has ended",
-                     volume);
+      return failure(
+          make_error_code(errc::regrant),
+          "the grant of key " + std::to_string(chunk.key) + " of volume " + volume + " has ended",
+          volume);
     }
     if (grant->is_committed(chunk.key)) {
       return failure(errc::key_conflict, "key " + std::to_string(chunk.key) + " of volume " +
@@ -266,8 +267,8 @@ void volume_table::commit(const chunk_record& chunk) {
 
 void volume_table::free(const chunk_ref& chunk, std::int64_t time_ms) {
   volume_entry& entry = entries_[chunk.at.volume.value];
-  entry.freed.push_back({chunk.at.key, chunk.size, chunk.crc32c,
-                         static_cast<std::uint32_t>(time_ms / 1000)});
+  entry.freed.push_back(
+      {chunk.at.key, chunk.size, chunk.crc32c, static_cast<std::uint32_t>(time_ms / 1000)});
   entry.freed_bytes += chunk.size;
   ++freed_count_;
 }
@@ -281,8 +282,8 @@ bool volume_table::load(volume_entry entry) {
   for (std::size_t i = 0; i < entry.grants.size(); ++i) {
     const grant_info& grant = entry.grants[i];
     const std::uint64_t end = std::uint64_t{grant.first} + grant.count;
-    const bool sized = grant.committed.empty() ||
-                       grant.committed.size() == (std::size_t{grant.count} + 63) / 64;
+    const bool sized =
+        grant.committed.empty() || grant.committed.size() == (std::size_t{grant.count} + 63) / 64;
     if (grant.count == 0 || grant.count > max_grant_keys || end > entry.info.next_key || !sized) {
       return false;
     }

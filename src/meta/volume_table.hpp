@@ -21,7 +21,7 @@ struct grant_info {
   std::uint32_t count = 0;
   std::uint64_t bytes = 0;
   client_id owner;
-  std::int64_t granted_ms = 0;           ///< log time
+  std::int64_t granted_ms = 0;  ///< log time
   std::uint32_t committed_keys = 0;
   std::uint64_t committed_bytes = 0;     ///< content bytes
   std::vector<std::uint64_t> committed;  ///< bit per key; empty until the first commit
@@ -55,8 +55,8 @@ struct removal_batch {
 /// One volume.
 struct volume_entry {
   volume_info info;
-  std::vector<grant_info> grants;      ///< by first key
-  std::deque<freed_chunk> freed;       ///< about in the order of their freeing
+  std::vector<grant_info> grants;  ///< by first key
+  std::deque<freed_chunk> freed;   ///< about in the order of their freeing
   std::uint64_t freed_bytes = 0;
   std::deque<removal_batch> removals;  ///< by number, ending with info.removal_number
 

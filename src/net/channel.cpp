@@ -37,8 +37,8 @@ void fail_all(std::vector<call_table::call> calls, const failure& why) {
 std::shared_ptr<channel> channel::make(boost::asio::any_io_executor executor, std::string address,
                                        channel_options options) {
   // Pending operations keep the implementation alive; what the user holds only keeps it running.
-  auto inner = std::make_shared<channel_impl>(std::move(executor), std::move(address),
-                                              std::move(options));
+  auto inner =
+      std::make_shared<channel_impl>(std::move(executor), std::move(address), std::move(options));
   channel* const raw = inner.get();
   return {raw, [inner = std::move(inner)](channel*) { inner->stop(); }};
 }
@@ -71,9 +71,7 @@ void channel_impl::begin_call() {
   if (link_) static_cast<void>(link_->out.begin());
 }
 
-std::vector<std::byte>& channel_impl::call_bytes() {
-  return link_ ? link_->out.bytes() : scratch_;
-}
+std::vector<std::byte>& channel_impl::call_bytes() { return link_ ? link_->out.bytes() : scratch_; }
 
 std::uint64_t channel_impl::finish_call(std::uint16_t code, call_options options,
                                         raw_handler handler) {
@@ -161,9 +159,8 @@ void channel_impl::stop() {
   }
   if (at) at->out.drop(mutex_);
   if (calls.empty()) return;
-  boost::asio::post(executor_, [calls = std::move(calls), why]() mutable {
-    fail_all(std::move(calls), why);
-  });
+  boost::asio::post(executor_,
+                    [calls = std::move(calls), why]() mutable { fail_all(std::move(calls), why); });
 }
 
 // --- running ----------------------------------------------------------------------------------
@@ -177,9 +174,9 @@ void channel_impl::read(const link_ptr& at) {
 
 void channel_impl::on_read(const link_ptr& at, const error_code& ec, std::size_t n) {
   if (ec) {
-    return lose(at, connection_failure(ec == boost::asio::error::eof
-                                           ? "the server closed the connection"
-                                           : ec.message()));
+    return lose(
+        at, connection_failure(ec == boost::asio::error::eof ? "the server closed the connection"
+                                                             : ec.message()));
   }
   at->in.received(n);
   if (!collect(at)) return;
@@ -290,8 +287,8 @@ std::vector<call_table::call> channel_impl::detach(const link_ptr& at, const fai
   } else {
     backoff_ms_ = std::clamp(backoff_ms_ * 2, options_.backoff_min_ms, options_.backoff_max_ms);
     // A quarter of jitter both ways: a restarted server must not meet all its callers at once.
-    const auto jitter = static_cast<std::int64_t>(
-        io::random_u64() % static_cast<std::uint64_t>(backoff_ms_ / 2 + 1));
+    const auto jitter = static_cast<std::int64_t>(io::random_u64() %
+                                                  static_cast<std::uint64_t>(backoff_ms_ / 2 + 1));
     retry_at_ms_ = now_ms + backoff_ms_ * 3 / 4 + jitter;
   }
   last_failure_ = why;

@@ -51,8 +51,8 @@ struct call_options {
 /// run on the channel's executor, each exactly once, never inside call(). A lost connection fails
 /// all calls in flight with errc::connection: whether they happened is unknown. An error answer of
 /// the server comes as failure{status, detail, hint}. Calls that are queued in one turn of the
-/// executor leave in one system call. When the last reference goes the channel stops; the executor's
-/// context must outlive it.
+/// executor leave in one system call. When the last reference goes the channel stops; the
+/// executor's context must outlive it.
 class channel : public std::enable_shared_from_this<channel> {
  public:
   static std::shared_ptr<channel> make(boost::asio::any_io_executor executor, std::string address,
@@ -74,8 +74,7 @@ class channel : public std::enable_shared_from_this<channel> {
           if (!raw) return handler(result<response<reply>>(std::move(raw).error()));
           response<reply> out{{}, raw->body, std::move(raw->hold)};
           if (!wire::decode(raw->message, out.message)) {
-            return handler(
-                result<response<reply>>(failure(errc::protocol, "malformed answer")));
+            return handler(result<response<reply>>(failure(errc::protocol, "malformed answer")));
           }
           handler(result<response<reply>>(std::move(out)));
         });
@@ -88,13 +87,11 @@ class channel : public std::enable_shared_from_this<channel> {
     return boost::asio::async_initiate<Token, void(answer)>(
         [this](auto handler, const Request& m, call_options o) {
           auto executor = boost::asio::get_associated_executor(handler, this->executor());
-          this->call(m, std::move(o),
-                     [h = std::move(handler), executor](answer a) mutable {
-                       boost::asio::dispatch(
-                           executor, [h = std::move(h), a = std::move(a)]() mutable {
-                             std::move(h)(std::move(a));
-                           });
-                     });
+          this->call(m, std::move(o), [h = std::move(handler), executor](answer a) mutable {
+            boost::asio::dispatch(executor, [h = std::move(h), a = std::move(a)]() mutable {
+              std::move(h)(std::move(a));
+            });
+          });
         },
         token, message, std::move(options));
   }

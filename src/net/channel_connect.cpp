@@ -72,12 +72,12 @@ void channel_impl::connected(const link_ptr& at, const error_code& ec) {
   const bytes_view message = bytes_view(at->hello).subspan(wire::frame_header_size);
   header.message_length = static_cast<std::uint32_t>(message.size());
   wire::encode_header(header, message, at->hello.data());
-  boost::asio::async_write(
-      at->socket, boost::asio::buffer(at->hello),
-      [self = self(), at](const error_code& failed, std::size_t) {
-        if (failed) return self->lose(at, self->connection_failure(failed.message()));
-        self->read(at);
-      });
+  boost::asio::async_write(at->socket, boost::asio::buffer(at->hello),
+                           [self = self(), at](const error_code& failed, std::size_t) {
+                             if (failed)
+                               return self->lose(at, self->connection_failure(failed.message()));
+                             self->read(at);
+                           });
 }
 
 // Reader, before the link is up. False if the link is lost; true also if hello is still incomplete.
@@ -108,8 +108,8 @@ bool channel_impl::greeted(const link_ptr& at) {
     return refuse(connection_failure("malformed answer to hello"));
   }
   if (says.protocol < options_.hello.protocol_min || says.protocol > options_.hello.protocol_max) {
-    return refuse({errc::version_mismatch, address_ + ": the server chose protocol " +
-                                               std::to_string(says.protocol)});
+    return refuse({errc::version_mismatch,
+                   address_ + ": the server chose protocol " + std::to_string(says.protocol)});
   }
   const cluster_id none;
   if (options_.hello.cluster != none && says.cluster != none &&

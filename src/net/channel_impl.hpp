@@ -92,11 +92,11 @@ class channel_impl final : public channel {
     bool connected = false;        // the socket belongs to reader and flusher: shut it down only
     bool up = false;               // the handshake is done
     bool lost = false;
-    bool corked = false;           // the reader calls handlers: what they queue leaves together
+    bool corked = false;  // the reader calls handlers: what they queue leaves together
     bool flushing = false;
     bool pinging = false;
-    std::int64_t since_ms;         // begin of connecting, later of being up
-    std::int64_t heard_ms;         // last bytes from the server
+    std::int64_t since_ms;  // begin of connecting, later of being up
+    std::int64_t heard_ms;  // last bytes from the server
     std::string local;
     // Reader only.
     input in;
@@ -106,8 +106,7 @@ class channel_impl final : public channel {
 
   void begin_call() override;
   std::vector<std::byte>& call_bytes() override;
-  std::uint64_t finish_call(std::uint16_t code, call_options options,
-                            raw_handler handler) override;
+  std::uint64_t finish_call(std::uint16_t code, call_options options, raw_handler handler) override;
   [[nodiscard]] std::optional<failure> refusal(const call_options& options) const;
 
   // Connecting. Each step starts the next under mutex_, unless the link is lost meanwhile.
@@ -151,13 +150,13 @@ class channel_impl final : public channel {
   std::atomic<std::size_t> in_flight_{0};
 
   mutable std::mutex mutex_;
-  link_ptr link_;           // null: none, or lost
+  link_ptr link_;  // null: none, or lost
   call_table calls_;
   std::vector<std::byte> scratch_;  // takes the message of a call that will be refused
   bool stopped_ = false;
   std::int64_t backoff_ms_ = 0;
-  std::int64_t retry_at_ms_ = 0;    // calls fail at once until then,
-  failure last_failure_;            // with this
+  std::int64_t retry_at_ms_ = 0;  // calls fail at once until then,
+  failure last_failure_;          // with this
   wire::hello_reply server_;
   boost::asio::steady_timer timer_;
   std::int64_t armed_ms_ = never;

@@ -18,8 +18,12 @@ struct channel_pool::state {
 
 channel_pool::channel_pool(boost::asio::any_io_executor executor, channel_options options,
                            std::size_t per_address)
-    : state_(new state{std::move(executor), std::move(options),
-                       std::max<std::size_t>(per_address, 1), {}, {}, false}) {}
+    : state_(new state{std::move(executor),
+                       std::move(options),
+                       std::max<std::size_t>(per_address, 1),
+                       {},
+                       {},
+                       false}) {}
 
 channel_pool::~channel_pool() { stop(); }
 

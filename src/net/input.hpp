@@ -57,9 +57,9 @@ class input {
   void count_retired() noexcept;
 
   buffer_ref slab_;
-  std::size_t begin_ = 0;    // first byte not taken
-  std::size_t end_ = 0;      // first byte not received
-  std::size_t need_ = 0;     // length of the frame at the front as far as it is known, else 0
+  std::size_t begin_ = 0;  // first byte not taken
+  std::size_t end_ = 0;    // first byte not received
+  std::size_t need_ = 0;   // length of the frame at the front as far as it is known, else 0
   std::size_t want_ = small_slab;
   std::size_t offered_ = 0;
   std::uint32_t calm_reads_ = 0;

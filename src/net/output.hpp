@@ -73,9 +73,9 @@ class output {
   };
   [[nodiscard]] progress send(int socket);
 
-  /// Copies the bodies of that name that are still waiting, so that their owner may free them. Waits
-  /// for a send() that is running, which never blocks. Takes the owner's mutex itself: call it
-  /// without.
+  /// Copies the bodies of that name that are still waiting, so that their owner may free them.
+  /// Waits for a send() that is running, which never blocks. Takes the owner's mutex itself: call
+  /// it without.
   void adopt(std::uint64_t name, std::mutex& owner);
   /// To be called before a body's owner is told that it may free it because an answer has come. The
   /// kernel has all bytes by then, but the sanitizers' sendmsg looks at them once more afterwards.

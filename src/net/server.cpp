@@ -59,8 +59,8 @@ class server_impl final : public server, public session_host {
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   acceptor_type acceptor_;
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                             executor>
+  asio::basic_waitable_timer<std::chrono::steady_clock,
+                             asio::wait_traits<std::chrono::steady_clock>, executor>
       timer_;
   boost::unordered_flat_map<session*, std::shared_ptr<session>> sessions_;
   int operations_ = 0;  // accept and tick that are pending or running
@@ -117,8 +117,8 @@ result<void> server_impl::open() {
   const tcp::endpoint bound = acceptor_.local_endpoint(ec);
   if (ec) return failed(failure(ec));
   // 0.0.0.0 and not *: the text is also used to connect to this machine.
-  address_ = where->host.empty() ? format_host_port({"0.0.0.0", bound.port()})
-                                 : endpoint_text(bound);
+  address_ =
+      where->host.empty() ? format_host_port({"0.0.0.0", bound.port()}) : endpoint_text(bound);
   const std::int64_t shortest = std::min(
       {options_.handshake_timeout_ms, options_.frame_timeout_ms, options_.idle_timeout_ms});
   tick_ms_ = std::clamp<std::int64_t>(shortest / 4, 10, 1000);

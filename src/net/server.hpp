@@ -40,13 +40,13 @@ class service {
 };
 
 struct server_options {
-  std::string listen;                       ///< HOST:PORT; "*" or an empty host for every address
-  std::size_t max_connections = 10000;      ///< further ones are closed at once
-  std::int64_t handshake_timeout_ms = 5000; ///< from accept to a complete hello
-  std::int64_t frame_timeout_ms = 30000;    ///< from the first byte of a frame to its last
-  std::int64_t idle_timeout_ms = 120000;    ///< no byte either way: callers ping every 30 s
+  std::string listen;                        ///< HOST:PORT; "*" or an empty host for every address
+  std::size_t max_connections = 10000;       ///< further ones are closed at once
+  std::int64_t handshake_timeout_ms = 5000;  ///< from accept to a complete hello
+  std::int64_t frame_timeout_ms = 30000;     ///< from the first byte of a frame to its last
+  std::int64_t idle_timeout_ms = 120000;     ///< no byte either way: callers ping every 30 s
   // Back-pressure of one connection: reading pauses while more than this waits.
-  std::size_t unanswered_bytes = 16U << 20; ///< frames, and the answers that they may have
+  std::size_t unanswered_bytes = 16U << 20;  ///< frames, and the answers that they may have
   std::size_t unanswered_requests = 8192;
   std::size_t unsent_bytes = 32U << 20;
   /// Of all connections together. Beyond it each may have only crowded_bytes waiting.

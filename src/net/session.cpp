@@ -159,10 +159,10 @@ bool session::greet(const wire::frame_view& frame) {
     return false;
   }
   if (hello.protocol_min > wire::protocol_max || hello.protocol_max < wire::protocol_min) {
-    refuse(h, {errc::version_mismatch,
-               "the caller speaks protocol " +
-                   version_range(hello.protocol_min, hello.protocol_max) + ", this server " +
-                   version_range(wire::protocol_min, wire::protocol_max)});
+    refuse(h,
+           {errc::version_mismatch,
+            "the caller speaks protocol " + version_range(hello.protocol_min, hello.protocol_max) +
+                ", this server " + version_range(wire::protocol_min, wire::protocol_max)});
     return false;
   }
   peer_ = std::move(hello);
@@ -203,9 +203,9 @@ void session::reject(const wire::decode_result& bad) {
       SSDFS_LOG(info) << remote_ << ": closed: not the SSDFS protocol";
       return;
     case wire::decode_status::bad_version:
-      refuse(h, {errc::version_mismatch,
-                 "this server speaks frame version " + std::to_string(wire::frame_version) +
-                     ", the caller " + std::to_string(std::to_integer<int>(front[4]))});
+      refuse(h, {errc::version_mismatch, "this server speaks frame version " +
+                                             std::to_string(wire::frame_version) + ", the caller " +
+                                             std::to_string(std::to_integer<int>(front[4]))});
       return;
     case wire::decode_status::bad_crc:
       refuse(h, {errc::protocol, "a frame arrived damaged"});
@@ -395,15 +395,13 @@ bool session::output_is_empty() noexcept {
 }
 
 void session::post_flush() {
-  boost::asio::defer(host_.io, [self = std::static_pointer_cast<session>(shared_from_this())] {
-    self->flush();
-  });
+  boost::asio::defer(
+      host_.io, [self = std::static_pointer_cast<session>(shared_from_this())] { self->flush(); });
 }
 
 void session::post_work() {
-  boost::asio::post(host_.io, [self = std::static_pointer_cast<session>(shared_from_this())] {
-    self->work();
-  });
+  boost::asio::post(
+      host_.io, [self = std::static_pointer_cast<session>(shared_from_this())] { self->work(); });
 }
 
 // --- end --------------------------------------------------------------------------------------

@@ -36,12 +36,12 @@ struct session_host {
 /// active. Answers come from any thread, are encoded into the output under the mutex, and start a
 /// flusher if none is active; while the reader hands out a batch the output is corked, so that all
 /// answers given at once leave together. When a budget is exceeded the reader parks and the answer
-/// or flush that frees enough wakes it. The descriptor is shut down by close(), but closed only when
-/// reader and flusher have ended, so that no thread can hit a reused descriptor number.
+/// or flush that frees enough wakes it. The descriptor is shut down by close(), but closed only
+/// when reader and flusher have ended, so that no thread can hit a reused descriptor number.
 class session final : public connection {
  public:
-  using socket_type =
-      boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+  using socket_type = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
+                                                       boost::asio::io_context::executor_type>;
 
   session(session_host& host, socket_type socket);
 
@@ -109,11 +109,11 @@ class session final : public connection {
   input in_;
   std::vector<request> batch_;
   std::int64_t received_ns_ = 0;
-  bool greeted_ = false;    // hello was accepted
-  bool draining_ = false;   // refused: input is thrown away until the peer has read why
+  bool greeted_ = false;   // hello was accepted
+  bool draining_ = false;  // refused: input is thrown away until the peer has read why
   cluster_id cluster_;
   std::size_t batch_cost_ = 0;
-  std::size_t bytes_left_ = 0;     // of the budgets, as of the start of this batch
+  std::size_t bytes_left_ = 0;  // of the budgets, as of the start of this batch
   std::size_t requests_left_ = 0;
   wire::hello_request peer_;
 

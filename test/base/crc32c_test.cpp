@@ -62,8 +62,8 @@ BOOST_AUTO_TEST_CASE(combining_equals_computing_over_both) {
   const auto bytes = random_bytes(300000);
   const bytes_view all = bytes;
   for (const std::size_t cut : {0U, 1U, 2U, 3U, 255U, 65536U, 131071U, 299999U, 300000U}) {
-    BOOST_TEST(crc32c_combine(crc32c(all.first(cut)), crc32c(all.subspan(cut)),
-                              all.size() - cut) == crc32c(all));
+    BOOST_TEST(crc32c_combine(crc32c(all.first(cut)), crc32c(all.subspan(cut)), all.size() - cut) ==
+               crc32c(all));
   }
   // Blocks as a long needle keeps them.
   std::uint32_t total = 0;

@@ -37,9 +37,10 @@ BOOST_AUTO_TEST_CASE(uuids_are_printed_and_read_back) {
   BOOST_TEST(to_string(*id) == text);
   BOOST_TEST(to_string(node_id(*id)) == text);
   BOOST_TEST(to_string(*parse_uuid("01234567-89AB-CDEF-0123-456789ABCDEF")) == text);
-  for (const char* bad : {"", "01234567-89ab-cdef-0123-456789abcde", "01234567-89ab-cdef-0123-456789abcdefa",
-                          "0123456789ab-cdef-0123-456789abcdef-", "g1234567-89ab-cdef-0123-456789abcdef",
-                          "{1234567-89ab-cdef-0123-456789abcde}"}) {
+  for (const char* bad :
+       {"", "01234567-89ab-cdef-0123-456789abcde", "01234567-89ab-cdef-0123-456789abcdefa",
+        "0123456789ab-cdef-0123-456789abcdef-", "g1234567-89ab-cdef-0123-456789abcdef",
+        "{1234567-89ab-cdef-0123-456789abcde}"}) {
     BOOST_TEST((parse_uuid(bad).error() == errc::invalid_argument), bad);
   }
 }
@@ -102,8 +103,8 @@ BOOST_AUTO_TEST_CASE(errors_equal_the_generic_conditions_they_are_documented_as)
 }
 
 BOOST_AUTO_TEST_CASE(retryable_is_what_may_pass) {
-  for (const errc e : {errc::busy, errc::timed_out, errc::connection, errc::not_active, errc::starting,
-                       errc::regrant, errc::no_datanodes}) {
+  for (const errc e : {errc::busy, errc::timed_out, errc::connection, errc::not_active,
+                       errc::starting, errc::regrant, errc::no_datanodes}) {
     BOOST_TEST(is_retryable(make_error_code(e)));
   }
   for (const errc e : {errc::not_found, errc::exists, errc::checksum, errc::wrong_cluster,

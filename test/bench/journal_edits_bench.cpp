@@ -97,8 +97,8 @@ void commands(strand& s, std::size_t n) {
     s.change(std::move(d->change));
   }
   report("create: check, encode, apply", n, seconds_since(begin));
-  std::printf("%-36s %9.0f bytes\n", "a line", static_cast<double>(s.log.size()) /
-                                                   static_cast<double>(n));
+  std::printf("%-36s %9.0f bytes\n", "a line",
+              static_cast<double>(s.log.size()) / static_cast<double>(n));
 }
 
 template <class Each>

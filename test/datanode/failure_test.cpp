@@ -65,8 +65,8 @@ BOOST_AUTO_TEST_CASE(writes_that_wait_for_a_hung_member_are_bounded_and_others_g
   std::vector<datanode::awaited<wire::write_chunk_request>> calls;
   chunk_key key = 0;
   for (int w = 0; w < 6; ++w) {
-    writers.push_back(net::channel::make(f.threads.context().get_executor(),
-                                         f.nodes[0]->address(), f.hello()));
+    writers.push_back(
+        net::channel::make(f.threads.context().get_executor(), f.nodes[0]->address(), f.hello()));
     for (int i = 0; i < 60; ++i) {
       const auto m = f.small_write(++key, content, {.next = hung.address()});
       calls.emplace_back(*writers.back(), m, 20'000, shared_bytes{content, {}});

@@ -54,8 +54,7 @@ BOOST_AUTO_TEST_CASE(another_cluster_is_refused) {
   first.wait_registered(node.id());
   net::channel_options stranger;
   stranger.hello.cluster = cluster_id(io::random_uuid());
-  auto channel =
-      net::channel::make(threads.context().get_executor(), node.address(), stranger);
+  auto channel = net::channel::make(threads.context().get_executor(), node.address(), stranger);
   auto answer = datanode::awaited<wire::ping_request>(*channel, {}, 5000).wait();
   BOOST_REQUIRE(answer.has_error());
   BOOST_TEST((answer.error() == errc::wrong_cluster));
@@ -105,10 +104,9 @@ BOOST_AUTO_TEST_CASE(the_life_of_a_volume_by_orders) {
   BOOST_TEST((f.write(4, content).error() == errc::stale_generation));
   BOOST_TEST(f.write(5, content, {.generation = 3}).has_value());
   for (int i = 0; i < 2; ++i) {
-    f.require_done(0, {.kind = order_kind::drop,
-                       .volume = f.volume,
-                       .generation = 3,
-                       .justified_by = txid(1)});
+    f.require_done(
+        0,
+        {.kind = order_kind::drop, .volume = f.volume, .generation = 3, .justified_by = txid(1)});
   }
   f.master.wait_gone(node, f.volume);
   BOOST_TEST((f.read(0, 2, content).error() == errc::not_found));
@@ -219,9 +217,8 @@ BOOST_AUTO_TEST_CASE(a_reconcile_makes_the_replica_equal_to_the_list) {
   BOOST_TEST((f.read(0, 2, b).error() == errc::not_found));
   volume_digest expected;
   for (const auto& e : list.chunks) expected.add(e.key, e.size, e.crc32c);
-  const auto report = f.master.wait_report(f.nodes[0]->id(), f.volume, [](const auto& r) {
-    return r.generation == 2;
-  });
+  const auto report = f.master.wait_report(f.nodes[0]->id(), f.volume,
+                                           [](const auto& r) { return r.generation == 2; });
   BOOST_TEST((report.digest == expected));
   BOOST_TEST(report.removal_number == 4u);
   // What was set aside comes back when it is listed again.

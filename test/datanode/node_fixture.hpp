@@ -146,8 +146,7 @@ class node_fixture {
     std::string next = "\x01";  ///< the default: all nodes behind the first
     std::uint32_t crc_error = 0;
   };
-  wire::write_chunk_request small_write(chunk_key key, bytes_view content,
-                                        const write_options& o) {
+  wire::write_chunk_request small_write(chunk_key key, bytes_view content, const write_options& o) {
     next_ = o.next == "\x01" ? rest() : o.next;
     wire::write_chunk_request m;
     m.volume = volume;
@@ -203,7 +202,7 @@ class node_fixture {
 
   /// Reads a range and checks the answer's checksum.
   result<byte_vector> read(std::size_t node, chunk_key key, bytes_view whole, std::uint32_t offset,
-                     std::uint32_t length) {
+                           std::uint32_t length) {
     wire::read_chunk_request m;
     m.volume = volume;
     m.key = key;
@@ -221,8 +220,8 @@ class node_fixture {
   result<byte_vector> read(std::size_t node, chunk_key key, bytes_view whole) {
     byte_vector out;
     for (std::uint32_t at = 0; at < whole.size(); at += wire::max_body) {
-      const auto n = static_cast<std::uint32_t>(
-          std::min<std::size_t>(wire::max_body, whole.size() - at));
+      const auto n =
+          static_cast<std::uint32_t>(std::min<std::size_t>(wire::max_body, whole.size() - at));
       auto part = read(node, key, whole, at, n);
       if (!part) return std::move(part).error();
       out.insert(out.end(), part->begin(), part->end());

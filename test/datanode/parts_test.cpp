@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(a_budget_is_counted_by_distance) {
   byte_budget b(100);
   BOOST_TEST(b.take(2, 60));
   BOOST_TEST(!b.take(2, 60));
-  BOOST_TEST(b.take(1, 60));  // another distance is not affected
+  BOOST_TEST(b.take(1, 60));    // another distance is not affected
   BOOST_TEST(b.take(0, 1000));  // one always fits
   BOOST_TEST(!b.take(0, 1));
   BOOST_TEST(b.used() == 1120u);
@@ -54,8 +54,8 @@ BOOST_AUTO_TEST_CASE(a_budget_is_counted_by_distance) {
 }
 
 BOOST_AUTO_TEST_CASE(only_broken_members_are_reported) {
-  for (const errc healthy : {errc::sealed, errc::stale_generation, errc::busy, errc::key_conflict,
-                             errc::checksum}) {
+  for (const errc healthy :
+       {errc::sealed, errc::stale_generation, errc::busy, errc::key_conflict, errc::checksum}) {
     BOOST_TEST(!member_failed(healthy));
   }
   for (const errc broken : {errc::connection, errc::timed_out, errc::io, errc::damaged,

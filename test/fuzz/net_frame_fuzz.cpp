@@ -19,7 +19,8 @@ struct outcome {
 };
 
 std::string text_of(const wire::frame_view& f) {
-  std::string out = std::to_string(f.header.request_id) + '/' + std::to_string(f.header.opcode) + '/';
+  std::string out =
+      std::to_string(f.header.request_id) + '/' + std::to_string(f.header.opcode) + '/';
   out += as_chars(f.message);
   out += as_chars(f.body);
   return out;

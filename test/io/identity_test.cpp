@@ -1,5 +1,6 @@
-#include "io/clock.hpp"
 #include "io/identity.hpp"
+
+#include "io/clock.hpp"
 #include "util/sim_files.hpp"
 
 #include <boost/test/unit_test.hpp>

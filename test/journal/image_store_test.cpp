@@ -1,4 +1,5 @@
 #include "journal/image_store.hpp"
+
 #include "journal/journal_util.hpp"
 #include "meta/state_util.hpp"
 

@@ -186,11 +186,11 @@ BOOST_AUTO_TEST_CASE(names) {
   BOOST_TEST(in_progress_name(txid(7)) == "edits_inprogress_00000000000000000007.log");
   BOOST_TEST(finalized_name(txid(7), txid(18'446'744'073'709'551'615U)) ==
              "edits_00000000000000000007-18446744073709551615.log");
-  for (const char* bad :
-       {"edits_7-8.log", "edits_00000000000000000009-00000000000000000008.log", "edits_.log",
-        "edits_inprogress_0000000000000000000x.log", "edits_inprogress_00000000000000000007.log.tmp",
-        "edits_00000000000000000007+00000000000000000008.log",
-        "edits_inprogress_99999999999999999999.log"}) {
+  for (const char* bad : {"edits_7-8.log", "edits_00000000000000000009-00000000000000000008.log",
+                          "edits_.log", "edits_inprogress_0000000000000000000x.log",
+                          "edits_inprogress_00000000000000000007.log.tmp",
+                          "edits_00000000000000000007+00000000000000000008.log",
+                          "edits_inprogress_99999999999999999999.log"}) {
     BOOST_TEST(!parse_segment_name(bad).has_value(), bad);
   }
 }

@@ -230,7 +230,8 @@ BOOST_AUTO_TEST_CASE(tools_look_and_cut) {
   BOOST_TEST(seen.size() == 2U);
   // One file alone, also under another name.
   fs->set_contents("/copy", to_bytes(second));
-  for (const std::string& path : {log_dir + "/" + in_progress_name(txid(5)), std::string("/copy")}) {
+  for (const std::string& path :
+       {log_dir + "/" + in_progress_name(txid(5)), std::string("/copy")}) {
     looked = inspect(*fs, path, [](const log_line&) { return result<void>(); });
     BOOST_REQUIRE(looked.has_value());
     BOOST_TEST(looked->records == 3U);

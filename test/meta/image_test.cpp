@@ -1,5 +1,6 @@
-#include "base/crc32c.hpp"
 #include "meta/image.hpp"
+
+#include "base/crc32c.hpp"
 #include "meta/state_util.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -60,8 +61,8 @@ void fill(state_rig& rig) {
   limits.path = "/pictures";
   limits.limits = {1000, 1 << 20};
   BOOST_REQUIRE(rig.finish(make_quota(rig.state(), limits, rig.context())).has_value());
-  rig.log_record(make_node(rig.state(), test_node(7), {node_decision::maintenance, 5},
-                           rig.context()));
+  rig.log_record(
+      make_node(rig.state(), test_node(7), {node_decision::maintenance, 5}, rig.context()));
   BOOST_REQUIRE(rig.remove("/pictures/0/file3", false, true).has_value());
   BOOST_REQUIRE(rig.remove("/pictures/1/file4", false, false).has_value());
   rig.close(v);
@@ -95,8 +96,7 @@ void require_equal(const state& a, const state& b) {
     BOOST_TEST(x.freed_bytes == y.freed_bytes);
     BOOST_REQUIRE(x.grants.size() == y.grants.size());
     for (std::size_t g = 0; g < x.grants.size(); ++g) {
-      BOOST_TEST(x.grants[g].committed == y.grants[g].committed,
-                 boost::test_tools::per_element());
+      BOOST_TEST(x.grants[g].committed == y.grants[g].committed, boost::test_tools::per_element());
       BOOST_TEST(x.grants[g].committed_bytes == y.grants[g].committed_bytes);
     }
   }

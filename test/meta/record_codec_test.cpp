@@ -1,5 +1,6 @@
-#include "base/crc32c.hpp"
 #include "meta/record_codec.hpp"
+
+#include "base/crc32c.hpp"
 #include "meta/state_util.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -55,9 +56,8 @@ std::vector<record> samples() {
   out.push_back(with(close_record{volume_id(7), 1, 12'345}));
   out.push_back(with(reopen_record{volume_id(7), 3}));
   out.push_back(with(reclaim_record{volume_id(7), 4, 3, {1, 2, 4'294'967'295}}));
-  out.push_back(with(relocate_record{"/a", 2,
-                                     {volume_id(7), 1, 10, crc_value(1)},
-                                     {volume_id(8), 2, 10, crc_value(1)}}));
+  out.push_back(with(relocate_record{
+      "/a", 2, {volume_id(7), 1, 10, crc_value(1)}, {volume_id(8), 2, 10, crc_value(1)}}));
   out.push_back(with(node_record{test_node(9), node_decision::maintenance, 1'800'000'000'000}));
   out.push_back(with(mark_record{1, 2, 3, hash64(0xfedcba9876543210)}));
   return out;
@@ -88,11 +88,10 @@ BOOST_AUTO_TEST_CASE(golden_lines) {
   // The example of docs/formats/edits.md: two lines of which the second continues the chain.
   const std::string first =
       encode(with(start_record{epoch_t(1), test_node(1), test_cluster(), {}}, 1));
-  BOOST_TEST(first ==
-             R"({"txid":"1","op":"START","time":1700000000123,"epoch":1,)"
-             R"("leader":"00000000-0000-0000-0000-000000000001",)"
-             R"("cluster":"aa000000-0000-0000-0000-000000000001","crc":"47566a85"})"
-             "\n");
+  BOOST_TEST(first == R"({"txid":"1","op":"START","time":1700000000123,"epoch":1,)"
+                      R"("leader":"00000000-0000-0000-0000-000000000001",)"
+                      R"("cluster":"aa000000-0000-0000-0000-000000000001","crc":"47566a85"})"
+                      "\n");
   record create = with(sample_create(), 2);
   create.durable = ssdfs::txid(1);
   create.op = {test_client(1), 5, 3};
@@ -106,8 +105,10 @@ BOOST_AUTO_TEST_CASE(golden_lines) {
              R"("type":"image/jpeg","chunks":[{"volume":"4294967297","key":5,"size":17000,)"
              R"("crc32c":"1a2b3c4d"}],"crc":"6ecddec1"})"
              "\n");
-  BOOST_TEST(encode(with(delete_record{"/a\n\"\\\x01"}, 3)).starts_with(
-      R"({"txid":"3","op":"DELETE","time":1700000000123,"path":"/a\u000a\"\\\u0001","crc":")"));
+  BOOST_TEST(
+      encode(with(delete_record{"/a\n\"\\\x01"}, 3))
+          .starts_with(
+              R"({"txid":"3","op":"DELETE","time":1700000000123,"path":"/a\u000a\"\\\u0001","crc":")"));
 }
 
 BOOST_AUTO_TEST_CASE(every_kind_round_trips) {

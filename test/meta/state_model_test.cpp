@@ -170,8 +170,8 @@ class run {
     errc expected = twin_.obstacle(p, true);
     const auto there = twin_.at(p);
     if (there) {
-      expected = *there == directory_size ? errc::is_directory
-                                          : (overwrite ? errc{} : errc::exists);
+      expected =
+          *there == directory_size ? errc::is_directory : (overwrite ? errc{} : errc::exists);
     }
     const chunk_key key = first_ + used_;
     expect(expected, [&] { return rig_.create(p, volume_, key, size, overwrite, op_); });
@@ -203,8 +203,9 @@ class run {
   errc rename_result(const std::string& from, const std::string& to, bool overwrite) {
     const auto source = twin_.at(from);
     const auto target = twin_.at(to);
-    if (!source) return twin_.obstacle(from, true) == errc::not_directory ? errc::not_directory
-                                                                         : errc::not_found;
+    if (!source)
+      return twin_.obstacle(from, true) == errc::not_directory ? errc::not_directory
+                                                               : errc::not_found;
     if (from == to) return errc{};
     if (*source == directory_size && to.starts_with(from + "/")) return errc::into_itself;
     if (!target) return twin_.obstacle(to, false);
@@ -219,8 +220,8 @@ class run {
     const auto there = twin_.at(p);
     errc expected{};
     if (!there) {
-      expected = twin_.obstacle(p, true) == errc::not_directory ? errc::not_directory
-                                                                : errc::not_found;
+      expected =
+          twin_.obstacle(p, true) == errc::not_directory ? errc::not_directory : errc::not_found;
     } else if (!recursive && twin_.has_children(p)) {
       expected = errc::not_empty;
     }

@@ -173,8 +173,8 @@ BOOST_AUTO_TEST_CASE(epochs_clusters_nodes_and_marks) {
   BOOST_TEST(rig.state().epoch_of(ssdfs::txid(2)) == epoch_t(1));
   BOOST_TEST(rig.state().epoch_of(ssdfs::txid(3)) == epoch_t(2));
 
-  rig.log_record(make_node(rig.state(), test_node(4), {node_decision::maintenance, 99},
-                           rig.context()));
+  rig.log_record(
+      make_node(rig.state(), test_node(4), {node_decision::maintenance, 99}, rig.context()));
   BOOST_TEST((rig.state().nodes().at(test_node(4)) == node_entry{node_decision::maintenance, 99}));
   rig.log_record(make_mark(rig.state(), rig.context()));
   rig.log_record(make_node(rig.state(), test_node(4), {}, rig.context()));

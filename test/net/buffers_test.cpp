@@ -122,7 +122,8 @@ BOOST_AUTO_TEST_CASE(a_connection_whose_frames_are_dropped_uses_one_slab) {
 }
 
 BOOST_AUTO_TEST_CASE(a_claimed_length_takes_memory_only_as_its_bytes_arrive) {
-  const auto frame = test::frame_bytes(test::echo_request(1), 1, {}, std::string(wire::max_body, 'b'));
+  const auto frame =
+      test::frame_bytes(test::echo_request(1), 1, {}, std::string(wire::max_body, 'b'));
   input in;
   std::size_t have = 0;
   while (have < frame.size()) {

@@ -322,8 +322,7 @@ BOOST_AUTO_TEST_CASE(a_server_of_another_cluster_is_named) {
 
 BOOST_AUTO_TEST_CASE(what_does_not_speak_the_protocol_is_said_so) {
   boost::asio::io_context io;
-  boost::asio::ip::tcp::acceptor acceptor(
-      io, {boost::asio::ip::address_v4::loopback(), 0});
+  boost::asio::ip::tcp::acceptor acceptor(io, {boost::asio::ip::address_v4::loopback(), 0});
   std::thread stranger([&] {
     auto s = acceptor.accept();
     boost::asio::write(s, boost::asio::buffer(std::string("220 mail.example.org ESMTP\r\n")));
@@ -332,9 +331,9 @@ BOOST_AUTO_TEST_CASE(what_does_not_speak_the_protocol_is_said_so) {
     while (!ignored) s.read_some(boost::asio::buffer(got), ignored);
   });
   test::io_threads threads;
-  const auto c = channel::make(
-      threads.context().get_executor(),
-      "127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()), quick());
+  const auto c =
+      channel::make(threads.context().get_executor(),
+                    "127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()), quick());
   const auto got = echo_fixture::echo(*c, 1);
   stranger.join();
   BOOST_TEST_REQUIRE(got.has_error());
@@ -344,12 +343,11 @@ BOOST_AUTO_TEST_CASE(what_does_not_speak_the_protocol_is_said_so) {
 
 BOOST_AUTO_TEST_CASE(a_server_that_accepts_but_never_answers_times_out) {
   boost::asio::io_context io;
-  boost::asio::ip::tcp::acceptor acceptor(
-      io, {boost::asio::ip::address_v4::loopback(), 0});
+  boost::asio::ip::tcp::acceptor acceptor(io, {boost::asio::ip::address_v4::loopback(), 0});
   test::io_threads threads;
-  const auto c = channel::make(
-      threads.context().get_executor(),
-      "127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()), quick());
+  const auto c =
+      channel::make(threads.context().get_executor(),
+                    "127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()), quick());
   const auto got = echo_fixture::echo(*c, 1);
   BOOST_TEST_REQUIRE(got.has_error());
   BOOST_TEST((got.error() == errc::connection));
@@ -377,8 +375,7 @@ BOOST_AUTO_TEST_CASE(keep_alive_holds_a_connection_and_notices_a_dead_one) {
 BOOST_AUTO_TEST_CASE(a_peer_that_stops_answering_pings_is_given_up) {
   // A server that shakes hands and then falls silent without closing.
   boost::asio::io_context io;
-  boost::asio::ip::tcp::acceptor acceptor(
-      io, {boost::asio::ip::address_v4::loopback(), 0});
+  boost::asio::ip::tcp::acceptor acceptor(io, {boost::asio::ip::address_v4::loopback(), 0});
   std::thread silent([&] {
     auto s = acceptor.accept();
     wire::hello_reply says;
@@ -398,9 +395,8 @@ BOOST_AUTO_TEST_CASE(a_peer_that_stops_answering_pings_is_given_up) {
   test::io_threads threads;
   auto o = quick();
   o.ping_interval_ms = 50;
-  const auto c = channel::make(
-      threads.context().get_executor(),
-      "127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()), o);
+  const auto c = channel::make(threads.context().get_executor(),
+                               "127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()), o);
   pending_call call;
   call.start(*c);
   BOOST_TEST((call.failure_code() == errc::connection));
@@ -492,10 +488,9 @@ BOOST_AUTO_TEST_CASE(two_body_parts_arrive_as_one) {
 BOOST_AUTO_TEST_CASE(any_completion_token_works) {
   echo_fixture f;
   const auto c = f.connect();
-  auto future = c->async_call(
-      test::echo_request(9), {}, boost::asio::use_future([](echo_answer a) {
-        return a ? a->message.chunk_size : 0U;
-      }));
+  auto future = c->async_call(test::echo_request(9), {}, boost::asio::use_future([](echo_answer a) {
+                                return a ? a->message.chunk_size : 0U;
+                              }));
   BOOST_TEST(future.get() == 9U);
 }
 

@@ -38,8 +38,8 @@ BOOST_AUTO_TEST_CASE(many_requests_in_flight_keep_their_answers_apart) {
               if (++done == count) all.set_value();
             });
   }
-  BOOST_TEST_REQUIRE((all.get_future().wait_for(std::chrono::seconds(20)) ==
-                      std::future_status::ready));
+  BOOST_TEST_REQUIRE(
+      (all.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready));
   BOOST_TEST(right == count);
   BOOST_TEST(c->in_flight() == 0U);
 }

@@ -9,8 +9,8 @@ namespace {
 
 struct quiet {
   quiet() {
-    boost::log::core::get()->set_filter(boost::log::expressions::attr<ssdfs::severity>("Severity") >=
-                                        ssdfs::severity::error);
+    boost::log::core::get()->set_filter(
+        boost::log::expressions::attr<ssdfs::severity>("Severity") >= ssdfs::severity::error);
   }
 };
 BOOST_TEST_GLOBAL_FIXTURE(quiet);

@@ -262,8 +262,8 @@ BOOST_AUTO_TEST_CASE(random_bytes_never_stop_the_server) {
     std::vector<std::byte> noise;
     // Noise alone, noise behind the magic, noise behind a valid frame.
     if (round % 3 == 1) noise = test::frame_bytes(test::echo_request(1), 1, cluster);
-    if (round % 3 == 2) noise = {std::byte{0x53}, std::byte{0x44}, std::byte{0x46}, std::byte{0x31},
-                                 std::byte{1}};
+    if (round % 3 == 2)
+      noise = {std::byte{0x53}, std::byte{0x44}, std::byte{0x46}, std::byte{0x31}, std::byte{1}};
     for (std::size_t n = 200 + random() % 50000; n > 0; --n) {
       noise.push_back(static_cast<std::byte>(random()));
     }

@@ -38,7 +38,8 @@ cluster::controller_settings settings_for(const world& w, const meta::state& sta
   s.degraded_wait_ms = 1'000;
   s.order_resend_ms = 1'000;
   s.random_seed = seed;
-  for (const meta::epoch_entry& e : state.epochs()) s.history.push_back({e.epoch, e.leader, e.first});
+  for (const meta::epoch_entry& e : state.epochs())
+    s.history.push_back({e.epoch, e.leader, e.first});
   return s;
 }
 
@@ -108,8 +109,8 @@ void master::start(bool promotion) {
   meta::line_parser parser;
   for (const line& l : durable_lines_) {
     meta::record r;
-    const auto crc = parser.parse(std::string_view(l.text).substr(0, l.text.size() - 1),
-                                  state_->chain(), r);
+    const auto crc =
+        parser.parse(std::string_view(l.text).substr(0, l.text.size() - 1), state_->chain(), r);
     if (!crc || !state_->apply(r, *crc)) return world_.fail("the log cannot be replayed");
   }
   cluster_id cluster = state_->cluster();
@@ -136,8 +137,8 @@ void master::start(bool promotion) {
 void master::crash() {
   if (!up_) return;
   // The kernel may have written a part of the batch that was on its way.
-  std::size_t kept = static_cast<std::size_t>(
-      world_.between(0, static_cast<std::int64_t>(pending_lines_.size())));
+  std::size_t kept =
+      static_cast<std::size_t>(world_.between(0, static_cast<std::int64_t>(pending_lines_.size())));
   for (; kept > 0; --kept) {
     durable_lines_.push_back(std::move(pending_lines_.front()));
     pending_lines_.pop_front();

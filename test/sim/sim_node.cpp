@@ -89,9 +89,10 @@ void datanode::crash() {
 void datanode::lose_power() {
   crash();
   for (auto& [volume, r] : disk) {
-    const auto cut = static_cast<std::size_t>(
-        world_.between(0, static_cast<std::int64_t>(r.unsynced.size())));
-    if (cut < r.unsynced.size()) world_.note(address + " loses the tail of volume " + std::to_string(volume.value));
+    const auto cut =
+        static_cast<std::size_t>(world_.between(0, static_cast<std::int64_t>(r.unsynced.size())));
+    if (cut < r.unsynced.size())
+      world_.note(address + " loses the tail of volume " + std::to_string(volume.value));
     for (std::size_t i = cut; i < r.unsynced.size(); ++i) r.live.erase(r.unsynced[i]);
     r.sync();
   }
@@ -210,9 +211,8 @@ void datanode::arm_timer() {
 void datanode::close_link() {
   ++attempt_;
   if (link_ == 0) return;
-  world_.send(*this, *linked_to_, [m = linked_to_, node = id, link = link_] {
-    m->connection_closed(node, link);
-  });
+  world_.send(*this, *linked_to_,
+              [m = linked_to_, node = id, link = link_] { m->connection_closed(node, link); });
   link_ = 0;
 }
 
@@ -282,12 +282,13 @@ void datanode::perform(cluster::action::send_page& a) {
 void datanode::perform(cluster::action::send_heartbeat& a) {
   to_master([this, beat = a.heartbeat](master& m, std::uint64_t link) {
     const std::uint64_t number = beat.number;
-    m.heartbeat(beat, link, [this, &m, link, number](const result<cluster::heartbeat_answer>& done) {
-      world_.send(m, *this, [this, link, number, done] {
-        answer(link,
-               [&](cluster::agent& g) { g.heartbeat_answered(number, done, world_.now()); });
-      });
-    });
+    m.heartbeat(
+        beat, link, [this, &m, link, number](const result<cluster::heartbeat_answer>& done) {
+          world_.send(m, *this, [this, link, number, done] {
+            answer(link,
+                   [&](cluster::agent& g) { g.heartbeat_answered(number, done, world_.now()); });
+          });
+        });
   });
 }
 
@@ -361,9 +362,7 @@ result<void> datanode::run(const order& what) {
       r.generation = what.generation;
       return {};
     case order_kind::remove_keys: return remove_keys(what, r);
-    case order_kind::compact:
-      r.dead_bytes = 0;
-      return {};
+    case order_kind::compact: r.dead_bytes = 0; return {};
     default: return errc::unsupported;
   }
 }

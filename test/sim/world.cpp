@@ -57,9 +57,7 @@ void world::at(time_ms when, std::function<void()> what) {
   events_.push({std::max(when, now_), ++order_, std::move(what)});
 }
 
-bool world::chance(double p) {
-  return std::generate_canonical<double, 32>(random_) < p;
-}
+bool world::chance(double p) { return std::generate_canonical<double, 32>(random_) < p; }
 
 std::int64_t world::between(std::int64_t low, std::int64_t high) {
   return low + static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(high - low + 1));
@@ -324,7 +322,8 @@ void world::check_end() {
     const auto at = files.find(path);
     if (at == files.end()) return fail("acknowledged, but gone: " + path);
     const meta::chunk_record& c = at->second.front();
-    if (content{c.size, c.crc32c.value} != wanted) return fail("not what was acknowledged: " + path);
+    if (content{c.size, c.crc32c.value} != wanted)
+      return fail("not what was acknowledged: " + path);
   }
   for (const std::string& path : removed_) {
     if (files.contains(path) && !uncertain_.contains(path)) return fail("came back: " + path);
@@ -349,8 +348,8 @@ void world::check_volume(master& m, const volume_info& info) {
   const bool well = report.condition == cluster::volume_condition::open ||
                     report.condition == cluster::volume_condition::healthy;
   const std::size_t possible = std::min<std::size_t>(info.replication, nodes_.size());
-  const bool narrow = possible < info.replication &&
-                      report.condition == cluster::volume_condition::degraded;
+  const bool narrow =
+      possible < info.replication && report.condition == cluster::volume_condition::degraded;
   if (!well && !narrow) return fail(name + " is not well");
   if (report.grants != 0) return fail(name + " has a grant that does not end");
   if (info.members.size() < possible) return fail(name + " has too few members");

@@ -61,10 +61,10 @@ struct world_options {
   bool disk_loss = false;
   double loss = 0.01;
   double duplication = 0.01;
-  double slow = 0.05;             ///< part of the messages that take long
+  double slow = 0.05;                   ///< part of the messages that take long
   std::int64_t fault_pause_ms = 2'000;  ///< longest time between two faults
-  std::int64_t storm_ms = 25'000; ///< faults happen
-  std::int64_t calm_ms = 60'000;  ///< everything is up: it must become well by itself
+  std::int64_t storm_ms = 25'000;       ///< faults happen
+  std::int64_t calm_ms = 60'000;        ///< everything is up: it must become well by itself
 };
 
 /// Names a chunk and its content.

@@ -33,7 +33,8 @@ using all_requests = boost::mp11::mp_list<
     wire::write_piece_request, wire::write_end_request, wire::read_chunk_request,
     wire::replica_chunks_request>;
 
-/// Calls `f("<opcode>_request" or "<opcode>_reply", default message)` for each, and for error_reply.
+/// Calls `f("<opcode>_request" or "<opcode>_reply", default message)` for each, and for
+/// error_reply.
 template <class F>
 void for_each_message(F&& f) {
   boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, all_requests>>(
@@ -59,8 +60,8 @@ class filler {
     } else if constexpr (std::is_integral_v<T>) {
       value = static_cast<T>(0x8070605040302010ULL + ++count_ * 0x0101010101010101ULL);
     } else if constexpr (std::is_same_v<T, std::string_view> || std::is_same_v<T, std::string>) {
-      static constexpr std::array<std::string_view, 4> texts = {
-          "/image/product/iphone.jpg", "", "10.0.0.7:9610", "\xc3\xa4 text"};
+      static constexpr std::array<std::string_view, 4> texts = {"/image/product/iphone.jpg", "",
+                                                                "10.0.0.7:9610", "\xc3\xa4 text"};
       value = texts[++count_ % texts.size()];
     } else if constexpr (std::is_same_v<T, uuid>) {
       ++count_;

@@ -25,8 +25,7 @@ namespace ssdfs::test {
 /// Thread-safe. Functions that wait throw std::runtime_error after ten seconds.
 class fake_master final : public net::service {
  public:
-  explicit fake_master(boost::asio::io_context& io)
-      : io_(io), cluster_(io::random_uuid()) {
+  explicit fake_master(boost::asio::io_context& io) : io_(io), cluster_(io::random_uuid()) {
     reign_ = {epoch_t(1), node_id(io::random_uuid()), txid(1)};
     settings_.heartbeat_interval_ms = 100;
     auto server = net::server::listen(io, *this, {.listen = "127.0.0.1:0"});

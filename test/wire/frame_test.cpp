@@ -15,7 +15,8 @@ frame_header sample_header() {
   h.flags = flag_reply;
   h.opcode = static_cast<std::uint16_t>(opcode::read_chunk);
   h.request_id = 0x1122334455667788;
-  for (std::uint8_t i = 0; i < 16; ++i) h.cluster.value.data[i] = static_cast<std::uint8_t>(0xa0 + i);
+  for (std::uint8_t i = 0; i < 16; ++i)
+    h.cluster.value.data[i] = static_cast<std::uint8_t>(0xa0 + i);
   h.status = static_cast<std::uint16_t>(errc::checksum);
   return h;
 }

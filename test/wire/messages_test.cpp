@@ -17,9 +17,9 @@ namespace {
 std::map<std::string, std::vector<std::string>> golden_lines() {
   const char* source = std::getenv("SSDFS_TEST_SOURCE");
   const std::string path =
-      source != nullptr ? std::string(source) + "/test/wire/messages.golden"
-                        : std::string(__FILE__).substr(0, std::string(__FILE__).rfind('/')) +
-                              "/messages.golden";
+      source != nullptr
+          ? std::string(source) + "/test/wire/messages.golden"
+          : std::string(__FILE__).substr(0, std::string(__FILE__).rfind('/')) + "/messages.golden";
   std::ifstream file(path);
   std::map<std::string, std::vector<std::string>> out;
   for (std::string line; std::getline(file, line);) {
@@ -58,8 +58,8 @@ BOOST_AUTO_TEST_CASE(bytes_are_golden_and_old_ones_stay_readable) {
     golden.erase(found);
   });
   BOOST_TEST(golden.empty(), "messages.golden names a message that is gone");
-  BOOST_TEST(missing.str().empty(),
-             "if fields were added at the end, append to messages.golden:\n" << missing.str());
+  BOOST_TEST(missing.str().empty(), "if fields were added at the end, append to messages.golden:\n"
+                                        << missing.str());
 }
 
 BOOST_AUTO_TEST_CASE(each_comes_back_as_it_was) {
