@@ -9,11 +9,29 @@
 
 #include <boost/asio/post.hpp>
 
+#include <filesystem>
 #include <future>
 #include <mutex>
+#include <vector>
 
 namespace ssdfs::master {
 namespace {
+
+// The directory and those above it that are missing, with their names durable: what a log syncs is
+// worth nothing in a directory that a power cut takes away.
+result<void> make_data_dir(io::file_system& files, const std::string& path) {
+  std::vector<std::string> parents;  // of what has to be made
+  for (std::filesystem::path at = path; !at.empty();) {
+    if (!at.has_filename() && at.has_relative_path()) at = at.parent_path();  // "dir/"
+    const auto listed = files.list(at.string());
+    if (listed || !(listed.error() == errc::not_found) || !at.has_relative_path()) break;
+    at = at.parent_path();
+    parents.push_back(at.empty() ? "." : at.string());
+  }
+  SSDFS_TRY(files.make_directories(path));
+  for (const auto& parent : parents) SSDFS_TRY(files.sync_directory(parent));
+  return {};
+}
 
 class running final : public master {
  public:
@@ -23,7 +41,7 @@ class running final : public master {
 
   result<void> start() {
     io::file_system& files = options_.files != nullptr ? *options_.files : io::system_files();
-    SSDFS_TRY(files.make_directories(options_.data_dir));
+    SSDFS_TRY(make_data_dir(files, options_.data_dir));
     auto lock = files.lock(options_.data_dir);
     if (!lock) return lock.error();
     lock_ = std::move(*lock);

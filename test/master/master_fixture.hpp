@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <functional>
 #include <future>
 #include <optional>
 #include <string>
@@ -65,6 +66,7 @@ struct master_fixture {
   io_threads threads;
   temp_dir directory;
   std::unique_ptr<master::master> server;
+  std::function<void(master::master_options&)> tweak;  ///< for the next start()
 
   master_fixture() { start(); }
   ~master_fixture() { stop(); }
@@ -74,6 +76,7 @@ struct master_fixture {
     to.data_dir = directory.path() + "/master";
     to.listen = "127.0.0.1:0";
     to.heartbeat_interval_ms = 100;
+    if (tweak) tweak(to);
     return to;
   }
   void start() {
