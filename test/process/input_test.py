@@ -156,6 +156,57 @@ class Commands(unittest.TestCase):
             got = c.run("cat", "--range", text, "/shop/picture.png", text=False)
             self.assertEqual((got.returncode, got.stdout), (0, expected), text)
 
+    def test_version_everywhere(self):
+        for arguments in (["--version"], ["ls", "--version"], ["admin", "report", "--version"],
+                          ["--role=all", "--version"]):
+            self.assertRegex(self.cluster.ok(*arguments), r"^ssdfs \d+\.\d+\.\d+\n$")
+
+    def test_a_full_standard_output_is_an_error(self):
+        environment = {**os.environ, "SSDFS_MASTER": self.cluster.address}
+        for arguments in (["ls", "/"], ["cat", "/shop/picture.png"], ["stat", "--json", "/shop"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([BINARY, *arguments], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=30, check=False, env=environment)
+            self.assertEqual(done.returncode, 1, arguments)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+            self.assertIn("No space left", done.stderr)
+
+    def test_du_tells_what_is_below_first(self):
+        c = self.cluster
+        for name in ("/du/a/x/1", "/du/a/y/2", "/du/b/3"):
+            c.ok("put", self.picture, name)
+        self.assertEqual([line.split("\t") for line in c.ok("du", "/du").splitlines()],
+                         [["20000", "/du/a/x"], ["20000", "/du/a/y"], ["40000", "/du/a"],
+                          ["20000", "/du/b"], ["60000", "/du"]])
+        self.assertEqual(c.ok("du", "-s", "/du"), "60000\t/du\n")
+
+    def test_verify_never_waits_for_a_pipe(self):
+        pipe = os.path.join(self.work, "verify-pipe")
+        os.mkfifo(pipe)
+        self.fails(3, "not a regular file", "verify", pipe, "/shop/picture.png")
+
+    def test_get_into_a_directory_that_is_a_file_here(self):
+        target = os.path.join(self.work, "clash")
+        os.makedirs(target)
+        with open(os.path.join(target, "sub"), "wb"):
+            pass
+        self.cluster.ok("put", self.picture, "/clash/sub/p")
+        self.fails(1, "is not a directory", "get", "-r", "-T", "/clash", target)
+
+    def test_bench_goes_round(self):
+        c = self.cluster
+        c.ok("bench", "put", "--files", "20", "--size", "1KiB", "--dir", "/bench-test")
+        for op, operations in (("get", 100), ("mixed", 100), ("delete", 20)):
+            done = json.loads(c.ok("bench", op, "--files", "100", "--size", "1KiB", "--dir",
+                                   "/bench-test", "--json"))
+            self.assertEqual((done["op"], done["errors"]), (op, 0))
+            self.assertEqual(done["operations"], operations, op)
+            for key in ("files", "seconds", "ops_per_s", "mb_per_s", "cpu_seconds",
+                        "server_cpu_seconds"):
+                self.assertGreaterEqual(done[key], 0, key)
+            self.assertEqual(sorted(done["latency_us"]),
+                             ["max", "mean", "p50", "p95", "p99", "p999"])
+
     def test_a_closed_pipe_is_quiet(self):
         environment = {**os.environ, "SSDFS_MASTER": self.cluster.address}
         with subprocess.Popen([BINARY, "cat", *(["/shop/picture.png"] * 50)],
