@@ -1,0 +1,133 @@
+// docs/protocol.md says what the code does: fields of every message, numbers, and the bytes of its
+// worked example.
+#include "util/all_messages.hpp"
+#include "util/describe_text.hpp"
+#include "wire/frame.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+using namespace ssdfs;
+
+namespace {
+
+std::string document() {
+  const char* source = std::getenv("SSDFS_TEST_SOURCE");
+  const std::string here = __FILE__;
+  const std::string root = source != nullptr ? source : here.substr(0, here.rfind("/test/wire/"));
+  std::ifstream file(root + "/docs/protocol.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  BOOST_TEST_REQUIRE(!text.str().empty(), "cannot read docs/protocol.md below " + root);
+  return text.str();
+}
+
+// The bytes of the block that begins with "```hex NAME"; in each line what is behind '|' is text.
+std::string example(const std::string& doc, const std::string& name) {
+  const std::string head = "```hex " + name + "\n";
+  const auto start = doc.find(head);
+  BOOST_TEST_REQUIRE(start != std::string::npos, "no example " + name);
+  const auto end = doc.find("```", start + head.size());
+  std::istringstream block(doc.substr(start + head.size(), end - start - head.size()));
+  std::string out;
+  for (std::string line; std::getline(block, line);) {
+    for (const char c : line.substr(0, line.find('|'))) {
+      if (c != ' ') out += c;
+    }
+  }
+  return out;
+}
+
+template <class Message>
+std::string frame_hex(const Message& m, wire::opcode code, wire::frame_header h,
+                      std::string_view body = {}) {
+  std::vector<std::byte> out(wire::frame_header_size);
+  wire::encode(m, out);
+  h.opcode = static_cast<std::uint16_t>(code);
+  h.message_length = static_cast<std::uint32_t>(out.size() - wire::frame_header_size);
+  h.body_length = static_cast<std::uint32_t>(body.size());
+  wire::encode_header(h, bytes_view(out).subspan(wire::frame_header_size), out.data());
+  out.insert(out.end(), as_bytes(body).begin(), as_bytes(body).end());
+  return test::hex_of(out);
+}
+
+const cluster_id example_cluster(parse_uuid("6f1d2c3b-4a59-4687-9788-a9bacbdcedfe").value());
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(protocol_document)
+
+BOOST_AUTO_TEST_CASE(it_lists_the_fields_of_every_message) {
+  const std::string doc = document();
+  test::field_text fields;
+  std::ostringstream missing;
+  const auto expect = [&](const std::string& row) {
+    if (doc.find(row) == std::string::npos) missing << row << '\n';
+  };
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, test::all_requests>>(
+      [&](auto wrapped) {
+        using request = typename decltype(wrapped)::type;
+        const std::string name(wire::name_of(request::code));
+        expect("| " + std::to_string(static_cast<int>(request::code)) + " | `" + name + "` | " +
+               "`" + fields.fields_of<request>() + "` | `" +
+               fields.fields_of<typename request::reply>() + "` |");
+      });
+  expect("`error_reply`: `" + fields.fields_of<wire::error_reply>() + "`");
+  for (const auto& [name, text] : fields.structs) {
+    expect("| `" + name + "` | `" + text + "` |");
+  }
+  BOOST_TEST(missing.str().empty(), "docs/protocol.md needs these rows:\n" << missing.str());
+}
+
+BOOST_AUTO_TEST_CASE(it_lists_every_status) {
+  const std::string doc = document();
+  for (int n = 1; n < 100; ++n) {
+    const std::string text = make_error_code(static_cast<errc>(n)).message();
+    if (text == "unknown error") continue;
+    BOOST_TEST(doc.find("\n| " + std::to_string(n) + " | `") != std::string::npos, n);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(its_example_is_what_the_code_sends) {
+  const std::string doc = document();
+  wire::hello_request hello;
+  hello.client = client_id(parse_uuid("00112233-4455-6677-8899-aabbccddeeff").value());
+  hello.software = "demo";
+  BOOST_TEST(example(doc, "hello_request") ==
+             frame_hex(hello, wire::opcode::hello, {.request_id = 1}));
+
+  wire::hello_reply says;
+  says.protocol = 1;
+  says.role = wire::peer_role::datanode;
+  says.cluster = example_cluster;
+  says.node = node_id(parse_uuid("0a0b0c0d-0e0f-4011-9213-141516171819").value());
+  says.software = "ssdfs 0.1.0";
+  const wire::frame_header reply{.flags = wire::flag_reply, .request_id = 1, .cluster = example_cluster};
+  BOOST_TEST(example(doc, "hello_reply") == frame_hex(says, wire::opcode::hello, reply));
+
+  wire::read_chunk_request read;
+  read.volume = volume_id((std::uint64_t{3} << 32) | 7);
+  read.key = 42;
+  read.length = 5;
+  read.expected_size = 5;
+  read.expected_crc32c = 0x9a71bb4c;  // of "hello"
+  BOOST_TEST(example(doc, "read_chunk_request") ==
+             frame_hex(read, wire::opcode::read_chunk,
+                       {.request_id = 2, .cluster = example_cluster}));
+
+  const wire::frame_header second{.flags = wire::flag_reply, .request_id = 2, .cluster = example_cluster};
+  BOOST_TEST(example(doc, "read_chunk_reply") ==
+             frame_hex(wire::read_chunk_reply{0x9a71bb4c, 5}, wire::opcode::read_chunk, second,
+                       "hello"));
+
+  wire::frame_header refused = second;
+  refused.status = static_cast<std::uint16_t>(errc::not_found);
+  BOOST_TEST(example(doc, "read_chunk_error") ==
+             frame_hex(wire::error_reply{.detail = "no such chunk", .hint = {}, .retry_after_ms = 0},
+                       wire::opcode::read_chunk, refused));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
