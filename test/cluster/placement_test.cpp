@@ -42,8 +42,8 @@ BOOST_AUTO_TEST_CASE(members_are_distinct_nodes_in_distinct_racks) {
     for (const auto& c : list) {
       if (distinct.contains(c.node)) used.insert(c.rack);
     }
-    const auto possible = std::min<std::size_t>({chosen.size(), static_cast<std::size_t>(racks),
-                                                 list.size()});
+    const auto possible =
+        std::min<std::size_t>({chosen.size(), static_cast<std::size_t>(racks), list.size()});
     BOOST_TEST(used.size() == possible);
   }
 }
@@ -112,7 +112,8 @@ BOOST_AUTO_TEST_CASE(equal_arguments_give_equal_choices) {
   random_source a(7);
   random_source b(7);
   for (int round = 0; round < 20; ++round) {
-    BOOST_TEST((choose_members(list, {.replicas = 3}, a) == choose_members(list, {.replicas = 3}, b)));
+    BOOST_TEST(
+        (choose_members(list, {.replicas = 3}, a) == choose_members(list, {.replicas = 3}, b)));
   }
 }
 

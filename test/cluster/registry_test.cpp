@@ -10,9 +10,9 @@ namespace {
 constexpr epoch_t epoch(7);
 
 struct table {
-  table() : nodes({1'000, 5'000, 60'000, 30'000}, {{epoch_t(5), node(100), txid(1)},
-                                                   {epoch, node(101), txid(50)}},
-                  0) {}
+  table()
+      : nodes({1'000, 5'000, 60'000, 30'000},
+              {{epoch_t(5), node(100), txid(1)}, {epoch, node(101), txid(50)}}, 0) {}
   void join(std::uint8_t number, std::uint64_t incarnation, connection_number connection,
             time_ms now) {
     BOOST_REQUIRE(nodes.register_node(registration(number, incarnation), connection, now));
@@ -219,15 +219,15 @@ BOOST_AUTO_TEST_CASE(witnesses_tell_of_lost_history) {
     bool lost;
   };
   const std::vector<row> rows = {
-      {{epoch_t(0), node_id{}, txid(0)}, false},      // a new node
-      {{epoch_t(5), node(100), txid(49)}, false},     // all of that reign is here
-      {{epoch_t(5), node(100), txid(50)}, true},      // it went on where ours begins
-      {{epoch_t(5), node(103), txid(10)}, true},      // somebody else led then
-      {{epoch_t(6), node(100), txid(10)}, true},      // a reign that the log does not have
-      {{epoch_t(3), node(100), txid(10)}, false},     // before what the log remembers
-      {{epoch_t(7), node(101), txid(60)}, false},     // ours
-      {{epoch_t(7), node(101), txid(61)}, true},      // ours, but more than there ever was
-      {{epoch_t(7), node(103), txid(55)}, true},      // a second leader of our epoch
+      {{epoch_t(0), node_id{}, txid(0)}, false},   // a new node
+      {{epoch_t(5), node(100), txid(49)}, false},  // all of that reign is here
+      {{epoch_t(5), node(100), txid(50)}, true},   // it went on where ours begins
+      {{epoch_t(5), node(103), txid(10)}, true},   // somebody else led then
+      {{epoch_t(6), node(100), txid(10)}, true},   // a reign that the log does not have
+      {{epoch_t(3), node(100), txid(10)}, false},  // before what the log remembers
+      {{epoch_t(7), node(101), txid(60)}, false},  // ours
+      {{epoch_t(7), node(101), txid(61)}, true},   // ours, but more than there ever was
+      {{epoch_t(7), node(103), txid(55)}, true},   // a second leader of our epoch
   };
   for (const row& r : rows) {
     table fresh;

@@ -362,10 +362,12 @@ BOOST_AUTO_TEST_CASE(what_forbids_reopening) {
       {"differs", [](scene& s) { s.replicas[0].report->digest.sum = 0; }},
       {"silent", [](scene& s) { s.silent(1, node_state::stale); }},
       {"removing", [](scene& s) { s.info.removal_number = 1; }},
-      {"dead bytes", [](scene& s) {
+      {"dead bytes",
+       [](scene& s) {
          s.replicas[0].report->dead_bytes = s.replicas[0].report->length = 4'000'000;
        }},
-      {"narrow", [](scene& s) {
+      {"narrow",
+       [](scene& s) {
          s.info.replication = 3;
          s.in.more_members_possible = true;
        }},

@@ -105,7 +105,8 @@ BOOST_AUTO_TEST_CASE(its_example_is_what_the_code_sends) {
   says.cluster = example_cluster;
   says.node = node_id(parse_uuid("0a0b0c0d-0e0f-4011-9213-141516171819").value());
   says.software = "ssdfs 0.1.0";
-  const wire::frame_header reply{.flags = wire::flag_reply, .request_id = 1, .cluster = example_cluster};
+  const wire::frame_header reply{
+      .flags = wire::flag_reply, .request_id = 1, .cluster = example_cluster};
   BOOST_TEST(example(doc, "hello_reply") == frame_hex(says, wire::opcode::hello, reply));
 
   wire::read_chunk_request read;
@@ -114,20 +115,22 @@ BOOST_AUTO_TEST_CASE(its_example_is_what_the_code_sends) {
   read.length = 5;
   read.expected_size = 5;
   read.expected_crc32c = 0x9a71bb4c;  // of "hello"
-  BOOST_TEST(example(doc, "read_chunk_request") ==
-             frame_hex(read, wire::opcode::read_chunk,
-                       {.request_id = 2, .cluster = example_cluster}));
+  BOOST_TEST(
+      example(doc, "read_chunk_request") ==
+      frame_hex(read, wire::opcode::read_chunk, {.request_id = 2, .cluster = example_cluster}));
 
-  const wire::frame_header second{.flags = wire::flag_reply, .request_id = 2, .cluster = example_cluster};
-  BOOST_TEST(example(doc, "read_chunk_reply") ==
-             frame_hex(wire::read_chunk_reply{0x9a71bb4c, 5}, wire::opcode::read_chunk, second,
-                       "hello"));
+  const wire::frame_header second{
+      .flags = wire::flag_reply, .request_id = 2, .cluster = example_cluster};
+  BOOST_TEST(example(doc, "read_chunk_reply") == frame_hex(wire::read_chunk_reply{0x9a71bb4c, 5},
+                                                           wire::opcode::read_chunk, second,
+                                                           "hello"));
 
   wire::frame_header refused = second;
   refused.status = static_cast<std::uint16_t>(errc::not_found);
-  BOOST_TEST(example(doc, "read_chunk_error") ==
-             frame_hex(wire::error_reply{.detail = "no such chunk", .hint = {}, .retry_after_ms = 0},
-                       wire::opcode::read_chunk, refused));
+  BOOST_TEST(
+      example(doc, "read_chunk_error") ==
+      frame_hex(wire::error_reply{.detail = "no such chunk", .hint = {}, .retry_after_ms = 0},
+                wire::opcode::read_chunk, refused));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
