@@ -271,16 +271,6 @@ BOOST_AUTO_TEST_CASE(a_closed_client_does_nothing_more) {
   BOOST_TEST(done.get_future().get() == errc::aborted);
 }
 
-BOOST_AUTO_TEST_CASE(a_context_that_goes_first_leaks_nothing_it_had_not_begun) {
-  asio::io_context never_run;
-  bool called = false;
-  {
-    ssdfs::client other(never_run.get_executor(), config_for(cluster));
-    other.async_mkdir("/d", [&](error_code, const mutation_result&) { called = true; });
-  }
-  BOOST_TEST(!called);
-}
-
 BOOST_AUTO_TEST_CASE(run_returns_after_close) {
   asio::io_context io;
   ssdfs::client other(io.get_executor(), config_for(cluster));
