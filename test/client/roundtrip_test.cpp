@@ -65,7 +65,9 @@ BOOST_AUTO_TEST_CASE(a_get_without_a_copy_outlives_the_client) {
   {
     blocking_client other(config_for(cluster));
     BOOST_REQUIRE(other.put("/f", boost::asio::buffer(data)));
-    content = std::move(other.get("/f").value());
+    auto got = other.get("/f");
+    BOOST_REQUIRE(got);
+    content = std::move(*got);
   }
   BOOST_TEST((content.text() == data));
 }
