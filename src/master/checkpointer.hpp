@@ -1,0 +1,113 @@
+// Checkpoints of a master: when one is due, who makes it, which images are adopted, and what they
+// make superfluous.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_function.hpp"
+#include "io/file.hpp"
+#include "master/known_states.hpp"
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace ssdfs::master {
+
+class core;
+
+/// How it stands with checkpoints.
+struct checkpoint_status {
+  txid image;           ///< last record in the newest adopted image; 0: there is none
+  txid wanted;          ///< an image at or behind this MARK is being made; 0: nothing under way
+  std::string failure;  ///< why the last one failed; empty if it did not
+};
+
+/// Operation: an image is wanted when somebody calls request(), or when tick() finds that enough
+/// time has passed or enough records were logged since the last one. A MARK is logged, and a backup
+/// is asked for an image at or behind it (`ask_backup`); if there is none, a child process makes it
+/// from the files of the data directory. Either way adopt() gets the finished file: it must hold
+/// the state of a MARK that this master knows, and every byte is read and checked, on a thread of
+/// its own. Then it is renamed into place, and images and segments that are no longer needed are
+/// dropped.
+///
+/// Concurrency: functions belong to the namespace strand, but what says otherwise.
+class checkpointer {
+ public:
+  explicit checkpointer(core& shared);
+  /// As stop().
+  ~checkpointer();
+  checkpointer(const checkpointer&) = delete;
+  checkpointer& operator=(const checkpointer&) = delete;
+
+  /// Set by the part that serves backups, before start(): asks a connected backup for an image at
+  /// or behind the MARK `wanted`, which it uploads and hands to adopt(). False: no backup is
+  /// connected. Called on the strand; again for the same `wanted` if no image came in time.
+  unique_function<bool(txid wanted)> ask_backup;
+
+  /// `image` is what the master was loaded from, 0 for none; `changes` counts the records since
+  /// then that change something (all but START and MARK).
+  void start(txid image, std::uint64_t changes);
+
+  /// Wants an image now. Returns the MARK that it will be at or behind; joins one that is under
+  /// way. Failures are the log's.
+  result<txid> request();
+
+  /// Any thread.
+  [[nodiscard]] checkpoint_status status() const;
+
+  /// Verifies `path`, a file in the data directory whose name ends in ".tmp", and makes it the
+  /// newest image. Calls `done` on the strand with the image's txid; on a failure the file is
+  /// removed and nothing else changed: damaged (what is wrong where), precondition (it stands at no
+  /// MARK of this log, or is not newer than what is there).
+  void adopt(std::string path, unique_function<void(result<txid>)> done);
+
+  /// Path of the newest adopted image, to send to a backup; empty if there is none. An open file
+  /// stays readable when the image is dropped. Any thread.
+  [[nodiscard]] std::string newest_image() const;
+
+  /// A record was logged that changes something.
+  void count_change() noexcept { ++changes_; }
+  /// Now and then: begins what is due, and again what got lost.
+  void tick(std::int64_t now_ms);
+
+  /// Ends what is under way (a child is killed, an unfinished image removed) and joins. Any thread
+  /// but the strand's.
+  void stop();
+
+  /// After the log was closed and the strand is quiet: saves the image of the state if anything
+  /// changed since the last one and no backup took that over. Blocks.
+  result<void> save_at_stop();
+
+ private:
+  using job = unique_function<void()>;
+  struct child;
+
+  void run();
+  void enqueue(job next);
+  void begin_child();
+  void child_ended(result<txid> made);
+  void finish(const result<txid>& made);
+  [[nodiscard]] bool due(std::int64_t now_ms) const;
+  result<txid> verify_and_adopt(const std::string& path, const known_states& marks);
+
+  core& core_;
+  std::uint64_t changes_ = 0;        // since `image`
+  std::uint64_t changes_asked_ = 0;  // of those, before the MARK that is wanted
+  std::int64_t last_ms_ = 0;         // when the last one was begun or ended
+  std::int64_t ask_again_ms_ = 0;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<job> jobs_;      // under mutex_
+  checkpoint_status status_;  // under mutex_
+  std::string newest_;        // under mutex_
+  bool stopping_ = false;     // under mutex_
+  std::unique_ptr<child> child_;
+  std::thread worker_;
+};
+
+}  // namespace ssdfs::master
