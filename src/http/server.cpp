@@ -21,6 +21,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <shared_mutex>
 #include <vector>
 
 namespace ssdfs::http {
@@ -44,14 +45,22 @@ class session;
 
 // What sessions need of their server, outliving it while they end.
 struct shared_state {
-  std::map<std::string, handler, std::less<>> routes;
+  // Null if there is no such route. Routes stay where they are: none is ever replaced or removed.
+  const handler* find_route(std::string_view path) {
+    const std::shared_lock lock(routes_mutex);
+    const auto at = routes.find(path);
+    return at == routes.end() ? nullptr : &at->second;
+  }
+
+  std::shared_mutex routes_mutex;
+  std::map<std::string, handler, std::less<>> routes;  // guarded by routes_mutex
   std::mutex mutex;
   std::condition_variable idle;
   std::set<session*> sessions;  // guarded by mutex; each removes itself in its destructor
   bool stopping = false;        // guarded by mutex
 };
 
-http_response answer_for(const shared_state& state, const http_request& request) {
+http_response answer_for(shared_state& state, const http_request& request) {
   const auto method = request.method();
   if (method != bhttp::verb::get && method != bhttp::verb::head) {
     auto response =
@@ -60,11 +69,9 @@ http_response answer_for(const shared_state& state, const http_request& request)
     return response;
   }
   const std::string_view target(request.target().data(), request.target().size());
-  const auto route = state.routes.find(target.substr(0, target.find('?')));
-  if (route == state.routes.end()) {
-    return text_response(request, bhttp::status::not_found, "not found\n");
-  }
-  return route->second(request);
+  const handler* route = state.find_route(target.substr(0, target.find('?')));
+  if (route == nullptr) return text_response(request, bhttp::status::not_found, "not found\n");
+  return (*route)(request);
 }
 
 class session : public std::enable_shared_from_this<session> {
@@ -180,7 +187,8 @@ class listener final : public server {
   ~listener() override { stop(); }
 
   void route(std::string path, handler answer) override {
-    state_->routes[std::move(path)] = std::move(answer);
+    const std::unique_lock lock(state_->routes_mutex);
+    state_->routes.try_emplace(std::move(path), std::move(answer));
   }
 
   void start() override { accept(); }

@@ -39,7 +39,8 @@ class server {
                                                 const std::string& address,
                                                 std::size_t max_connections = 4096);
   virtual ~server() = default;
-  /// Requests whose path (without the query) equals `path` go to `answer`. Before start() only.
+  /// Requests whose path (without the query) equals `path` go to `answer`, from now on. The first
+  /// route for a path stays. Any thread.
   virtual void route(std::string path, handler answer) = 0;
   virtual void start() = 0;
   /// The bound address, with the real port if 0 was asked for. Any thread, also after stop().
