@@ -286,7 +286,7 @@ void controller::tick(time_ms now) {
     impl_->mark(id);
   }
   impl_->pool_dirty_ = true;
-  impl_->plan_repair(now);
+  impl_->plan_copies(now);
   impl_->settle(now);
 }
 
@@ -298,6 +298,17 @@ result<void> controller::seal_volume(volume_id id, time_ms now) {
   impl_->mark(id);
   impl_->settle(now);
   return {};
+}
+
+void controller::decide_node(node_id node, node_wish wish, time_ms now) {
+  impl_->registry_.set_wish(node, wish, now);
+  impl_->settle(now);
+}
+
+void controller::set_rates(std::uint64_t repair, std::uint64_t scrub, std::uint64_t rebalance) {
+  impl_->settings_.announced.repair_rate = repair;
+  impl_->settings_.announced.scrub_rate = scrub;
+  impl_->settings_.rebalance_rate = rebalance;
 }
 
 void controller::enter_safe_mode(time_ms now) {

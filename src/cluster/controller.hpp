@@ -22,6 +22,7 @@
 #include "base/result.hpp"
 #include "base/volume_info.hpp"
 #include "cluster/placement.hpp"
+#include "cluster/rebalance.hpp"
 #include "cluster/registry.hpp"
 #include "cluster/time.hpp"
 #include "cluster/volume_life.hpp"
@@ -74,6 +75,9 @@ struct controller_settings {
   std::int64_t order_resend_ms = 5'000;   ///< an order without a result is given again
   std::uint32_t compactions_per_node = 1;
   std::uint32_t copies_per_node = 2;  ///< streams in or out of a node
+  /// Bytes per second and node for moves of a rebalance; each stream gets an equal part, as it does
+  /// of announced.repair_rate.
+  std::uint64_t rebalance_rate = 100ULL << 20;
   std::uint64_t random_seed = 0;
   std::vector<reign> history;  ///< START records of the log, the last is this master's
 };
@@ -125,6 +129,47 @@ struct cluster_counts {
   std::uint64_t bad_records = 0;       ///< quarantined records on replicas
   std::uint64_t unknown_replicas = 0;  ///< replicas of volumes that the log does not have
   std::uint64_t orders_outstanding = 0;
+};
+
+/// Volumes that are copied from node to node for one purpose, and how fast.
+struct copy_progress {
+  std::uint64_t volumes_running = 0;  ///< being copied now
+  std::uint64_t volumes_waiting = 0;  ///< for a stream, or for a node that can take them
+  std::uint64_t bytes_left = 0;
+  std::uint64_t bytes_done = 0;    ///< since this master started
+  std::uint64_t bytes_per_s = 0;   ///< over the last seconds
+  std::int64_t time_left_ms = -1;  ///< -1: nothing moves, so it cannot be said
+};
+
+/// Measures what copies of one purpose achieve: counters in, a smoothed rate out.
+struct copy_meter {
+  std::uint64_t finished_bytes = 0;
+  std::uint64_t finished_volumes = 0;
+  std::uint64_t sampled_bytes = 0;  ///< at the last sample, those under way included
+  time_ms sampled_at = 0;
+  double bytes_per_s = 0;
+  /// `done` bytes by `now`; samples less than a second apart are left out.
+  void sample(std::uint64_t done, time_ms now);
+};
+
+struct rebalance_status {
+  bool running = false;
+  bool paused = false;
+  double threshold = 0.1;
+  std::uint64_t planned_bytes = 0;  ///< by the plan with which it began
+  std::uint64_t needed_bytes = 0;   ///< that no plan could do without
+  std::uint64_t moved_bytes = 0;
+  std::uint64_t moved_volumes = 0;
+  std::string reason = "nothing was asked for since this master started";  ///< for people
+  copy_progress progress;
+};
+
+/// What is still on a node that shall be left alone.
+struct node_progress {
+  std::string_view state;  ///< live, stale, dead, decommissioning, decommissioned, maintenance
+  std::uint64_t volumes_left = 0;  ///< it is a member of, or holds a replica of
+  std::uint64_t bytes_left = 0;
+  std::uint64_t volumes_stuck = 0;  ///< that no other node can take now
 };
 
 /// One replica of a volume, for reports.
@@ -211,8 +256,26 @@ class controller {
   /// An operator accepts lost history (see registry::accept_loss).
   void accept_loss(time_ms now);
 
+  /// A NODE record was applied, or the log names the node's standing at the start.
+  void decide_node(node_id node, node_wish wish, time_ms now);
+  /// Bytes per second and node, from now on.
+  void set_rates(std::uint64_t repair, std::uint64_t scrub, std::uint64_t rebalance);
+
+  /// What a rebalance would do now; nothing is begun.
+  [[nodiscard]] balance_plan plan_rebalance(double threshold) const;
+  /// Begins one, in place of one that runs: it goes on by itself until it is done. Not durable: a
+  /// master that starts rebalances nothing.
+  void start_rebalance(double threshold, time_ms now);
+  /// errc::precondition if none runs. Copies under way are given up, what has moved has moved.
+  [[nodiscard]] result<void> pause_rebalance(bool pause, time_ms now);
+  [[nodiscard]] rebalance_status rebalance() const;
+
   // ---- views ----------------------------------------------------------------------------------
 
+  /// Copies for what is lacking, and moves away from nodes that leave.
+  [[nodiscard]] copy_progress repairs() const;
+  [[nodiscard]] copy_progress decommissions() const;
+  [[nodiscard]] node_progress progress_of(node_id node) const;
   [[nodiscard]] const registry& nodes() const noexcept;
   [[nodiscard]] cluster_counts counts() const noexcept;
   [[nodiscard]] volume_report report(volume_id id) const;

@@ -3,7 +3,9 @@
 
 #include "cluster/controller.hpp"
 #include "cluster/order_book.hpp"
+#include "cluster/rebalance.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -14,6 +16,10 @@ namespace ssdfs::cluster {
 
 /// Replication classes are 1 to 3; arrays are indexed by them.
 inline constexpr std::size_t class_count = 4;
+
+[[nodiscard]] inline bool contains(const std::vector<node_id>& list, node_id node) {
+  return std::find(list.begin(), list.end(), node) != list.end();
+}
 
 /// What a node said of a replica in this epoch.
 struct reported_replica {
@@ -72,6 +78,8 @@ struct volume_record {
   std::optional<node_id> repair_target;  ///< gets a copy, as one of repairing_
   node_id repair_source;                 ///< whose streams the copy counts for
   node_id repair_avoid;                  ///< a target that failed
+  std::optional<node_id> move_from;      ///< gives its place to repair_target
+  time_ms held_closed_until = 0;         ///< a move has been planned
 
   volume_condition condition = volume_condition::opening;
   std::uint32_t complete = 0;
@@ -86,6 +94,7 @@ struct node_record {
   std::uint64_t reserved_bytes = 0;
   std::uint32_t repairs_in = 0;   ///< volumes that are copied to it
   std::uint32_t repairs_out = 0;  ///< and from it
+  std::uint64_t stuck = 0;        ///< it leaves, and nobody can take so many of its volumes
   bool usable = false;
   time_ms no_volumes_until = 0;  ///< it failed to open replicas: gets no new volumes
 };
@@ -130,9 +139,13 @@ struct controller::impl {
   // controller_pool.cpp: volumes ahead of demand
   void keep_pool(time_ms now);
   void keep_class(std::uint8_t replication, time_ms now);
-  [[nodiscard]] bool reopen_one(std::uint8_t replication, const std::vector<node_id>& exclude);
+  [[nodiscard]] bool reopen_one(std::uint8_t replication, const std::vector<node_id>& exclude,
+                                node_id needed = {});
   [[nodiscard]] bool add_one(std::uint8_t replication, const std::vector<node_id>& exclude,
-                             time_ms now);
+                             time_ms now, node_id needed = {});
+  [[nodiscard]] std::map<node_id, std::uint32_t> opening_on(std::uint8_t replication) const;
+  [[nodiscard]] node_id node_in_want(std::uint8_t replication) const;
+  [[nodiscard]] double free_race(const volume_info& info);
   [[nodiscard]] std::size_t supply_target(std::uint8_t replication) const;
   [[nodiscard]] std::vector<placement_candidate> candidates() const;
   [[nodiscard]] std::uint64_t node_room(const node_view& node) const;
@@ -145,12 +158,33 @@ struct controller::impl {
   [[nodiscard]] std::vector<node_id> nodes_at(std::span<const std::string> addresses) const;
 
   // controller_repair.cpp: copies for what dead nodes held
-  void plan_repair(time_ms now);
+  void plan_copies(time_ms now);  ///< repairs, then moves
+  void plan_repair();
+  void end_what_is_over();
+  [[nodiscard]] bool is_over(volume_id id, const volume_record& record) const;
   [[nodiscard]] bool needs_target(volume_id id, const volume_record& record) const;
-  void begin_repair(volume_id id, volume_record& record);
+  [[nodiscard]] bool begin_repair(volume_id id, volume_record& record,
+                                  std::optional<node_id> move_from = {});
+  void begin_copy(volume_id id, volume_record& record, node_id source, node_id target);
   void end_repair(volume_id id, volume_record& record);
   [[nodiscard]] node_id choose_source(const volume_info& info, const volume_record& record);
-  [[nodiscard]] node_id choose_target(const volume_info& info, const volume_record& record);
+  [[nodiscard]] node_id choose_target(const volume_info& info, const volume_record& record,
+                                      std::optional<node_id> leaves);
+  [[nodiscard]] std::uint64_t copied_bytes(volume_id id, const volume_record& record) const;
+  [[nodiscard]] std::uint64_t copy_rate(const volume_record& record) const;
+
+  // controller_moves.cpp: decommission and rebalance
+  void plan_moves(time_ms now);
+  [[nodiscard]] bool may_move(volume_id id, const volume_record& record) const;
+  [[nodiscard]] bool move_wanted(const volume_record& record) const;
+  [[nodiscard]] bool is_leaving(node_id node) const;
+  [[nodiscard]] bool can_go(const volume_info& info) const;
+  void sample_copies(time_ms now);
+  void empty_leaving_nodes();
+  void go_on_rebalancing(time_ms now);
+  void begin_planned(time_ms now);
+  void end_rebalance(std::string why);
+  [[nodiscard]] balance_input balance(double threshold) const;
 
   controller_settings settings_;
   const durable_state& state_;
@@ -194,8 +228,19 @@ struct controller::impl {
   time_ms no_add_until_ = 0;  ///< the log refused an ADD_VOLUME
 
   // Repair.
-  std::set<volume_id> repairing_;
+  std::set<volume_id> repairing_;  ///< volumes with a target: repairs and moves
   time_ms next_repair_ = 0;
+  copy_meter repairs_;
+  copy_meter decommissions_;
+
+  // Rebalance.
+  struct pending_move {
+    planned_move what;
+    time_ms deadline = 0;  ///< until then it must have begun, or it is planned anew
+  };
+  rebalance_status rebalance_;
+  copy_meter rebalanced_;
+  std::map<volume_id, pending_move> pending_moves_;  ///< wait to be closed, or for a stream
 
   // Safe mode.
   enum class safe : std::uint8_t { off, starting, by_operator };

@@ -31,6 +31,7 @@ replica_view controller::impl::view_of(const volume_record& record, node_id node
   }
   view.state = known->state;
   view.usable = known->usable();
+  view.parting = known->wish != node_wish::normal;
   if (replica != nullptr) {
     view.report = replica->report;
     view.drop_ordered = replica->drop_ordered;
@@ -82,6 +83,8 @@ void controller::impl::fill_situation(volume_id id, const volume_record& record,
   into.busy = book_.busy(id);
   into.open_for_ms = now - record.opened_at;
   into.repair_target = record.repair_target;
+  into.move_from = record.move_from;
+  into.held_closed = record.move_from.has_value() || now < record.held_closed_until;
 }
 
 void controller::impl::evaluate(volume_id id, time_ms now) {
@@ -320,7 +323,7 @@ bool controller::impl::fill_order(order_book::entry& entry, order& out) {
     if (!running && book_.running(wish.node, order_kind::copy) >= settings_.copies_per_node) {
       return false;
     }
-    out.rate_bytes_per_s = settings_.announced.repair_rate;
+    out.rate_bytes_per_s = copy_rate(volumes_[entry.volume]);
   }
   for (const node_id source : wish.sources) {
     const node_view* node = registry_.find(source);

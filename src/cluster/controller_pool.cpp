@@ -15,10 +15,6 @@ constexpr int reopen_sample = 64;
 constexpr std::size_t other_class_target = 3;
 constexpr std::int64_t demand_lasts_ms = 600'000;
 
-bool contains(const std::vector<node_id>& list, node_id node) {
-  return std::find(list.begin(), list.end(), node) != list.end();
-}
-
 bool any_of(const std::vector<node_id>& members, const std::vector<node_id>& list) {
   return std::any_of(members.begin(), members.end(),
                      [&](node_id node) { return contains(list, node); });
@@ -36,7 +32,7 @@ std::uint64_t controller::impl::node_room(const node_view& node) const {
 std::size_t controller::impl::roomy_nodes() const {
   std::size_t count = 0;
   for (const auto& [id, node] : registry_.nodes()) {
-    if (node.usable() && node_room(node) >= settings_.life.min_grant_bytes) ++count;
+    if (node.takes_data() && node_room(node) >= settings_.life.min_grant_bytes) ++count;
   }
   return count;
 }
@@ -68,7 +64,7 @@ std::vector<placement_candidate> controller::impl::candidates() const {
   std::vector<placement_candidate> list;
   for (const auto& [id, node] : registry_.nodes()) {
     const auto at = nodes_.find(id);
-    if (!node.usable() || at == nodes_.end() || at->second.no_volumes_until > now_) continue;
+    if (!node.takes_data() || at == nodes_.end() || at->second.no_volumes_until > now_) continue;
     list.push_back({.node = id,
                     .rack = node.rack,
                     .capacity_bytes = node.capacity_bytes(),
@@ -96,29 +92,70 @@ std::size_t controller::impl::supply_target(std::uint8_t replication) const {
   return (roomy_nodes_ * settings_.ready_per_node + width - 1) / width;
 }
 
+/// Replicas that will be open once what was asked for has been logged.
+std::map<node_id, std::uint32_t> controller::impl::opening_on(std::uint8_t replication) const {
+  std::map<node_id, std::uint32_t> coming;
+  for (const volume_id id : reopening_[replication]) {
+    for (const node_id member : state_.find(id)->members) ++coming[member];
+  }
+  return coming;
+}
+
+/// The node with the fewest open volumes, if it has less than half of what it should have: one that
+/// came late, while the others already make up the supply. Nil if there is none.
+node_id controller::impl::node_in_want(std::uint8_t replication) const {
+  if (replication != settings_.replication) return {};
+  const std::map<node_id, std::uint32_t> coming = opening_on(replication);
+  node_id poorest;
+  std::uint32_t least = (settings_.ready_per_node + 1) / 2;
+  for (const placement_candidate& node : candidates()) {
+    if (node.free_bytes < settings_.life.min_grant_bytes) continue;
+    const auto more = coming.find(node.node);
+    const std::uint32_t open = node.open_volumes + (more == coming.end() ? 0 : more->second);
+    if (open >= least) continue;
+    least = open;
+    poorest = node.node;
+  }
+  return poorest;
+}
+
+/// Closed volumes are reopened before new ones are made, but every node gets its part: where the
+/// closed ones are all on others, new ones are made for it.
 void controller::impl::keep_class(std::uint8_t replication, time_ms now) {
   const std::size_t target = supply_target(replication);
   std::size_t have =
       supply_[replication] + adds_in_flight_[replication] + reopening_[replication].size();
-  for (int opened = 0; have < target && opened < opened_per_round_max; ++opened, ++have) {
+  for (int opened = 0; opened < opened_per_round_max; ++opened, ++have) {
+    const node_id poor = node_in_want(replication);
+    if (poor == node_id{} && have >= target) return;
+    const bool for_poor = poor != node_id{} && (reopen_one(replication, {}, poor) ||
+                                                add_one(replication, {}, now, poor));
+    if (for_poor) continue;
+    if (have >= target) return;
     if (!reopen_one(replication, {}) && !add_one(replication, {}, now)) return;
   }
 }
 
-/// Reopens the closed volume whose members have the fewest open ones.
-bool controller::impl::reopen_one(std::uint8_t replication, const std::vector<node_id>& exclude) {
+/// Reopens the closed volume whose members have the fewest open ones; only one with `needed` among
+/// its members, unless that is nil.
+bool controller::impl::reopen_one(std::uint8_t replication, const std::vector<node_id>& exclude,
+                                  node_id needed) {
+  const std::map<node_id, std::uint32_t> coming = opening_on(replication);
   volume_id best;
   std::uint32_t best_load = 0;
   int looked_at = 0;
   for (const volume_id id : reopenable_[replication]) {
     const volume_info* info = state_.find(id);
     if (any_of(info->members, exclude)) continue;
+    if (needed != node_id{} && !contains(info->members, needed)) continue;
     std::uint32_t load = 0;
     bool roomy = true;
     for (const node_id member : info->members) {
       const node_view* node = registry_.find(member);
       roomy = roomy && node != nullptr && node_room(*node) >= settings_.life.min_grant_bytes;
-      load = std::max(load, nodes_[member].open_volumes);
+      const auto more = coming.find(member);
+      load =
+          std::max(load, nodes_[member].open_volumes + (more == coming.end() ? 0 : more->second));
     }
     if (roomy && (best == volume_id{} || load < best_load)) {
       best = id;
@@ -134,10 +171,12 @@ bool controller::impl::reopen_one(std::uint8_t replication, const std::vector<no
   return true;
 }
 
+/// Asks for a new volume; with `needed` among its members, unless that is nil.
 bool controller::impl::add_one(std::uint8_t replication, const std::vector<node_id>& exclude,
-                               time_ms now) {
+                               time_ms now, node_id needed) {
   if (now < no_add_until_) return false;
   placement_wish wish;
+  wish.needed = needed;
   wish.replicas = replication;
   wish.min_replicas = narrow_allowed(replication, now) ? settings_.min_replication : replication;
   wish.min_free_bytes = settings_.life.min_grant_bytes;
@@ -169,11 +208,23 @@ std::vector<node_id> controller::impl::nodes_at(std::span<const std::string> add
   return list;
 }
 
-/// The best ready volume: not suspected, whole, with few grants on it; chance decides among equals.
+/// Smaller is better: chance decides, in proportion to the free space of the fullest member.
+double controller::impl::free_race(const volume_info& info) {
+  double free = 0;
+  for (std::size_t i = 0; i < info.members.size(); ++i) {
+    const node_view* node = registry_.find(info.members[i]);
+    const double room = node == nullptr ? 0 : static_cast<double>(node_room(*node));
+    free = i == 0 ? room : std::min(free, room);
+  }
+  std::exponential_distribution<double> race(std::max(free, 1.0) / 1e9);
+  return race(random_);
+}
+
+/// The best ready volume: not suspected, whole, with few grants on it, on nodes with much room.
 volume_choice controller::impl::offer(const volume_wish& wish, std::uint8_t replication,
                                       const std::vector<node_id>& exclude, time_ms now) {
   volume_choice choice;
-  std::tuple<bool, bool, std::size_t, std::uint64_t> best;
+  std::tuple<bool, bool, std::size_t, double> best;
   for (const volume_id id : ready_[replication]) {
     if (std::find(wish.exclude_volumes.begin(), wish.exclude_volumes.end(), id) !=
         wish.exclude_volumes.end()) {
@@ -184,7 +235,7 @@ volume_choice controller::impl::offer(const volume_wish& wish, std::uint8_t repl
     const std::uint64_t room = grant_room(*info);
     if (room < settings_.life.min_grant_bytes) continue;
     const std::tuple rank(volumes_[id].suspect_until > now, info->members.size() < replication,
-                          state_.grants_outstanding(id), random_());
+                          state_.grants_outstanding(id), free_race(*info));
     if (choice.what == volume_choice::outcome::ready && rank >= best) continue;
     best = rank;
     choice.what = volume_choice::outcome::ready;

@@ -1,7 +1,7 @@
 // New copies for volumes that have fewer members than copies wanted: after a member was dead for
 // long, lost its disk, or when there were too few nodes at first. Who copies what from whom is
-// chosen here; the copy itself, and the change of members behind it, follow from the decision about
-// the volume.
+// chosen here, for moves, too; the copy itself, and the change of members behind it, follow from
+// the decision about the volume.
 #include "cluster/controller_impl.hpp"
 
 #include <algorithm>
@@ -35,6 +35,7 @@ void controller::impl::end_repair(volume_id id, volume_record& record) {
   --nodes_[*record.repair_target].repairs_in;
   --nodes_[record.repair_source].repairs_out;
   record.repair_target.reset();
+  record.move_from.reset();
   repairing_.erase(id);
   mark(id);
 }
@@ -55,7 +56,9 @@ node_id controller::impl::choose_source(const volume_info& info, const volume_re
   return best;
 }
 
-node_id controller::impl::choose_target(const volume_info& info, const volume_record& record) {
+/// `leaves` is the member whose place the target takes: its rack is free then.
+node_id controller::impl::choose_target(const volume_info& info, const volume_record& record,
+                                        std::optional<node_id> leaves) {
   placement_wish wish;
   wish.replicas = 1;
   wish.min_free_bytes = info.length + settings_.life.min_grant_bytes;
@@ -64,7 +67,7 @@ node_id controller::impl::choose_target(const volume_info& info, const volume_re
   for (const reported_replica& r : record.replicas) wish.exclude.push_back(r.node);
   for (const node_id member : info.members) {
     const node_view* node = registry_.find(member);
-    if (node != nullptr) wish.used_racks.push_back(node->rack);
+    if (node != nullptr && leaves != member) wish.used_racks.push_back(node->rack);
   }
   std::vector<placement_candidate> list = candidates();
   std::erase_if(list, [&](const placement_candidate& c) {
@@ -76,15 +79,24 @@ node_id controller::impl::choose_target(const volume_info& info, const volume_re
   return chosen.empty() ? node_id{} : chosen.front();
 }
 
-void controller::impl::begin_repair(volume_id id, volume_record& record) {
+/// True if a copy has begun.
+bool controller::impl::begin_repair(volume_id id, volume_record& record,
+                                    std::optional<node_id> move_from) {
   const volume_info& info = *state_.find(id);
   const node_id source = choose_source(info, record);
-  if (source == node_id{}) return;  // all streams are taken
-  const node_id target = choose_target(info, record);
+  if (source == node_id{}) return false;  // all streams are taken
+  const node_id target = choose_target(info, record, move_from);
   if (target == node_id{}) {
     record.repair_avoid = {};  // better the node that failed before than none
-    return;
+    return false;
   }
+  record.move_from = move_from;
+  begin_copy(id, record, source, target);
+  return true;
+}
+
+void controller::impl::begin_copy(volume_id id, volume_record& record, node_id source,
+                                  node_id target) {
   record.repair_target = target;
   record.repair_source = source;
   ++nodes_[target].repairs_in;
@@ -93,22 +105,50 @@ void controller::impl::begin_repair(volume_id id, volume_record& record) {
   mark(id);
 }
 
-void controller::impl::plan_repair(time_ms now) {
+bool controller::impl::is_over(volume_id id, const volume_record& record) const {
+  const volume_info* info = state_.find(id);
+  if (info == nullptr || info->state != volume_state::closed) return true;
+  const node_view* target = registry_.find(*record.repair_target);
+  if (target == nullptr || target->state != node_state::live || target->wish != node_wish::normal ||
+      contains(info->members, target->node)) {
+    return true;
+  }
+  if (!record.move_from) return info->members.size() >= info->replication;
+  return !contains(info->members, *record.move_from) || !move_wanted(record);
+}
+
+void controller::impl::end_what_is_over() {
   const std::set<volume_id> running = repairing_;
   for (const volume_id id : running) {
     volume_record& record = volumes_[id];
     const volume_info* info = state_.find(id);
-    const node_view* target = registry_.find(*record.repair_target);
-    const bool over =
-        info == nullptr || info->state != volume_state::closed ||
-        info->members.size() >= info->replication || target == nullptr ||
-        target->state != node_state::live ||
-        std::find(info->members.begin(), info->members.end(), target->node) != info->members.end();
-    if (over) end_repair(id, record);
+    if (is_over(id, record)) {
+      const bool arrived = info != nullptr && contains(info->members, *record.repair_target);
+      copy_meter& meter = !record.move_from               ? repairs_
+                          : is_leaving(*record.move_from) ? decommissions_
+                                                          : rebalanced_;
+      if (arrived) {
+        meter.finished_bytes += info->length;
+        ++meter.finished_volumes;
+      }
+      end_repair(id, record);
+    } else if (record.move_from && info->members.size() < info->replication) {
+      record.move_from.reset();  // another member is gone: the copy is needed beside this one
+      mark(id);
+    }
   }
+}
+
+void controller::impl::plan_copies(time_ms now) {
+  end_what_is_over();
+  sample_copies(now);
   if (idle() || safe_ != safe::off || registry_.mass_silence() || now < next_repair_) return;
   next_repair_ = now + settings_.nodes.heartbeat_interval_ms;
+  plan_repair();
+  plan_moves(now);
+}
 
+void controller::impl::plan_repair() {
   using rank = std::tuple<std::uint32_t, std::size_t, volume_id>;  // the most endangered first
   std::vector<rank> waiting;
   for (const auto& narrow : narrow_) {
@@ -123,7 +163,7 @@ void controller::impl::plan_repair(time_ms now) {
                     waiting.end());
   for (std::size_t i = 0; i < most; ++i) {
     const volume_id id = std::get<volume_id>(waiting[i]);
-    begin_repair(id, volumes_[id]);
+    (void)begin_repair(id, volumes_[id]);
   }
 }
 

@@ -38,8 +38,13 @@ std::vector<node_id> choose_members(std::span<const placement_candidate> candida
     if (node.free_bytes < wish.min_free_bytes || contains(wish.exclude, node.node)) continue;
     fitting.push_back({&node, cost(node, mean_open, random)});
   }
-  std::sort(fitting.begin(), fitting.end(),
-            [](const rated& a, const rated& b) { return a.cost < b.cost; });
+  const bool any = wish.needed == node_id{};
+  std::sort(fitting.begin(), fitting.end(), [&](const rated& a, const rated& b) {
+    const bool first = !any && a.node->node == wish.needed;
+    const bool second = !any && b.node->node == wish.needed;
+    return first != second ? first : a.cost < b.cost;
+  });
+  if (!any && (fitting.empty() || fitting.front().node->node != wish.needed)) return {};
 
   std::vector<node_id> chosen;
   std::vector<std::string> racks = wish.used_racks;

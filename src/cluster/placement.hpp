@@ -29,6 +29,7 @@ struct placement_wish {
   std::uint32_t min_replicas = 1;    ///< with fewer candidates than wanted, at least so many
   std::uint64_t min_free_bytes = 0;  ///< a node with less is full
   std::vector<node_id> exclude;
+  node_id needed;                       ///< must be among them, unless it is nil
   std::vector<std::string> used_racks;  ///< racks of copies that exist already: avoided
 };
 

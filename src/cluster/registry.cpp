@@ -74,6 +74,18 @@ void registry::expect(node_id node, time_ms now) {
   at->second.last_heard = now;
 }
 
+void registry::set_wish(node_id node, node_wish wish, time_ms now) {
+  expect(node, now);
+  node_view& view = nodes_.at(node);
+  if (view.wish == wish) return;
+  // The time in maintenance is excused up to its end.
+  if (view.wish == node_wish::maintenance || wish == node_wish::maintenance) {
+    view.excused_until = now;
+  }
+  view.wish = wish;
+  changed_.push_back(node);
+}
+
 result<void> registry::register_node(const node_registration& registration,
                                      connection_number connection, time_ms now) {
   SSDFS_TRY(check_registration(registration));
@@ -161,12 +173,16 @@ void registry::tick(time_ms now) {
       set_state(node, node_state::stale);
     }
   }
+  for (auto& [id, node] : nodes_) {
+    if (node.wish == node_wish::maintenance) node.excused_until = now;
+  }
   update_silence(now);
   const bool hold = mass_silence_since_ && !silence_accepted_ &&
                     now - *mass_silence_since_ < settings_.mass_silence_max_ms;
   if (hold) return;
   for (auto& [id, node] : nodes_) {
-    if (node.state == node_state::stale && now - node.last_heard >= settings_.dead_after_ms) {
+    const time_ms since = std::max(node.last_heard, node.excused_until);
+    if (node.state == node_state::stale && now - since >= settings_.dead_after_ms) {
       set_state(node, node_state::dead);
     }
   }
@@ -177,7 +193,7 @@ void registry::update_silence(time_ms now) {
   std::size_t all = 0;
   std::size_t silent = 0;
   for (const auto& [id, node] : nodes_) {
-    if (node.state == node_state::dead) continue;
+    if (node.state == node_state::dead || node.wish == node_wish::maintenance) continue;
     ++all;
     if (now - node.last_heard >= settings_.stale_after_ms) ++silent;
   }
@@ -234,7 +250,7 @@ const node_view* registry::find_address(std::string_view address) const {
 
 std::size_t registry::usable_count() const noexcept {
   return static_cast<std::size_t>(std::count_if(
-      nodes_.begin(), nodes_.end(), [](const auto& entry) { return entry.second.usable(); }));
+      nodes_.begin(), nodes_.end(), [](const auto& entry) { return entry.second.takes_data(); }));
 }
 
 void registry::check_witness(const node_view& from, const witness& seen) {

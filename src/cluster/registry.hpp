@@ -23,6 +23,13 @@ enum class node_state : std::uint8_t {
 };
 [[nodiscard]] std::string_view name_of(node_state state) noexcept;
 
+/// What an operator wants of a node (NODE records of the log).
+enum class node_wish : std::uint8_t {
+  normal,
+  leaving,      ///< gets nothing new, and its volumes move away
+  maintenance,  ///< gets nothing new; its absence is expected and causes no copying
+};
+
 /// What the master knows of one node; a value for plans and reports. A node that is only known as a
 /// member of a volume in the log has empty texts and counts as silent since the master's start.
 struct node_view {
@@ -37,15 +44,19 @@ struct node_view {
   std::string http_address;
   std::vector<disk_report> disks;
   time_ms last_heard = 0;
+  node_wish wish = node_wish::normal;
+  time_ms excused_until = 0;  ///< silence up to here, in maintenance, does not count
 
   [[nodiscard]] std::uint64_t capacity_bytes() const noexcept;
   [[nodiscard]] std::uint64_t used_bytes() const noexcept;
   [[nodiscard]] std::uint64_t free_bytes() const noexcept;  ///< of the disks that have not failed
   [[nodiscard]] std::uint64_t largest_free_bytes() const noexcept;  ///< of one disk
-  /// Live, connected and fully reported: may get grants, new replicas and copies.
+  /// Live, connected and fully reported: its replicas can be read, ordered about and copied.
   [[nodiscard]] bool usable() const noexcept {
     return state == node_state::live && reported && connected;
   }
+  /// Usable, and wanted to stay: may get new replicas and grants.
+  [[nodiscard]] bool takes_data() const noexcept { return usable() && wish == node_wish::normal; }
 };
 
 /// One reign of the edits log: its START record. A node's witness must fit into the list of them.
@@ -81,6 +92,9 @@ using connection_number = std::uint64_t;
 /// fault: none of them becomes dead until it passes, mass_silence_max_ms go by, or an operator ends
 /// it with accept_silence().
 ///
+/// Maintenance: a node in maintenance may be silent for long: it is stale, never dead, and does not
+/// count for mass silence. When maintenance ends, dead-after begins anew.
+///
 /// Concurrency: one strand. Views and pointers are valid until the next non-const call.
 class registry {
  public:
@@ -89,6 +103,9 @@ class registry {
 
   /// A node that the log names: it counts as silent from now on if it does not register.
   void expect(node_id node, time_ms now);
+
+  /// What an operator wants of it; such a node is expected, too.
+  void set_wish(node_id node, node_wish wish, time_ms now);
 
   /// Takes a registration; the node is live but not `reported` until its last page is in.
   /// errc::duplicate_node; errc::invalid_argument for a nil identity or too long texts;
@@ -119,6 +136,7 @@ class registry {
   [[nodiscard]] const node_view* find(node_id node) const;
   [[nodiscard]] const node_view* find_address(std::string_view address) const;
   [[nodiscard]] const std::map<node_id, node_view>& nodes() const noexcept { return nodes_; }
+  /// Nodes that take new data.
   [[nodiscard]] std::size_t usable_count() const noexcept;
 
   [[nodiscard]] bool mass_silence() const noexcept { return mass_silence_since_.has_value(); }

@@ -188,6 +188,7 @@ class planner {
     if (in_.opened_before_start) return seal_reason::master_started;
     if (in_.chain_failed) return seal_reason::member_failed;
     for (const replica_view& r : members_) {
+      if (r.parting) return seal_reason::operator_request;
       if (r.state != node_state::live) return seal_reason::member_failed;
       if (r.restarted && in_.was_ready) return seal_reason::member_restarted;
     }
@@ -361,6 +362,10 @@ class planner {
   void plan_outsider(const replica_view& r, bool& copying) {
     if (!r.usable || !r.report || in_.safe_mode) return;
     const replica_report& report = *r.report;
+    if (arrives(r)) {
+      plan_arrival(r, copying);
+      return;
+    }
     if (out_.complete >= info_.replication) {
       want(r, order_kind::drop, report.generation);
       return;
@@ -375,6 +380,32 @@ class planner {
           take_in(r.node);
         } else {
           compare(r);
+        }
+        break;
+    }
+  }
+
+  [[nodiscard]] bool arrives(const replica_view& r) const {
+    return in_.move_from && in_.repair_target == r.node && !lacks_members() &&
+           std::find(info_.members.begin(), info_.members.end(), *in_.move_from) !=
+               info_.members.end();
+  }
+
+  /// What has been copied takes the place of the member that goes: the same number of complete
+  /// copies before and after.
+  void plan_arrival(const replica_view& r, bool& copying) {
+    if (r.drop_ordered || in_.mass_silence) return;  // a drop of an earlier try: it will be gone
+    switch (r.report->state) {
+      case replica_state::open: want(r, order_kind::seal, r.report->generation); break;
+      case replica_state::damaged:
+      case replica_state::recovering: copy_to(r, copying); break;
+      case replica_state::sealed:
+        if (!same_content(info_, *r.report)) {
+          compare(r);
+        } else if (out_.step.what == kind::none) {
+          std::vector<node_id> members = info_.members;
+          std::replace(members.begin(), members.end(), *in_.move_from, r.node);
+          change_members(std::move(members));
         }
         break;
     }
@@ -401,7 +432,7 @@ class planner {
   }
 
   void copy_to_target(bool& copying) {
-    if (!in_.repair_target || !lacks_members()) return;
+    if (!in_.repair_target || (!lacks_members() && !in_.move_from)) return;
     const auto at = std::find_if(in_.replicas.begin(), in_.replicas.end(),
                                  [&](const auto& r) { return r.node == *in_.repair_target; });
     if (at != in_.replicas.end() && at->usable && !at->report) copy_to(*at, copying);
@@ -419,8 +450,10 @@ class planner {
     const std::uint64_t room = length >= settings_.volume_size ? 0 : settings_.volume_size - length;
     const std::uint64_t needed =
         std::max(settings_.volume_size / reopen_room_divisor, settings_.min_grant_bytes);
+    const bool stays = !in_.held_closed && std::none_of(members_.begin(), members_.end(),
+                                                        [](const auto& r) { return r.parting; });
     out_.reopenable =
-        wide && !in_.reclaim_due && !in_.busy && !in_.grants_outstanding && room >= needed;
+        wide && stays && !in_.reclaim_due && !in_.busy && !in_.grants_outstanding && room >= needed;
     if (out_.reopenable && in_.wanted_open) {
       out_.step = {.what = kind::reopen, .generation = info_.generation + 1, .length = length};
     }

@@ -44,7 +44,8 @@ namespace ssdfs::cluster {
 struct replica_view {
   node_id node;
   node_state state = node_state::stale;
-  bool usable = false;  ///< live, connected, and its report is in: no `report` means no replica
+  bool usable = false;   ///< live, connected, and its report is in: no `report` means no replica
+  bool parting = false;  ///< an operator wants no open replica there
   std::optional<replica_report> report;
   /// Another process of the node answers than when this volume became ready.
   bool restarted = false;
@@ -69,6 +70,10 @@ struct volume_situation {
   bool wanted_open = false;            ///< the controller asks for this one to be reopened
   bool busy = false;  ///< a compaction, copy or reconcile of it may run on some node
   std::optional<node_id> repair_target;  ///< node that shall get a copy that is lacking
+  /// Member whose place repair_target takes, once it has a copy: a move. The member's replica is
+  /// surplus then, and dropped like any other: when all wanted copies are complete without it.
+  std::optional<node_id> move_from;
+  bool held_closed = false;  ///< is moved, or shall be soon: not to be reopened
   std::int64_t open_for_ms = 0;
   std::uint64_t first_pending_removal = 0;  ///< lowest batch still kept, 0 for none
 };

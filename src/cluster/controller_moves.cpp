@@ -1,0 +1,378 @@
+// Moves: volumes that leave a node which an operator wants to switch off, and volumes that make the
+// nodes equally full. A move is a copy to a node that is no member, and a change of members that
+// puts it in the place of the one that goes (volume_life.cpp); what is decided here is only which
+// and when. Repairs go first: they take their streams before.
+#include "cluster/controller_impl.hpp"
+
+#include <algorithm>
+
+namespace ssdfs::cluster {
+
+namespace {
+
+/// Moves away from leaving nodes that begin in one round at most.
+constexpr std::size_t begun_per_round_max = 64;
+/// A planned move waits so long for its volume to be closed, or for a stream.
+constexpr std::int64_t pending_ms = 60'000;
+/// Moves planned ahead at least, however few nodes there are.
+constexpr std::size_t planned_ahead_min = 4;
+constexpr double rate_smoothing = 0.3;
+
+}  // namespace
+
+void copy_meter::sample(std::uint64_t done, time_ms now) {
+  const std::int64_t passed = now - sampled_at;
+  if (passed < 1'000) return;
+  const std::uint64_t more = done > sampled_bytes ? done - sampled_bytes : 0;
+  const double rate = static_cast<double>(more) * 1000 / static_cast<double>(passed);
+  bytes_per_s += (rate - bytes_per_s) * rate_smoothing;
+  if (bytes_per_s < 1) bytes_per_s = 0;
+  sampled_bytes = done;
+  sampled_at = now;
+}
+
+// ---- which may move -----------------------------------------------------------------------------
+
+/// True if nothing else goes on with the volume.
+bool controller::impl::may_move(volume_id id, const volume_record& record) const {
+  const volume_info* info = state_.find(id);
+  return info != nullptr && info->state == volume_state::closed && !record.repair_target &&
+         record.ticket == 0 && !record.wanted_open && record.life_changed <= committed_ &&
+         record.complete > 0 && info->members.size() >= info->replication && !book_.busy(id);
+}
+
+bool controller::impl::is_leaving(node_id node) const {
+  const node_view* view = registry_.find(node);
+  return view != nullptr && view->wish == node_wish::leaving;
+}
+
+/// The reason for which the move began still holds.
+bool controller::impl::move_wanted(const volume_record& record) const {
+  if (!record.move_from) return false;
+  if (is_leaving(*record.move_from)) return true;
+  return rebalance_.running && !rebalance_.paused;
+}
+
+std::uint64_t controller::impl::copy_rate(const volume_record& record) const {
+  const bool balances = record.move_from && !is_leaving(*record.move_from);
+  const std::uint64_t all = balances ? settings_.rebalance_rate : settings_.announced.repair_rate;
+  return all == 0 ? 0 : std::max<std::uint64_t>(all / settings_.copies_per_node, 1);
+}
+
+/// Bytes that the target of a copy has reported so far.
+std::uint64_t controller::impl::copied_bytes(volume_id id, const volume_record& record) const {
+  const volume_info* info = state_.find(id);
+  if (info == nullptr || !record.repair_target) return 0;
+  for (const reported_replica& r : record.replicas) {
+    if (r.node == *record.repair_target) return std::min(r.report.length, info->length);
+  }
+  return 0;
+}
+
+void controller::impl::sample_copies(time_ms now) {
+  std::uint64_t repaired = repairs_.finished_bytes;
+  std::uint64_t left = decommissions_.finished_bytes;
+  std::uint64_t balanced = rebalanced_.finished_bytes;
+  for (const volume_id id : repairing_) {
+    const volume_record& record = volumes_.at(id);
+    const std::uint64_t bytes = copied_bytes(id, record);
+    (!record.move_from ? repaired : is_leaving(*record.move_from) ? left : balanced) += bytes;
+  }
+  repairs_.sample(repaired, now);
+  decommissions_.sample(left, now);
+  rebalanced_.sample(balanced, now);
+}
+
+void controller::impl::plan_moves(time_ms now) {
+  empty_leaving_nodes();
+  go_on_rebalancing(now);
+}
+
+// ---- nodes that leave ---------------------------------------------------------------------------
+
+/// True if some other node could take the volume, were all streams free.
+bool controller::impl::can_go(const volume_info& info) const {
+  return std::any_of(registry_.nodes().begin(), registry_.nodes().end(), [&](const auto& entry) {
+    const node_view& node = entry.second;
+    return node.takes_data() && !contains(info.members, node.node) &&
+           node_room(node) >= info.length + settings_.life.min_grant_bytes;
+  });
+}
+
+void controller::impl::empty_leaving_nodes() {
+  std::size_t begun = 0;
+  for (const auto& [id, node] : registry_.nodes()) {
+    if (node.wish != node_wish::leaving) continue;
+    node_record& record = nodes_[id];
+    record.stuck = 0;
+    if (!node.usable()) continue;  // it comes back, or is dead and its volumes are repaired
+    for (const volume_id volume : record.member_of) {
+      volume_record& moving = volumes_[volume];
+      if (!may_move(volume, moving)) continue;
+      if (!can_go(*state_.find(volume))) {
+        ++record.stuck;
+      } else if (begun < begun_per_round_max && begin_repair(volume, moving, id)) {
+        ++begun;
+      }
+    }
+  }
+}
+
+// ---- rebalance ----------------------------------------------------------------------------------
+
+/// The cluster as it will be when everything that is under way has been done.
+balance_input controller::impl::balance(double threshold) const {
+  balance_input input;
+  input.threshold = threshold;
+  std::map<node_id, std::int64_t> coming;  // bytes; negative ones go
+  for (const auto& [id, record] : volumes_) {
+    const volume_info* info = state_.find(id);
+    if (info == nullptr) continue;
+    std::uint64_t length = 0;
+    for (const reported_replica& r : record.replicas) {
+      if (contains(info->members, r.node)) length = std::max(length, r.report.length);
+    }
+    const auto bytes = static_cast<std::int64_t>(length);
+    balance_volume volume{id, length, info->state == volume_state::closed, info->members, {}};
+    for (const reported_replica& r : record.replicas) {
+      const auto own = static_cast<std::int64_t>(r.report.length);
+      if (record.move_from == r.node) coming[r.node] -= own;
+      if (contains(info->members, r.node)) continue;
+      volume.avoid.push_back(r.node);
+      coming[r.node] += record.repair_target == r.node ? bytes - own : -own;
+    }
+    if (record.repair_target && !contains(volume.avoid, *record.repair_target) &&
+        !contains(info->members, *record.repair_target)) {
+      coming[*record.repair_target] += bytes;
+    }
+    if (const auto at = pending_moves_.find(id); at != pending_moves_.end()) {
+      coming[at->second.what.from] -= bytes;
+      coming[at->second.what.to] += bytes;
+      continue;
+    }
+    volume.avoid.push_back(record.repair_avoid);
+    const bool open = record.condition == volume_condition::open && !idle();
+    const bool closed = may_move(id, record) && record.condition == volume_condition::healthy;
+    if (open || closed) input.volumes.push_back(std::move(volume));
+  }
+  // What planners see must not depend on the order of a hash table.
+  std::sort(input.volumes.begin(), input.volumes.end(),
+            [](const balance_volume& a, const balance_volume& b) { return a.id < b.id; });
+  for (const auto& [id, node] : registry_.nodes()) {
+    if (!node.takes_data()) continue;
+    const std::int64_t more = coming[id];
+    const auto used = static_cast<std::int64_t>(node.used_bytes()) + more;
+    const auto free = static_cast<std::int64_t>(node_room(node)) - std::max<std::int64_t>(more, 0);
+    input.nodes.push_back({id, node.rack, node.capacity_bytes(),
+                           static_cast<std::uint64_t>(std::max<std::int64_t>(used, 0)),
+                           static_cast<std::uint64_t>(std::max<std::int64_t>(free, 0))});
+  }
+  return input;
+}
+
+void controller::impl::end_rebalance(std::string why) {
+  rebalance_.running = false;
+  rebalance_.paused = false;
+  rebalance_.reason = std::move(why);
+  for (const auto& [id, move] : pending_moves_) {
+    volumes_[id].held_closed_until = 0;
+    mark(id);
+  }
+  pending_moves_.clear();
+}
+
+/// Begins what is closed by now and has its streams; forgets what has become wrong or too old.
+void controller::impl::begin_planned(time_ms now) {
+  for (auto at = pending_moves_.begin(); at != pending_moves_.end();) {
+    const auto& [id, move] = *at;
+    volume_record& record = volumes_[id];
+    const volume_info* info = state_.find(id);
+    const node_view* to = registry_.find(move.what.to);
+    const bool wrong = now >= move.deadline || info == nullptr || record.repair_target ||
+                       to == nullptr || !to->takes_data() ||
+                       !contains(info->members, move.what.from) ||
+                       contains(info->members, move.what.to);
+    if (wrong) {
+      record.held_closed_until = 0;
+      mark(id);
+      at = pending_moves_.erase(at);
+      continue;
+    }
+    const bool ready = may_move(id, record) && record.condition == volume_condition::healthy &&
+                       nodes_[move.what.to].repairs_in < settings_.copies_per_node;
+    const node_id source = ready ? choose_source(*info, record) : node_id{};
+    if (source == node_id{}) {
+      ++at;
+      continue;
+    }
+    record.move_from = move.what.from;
+    begin_copy(id, record, source, move.what.to);
+    at = pending_moves_.erase(at);
+  }
+}
+
+void controller::impl::go_on_rebalancing(time_ms now) {
+  if (!rebalance_.running || rebalance_.paused) return;
+  begin_planned(now);
+  const std::size_t ahead = std::max(planned_ahead_min, registry_.usable_count());
+  if (pending_moves_.size() >= ahead) return;
+  balance_input input = balance(rebalance_.threshold);
+  input.max_moves = ahead - pending_moves_.size();
+  const balance_plan plan = ssdfs::cluster::plan_rebalance(input);
+  const bool moving = !pending_moves_.empty() ||
+                      std::any_of(repairing_.begin(), repairing_.end(), [&](volume_id id) {
+                        const volume_record& record = volumes_.at(id);
+                        return record.move_from && !is_leaving(*record.move_from);
+                      });
+  if (plan.moves.empty() && !moving) return end_rebalance("done: " + plan.reason);
+  rebalance_.reason = "moving volumes";
+  for (const planned_move& move : plan.moves) {
+    volume_record& record = volumes_[move.volume];
+    pending_moves_[move.volume] = {move, now + pending_ms};
+    record.held_closed_until = now + pending_ms;
+    record.seal_requested = record.seal_requested || !move.closed;
+    mark(move.volume);
+  }
+  begin_planned(now);
+}
+
+balance_plan controller::plan_rebalance(double threshold) const {
+  return ssdfs::cluster::plan_rebalance(impl_->balance(threshold));
+}
+
+void controller::start_rebalance(double threshold, time_ms now) {
+  impl& i = *impl_;
+  i.end_rebalance({});
+  i.rebalance_ = {};
+  i.rebalance_.running = true;
+  i.rebalance_.threshold = threshold;
+  const balance_plan plan = plan_rebalance(threshold);
+  i.rebalance_.planned_bytes = plan.bytes;
+  i.rebalance_.needed_bytes = plan.needed_bytes;
+  i.rebalance_.reason = i.safe_ == impl::safe::off ? "planning" : "waits for safe mode to end";
+  i.rebalanced_ = {.sampled_at = now};
+  i.next_repair_ = now;
+  i.plan_copies(now);
+  i.settle(now);
+}
+
+result<void> controller::pause_rebalance(bool pause, time_ms now) {
+  rebalance_status& state = impl_->rebalance_;
+  if (!state.running) return failure(errc::precondition, "no rebalance is running");
+  state.paused = pause;
+  state.reason = pause ? "paused by an operator" : "moving volumes";
+  impl_->next_repair_ = now;
+  impl_->plan_copies(now);
+  impl_->settle(now);
+  return {};
+}
+
+// ---- views --------------------------------------------------------------------------------------
+
+namespace {
+
+void finish(copy_progress& progress, const copy_meter& meter, std::uint64_t copied) {
+  progress.bytes_done = meter.finished_bytes + copied;
+  progress.bytes_left -= std::min(progress.bytes_left, copied);
+  progress.bytes_per_s = static_cast<std::uint64_t>(meter.bytes_per_s);
+  if (progress.bytes_left == 0) {
+    progress.time_left_ms = 0;
+  } else if (progress.bytes_per_s > 0) {
+    progress.time_left_ms =
+        static_cast<std::int64_t>(static_cast<double>(progress.bytes_left) * 1000 /
+                                  static_cast<double>(progress.bytes_per_s));
+  }
+}
+
+}  // namespace
+
+copy_progress controller::repairs() const {
+  const impl& i = *impl_;
+  copy_progress out;
+  std::uint64_t copied = 0;
+  for (const auto& narrow : i.narrow_) {
+    for (const volume_id id : narrow) {
+      const volume_info* info = i.state_.find(id);
+      if (info == nullptr || info->digest.count == 0) continue;
+      const volume_record& record = i.volumes_.at(id);
+      const auto lacking = static_cast<std::uint64_t>(info->replication - info->members.size());
+      ++(record.repair_target ? out.volumes_running : out.volumes_waiting);
+      out.bytes_left += info->length * lacking;
+      copied += i.copied_bytes(id, record);
+    }
+  }
+  finish(out, i.repairs_, copied);
+  return out;
+}
+
+copy_progress controller::decommissions() const {
+  const impl& i = *impl_;
+  copy_progress out;
+  std::uint64_t copied = 0;
+  for (const auto& [id, node] : i.registry_.nodes()) {
+    if (node.wish != node_wish::leaving) continue;
+    const auto at = i.nodes_.find(id);
+    if (at == i.nodes_.end()) continue;
+    for (const volume_id volume : at->second.member_of) {
+      const volume_record& record = i.volumes_.at(volume);
+      const bool running = record.move_from == id;
+      ++(running ? out.volumes_running : out.volumes_waiting);
+      out.bytes_left += i.state_.find(volume)->length;
+      if (running) copied += i.copied_bytes(volume, record);
+    }
+  }
+  finish(out, i.decommissions_, copied);
+  return out;
+}
+
+rebalance_status controller::rebalance() const {
+  const impl& i = *impl_;
+  rebalance_status out = i.rebalance_;
+  std::uint64_t copied = 0;
+  for (const volume_id id : i.repairing_) {
+    const volume_record& record = i.volumes_.at(id);
+    if (!record.move_from || i.is_leaving(*record.move_from)) continue;
+    ++out.progress.volumes_running;
+    copied += i.copied_bytes(id, record);
+  }
+  out.progress.volumes_waiting = i.pending_moves_.size();
+  out.moved_bytes = i.rebalanced_.finished_bytes;
+  out.moved_volumes = i.rebalanced_.finished_volumes;
+  if (out.running && out.planned_bytes > out.moved_bytes) {
+    out.progress.bytes_left = out.planned_bytes - out.moved_bytes;
+  }
+  finish(out.progress, i.rebalanced_, copied);
+  return out;
+}
+
+node_progress controller::progress_of(node_id node) const {
+  node_progress out;
+  const node_view* view = impl_->registry_.find(node);
+  if (view == nullptr) return out;
+  const auto at = impl_->nodes_.find(node);
+  if (at != impl_->nodes_.end()) {
+    std::set<volume_id> left(at->second.member_of.begin(), at->second.member_of.end());
+    // A node that is gone takes its surplus copies with it; one that is there drops them.
+    if (view->state == node_state::live) {
+      left.insert(at->second.holds.begin(), at->second.holds.end());
+    }
+    out.volumes_left = left.size();
+    out.volumes_stuck = at->second.stuck;
+    for (const volume_id id : left) {
+      const volume_info* info = impl_->state_.find(id);
+      out.bytes_left += info == nullptr ? 0 : info->length;
+    }
+  }
+  switch (view->wish) {
+    case node_wish::normal: out.state = name_of(view->state); break;
+    case node_wish::maintenance: out.state = "maintenance"; break;
+    case node_wish::leaving:
+      out.state = out.volumes_left == 0             ? "decommissioned"
+                  : view->state == node_state::live ? "decommissioning"
+                                                    : name_of(view->state);
+      break;
+  }
+  return out;
+}
+
+}  // namespace ssdfs::cluster
