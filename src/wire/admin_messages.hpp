@@ -30,6 +30,23 @@ BOOST_DESCRIBE_STRUCT(node_status, (),
                       (node, name, address, http, rack, state, capacity_bytes, used_bytes, volumes,
                        last_heartbeat_ms, disks))
 
+/// A backup that this master has heard of since its start.
+struct backup_status {
+  node_id node;
+  std::string name;
+  std::string address;
+  std::string http;
+  std::string state;  ///< synced, catching up, diverged, without the log's begin, silent
+  ssdfs::txid durable;
+  ssdfs::txid applied;
+  std::int64_t lag_ms = 0;         ///< age of the oldest record that is not in its tree; 0: none
+  std::int64_t lag_median_us = 0;  ///< median of that age over its last reports
+  std::int64_t last_heard_ms = 0;  ///< age
+};
+BOOST_DESCRIBE_STRUCT(backup_status, (),
+                      (node, name, address, http, state, durable, applied, lag_ms, lag_median_us,
+                       last_heard_ms))
+
 struct admin_report_reply {
   cluster_id cluster;
   ssdfs::epoch_t epoch;
@@ -49,11 +66,16 @@ struct admin_report_reply {
   std::uint64_t pending_reclaim = 0;  ///< chunks that wait for the delete grace
   std::uint64_t trash_files = 0;
   std::uint64_t trash_bytes = 0;
+  std::vector<backup_status> backups;
+  std::uint32_t min_sync_backups = 0;
+  ssdfs::txid committed;  ///< what answers show
+  std::string problem;    ///< why the master cannot do its job; empty if it can
 };
 BOOST_DESCRIBE_STRUCT(admin_report_reply, (),
                       (cluster, epoch, txid, safemode, safemode_reason, files, directories, bytes,
                        volumes_open, volumes_sealed, under_replicated, over_replicated, missing,
-                       corrupt, nodes, pending_reclaim, trash_files, trash_bytes))
+                       corrupt, nodes, pending_reclaim, trash_files, trash_bytes, backups,
+                       min_sync_backups, committed, problem))
 struct admin_report_request {
   static constexpr opcode code = opcode::admin_report;
   using reply = admin_report_reply;
@@ -126,6 +148,17 @@ struct admin_safemode_request {
   std::string_view action;  ///< get, enter, leave
 };
 BOOST_DESCRIBE_STRUCT(admin_safemode_request, (), (action))
+
+struct admin_accept_loss_reply {
+  std::string accepted;  ///< what had been missed; empty if nothing was
+};
+BOOST_DESCRIBE_STRUCT(admin_accept_loss_reply, (), (accepted))
+/// The operator accepts that history which datanodes or backups have seen is lost.
+struct admin_accept_loss_request {
+  static constexpr opcode code = opcode::admin_accept_loss;
+  using reply = admin_accept_loss_reply;
+};
+BOOST_DESCRIBE_STRUCT(admin_accept_loss_request, (), ())
 
 struct trash_empty_reply {
   std::uint64_t entries = 0;

@@ -22,6 +22,8 @@ enum class opcode : std::uint16_t {
   rename = 22,
   remove = 23,
   set_attributes = 24,
+  set_quota = 25,
+  get_quota = 26,
   // client to master: grants
   grant = 32,
   end_grant = 33,
@@ -32,11 +34,21 @@ enum class opcode : std::uint16_t {
   admin_config = 51,
   admin_safemode = 52,
   trash_empty = 53,
+  admin_accept_loss = 62,
+  fsck = 63,
   // datanode to master
   register_node = 64,
   report_volumes = 65,
   heartbeat = 66,
   live_chunks = 67,
+  // backup to master
+  pull_edits = 96,
+  ack_edits = 97,
+  fetch_image = 98,
+  upload_image = 99,
+  finish_image = 100,
+  // operator to master or backup
+  log_status = 101,
   // client or datanode to datanode
   write_chunk = 80,
   write_begin = 81,
@@ -44,6 +56,11 @@ enum class opcode : std::uint16_t {
   write_end = 83,
   read_chunk = 84,
   replica_chunks = 85,
+  // operator to datanode
+  scrub = 86,
+  replica_health = 87,
+  bad_chunks = 88,
+  repair_replica = 89,
 };
 
 /// The name, "unknown" for a number without one.
