@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace ssdfs {
 
@@ -59,6 +60,21 @@ class histogram {
     out.p999 = percentile(999);
     return out;
   }
+
+  /// Values below 2^(first + i) in out[i], as of now; the sum of all is `sum()`. For formats that
+  /// want cumulative buckets.
+  void count_below_powers(unsigned first, std::span<std::uint64_t> out) const noexcept {
+    std::uint64_t below = 0;
+    std::size_t bucket = 0;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const std::uint64_t limit = std::uint64_t{1} << (first + i);
+      for (; bucket < buckets && highest_of(bucket) < limit; ++bucket) {
+        below += counts_[bucket].load(std::memory_order_relaxed);
+      }
+      out[i] = below;
+    }
+  }
+  [[nodiscard]] std::uint64_t sum() const noexcept { return sum_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr unsigned sub_bits = 4;

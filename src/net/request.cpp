@@ -1,6 +1,7 @@
 #include "net/request.hpp"
 
 #include "base/assert.hpp"
+#include "io/clock.hpp"
 #include "net/server.hpp"
 
 namespace ssdfs::net {
@@ -74,6 +75,9 @@ void request::finish_reply(shared_bytes body) {
   header.flags = wire::flag_reply;
   // From here on this object is answered, also for a call that comes back into it.
   const std::shared_ptr<connection> from = std::move(from_);
+  server_metrics& counts = from->metrics();
+  counts.answered(header.opcode, header.status, io::steady_ns() - received_ns_);
+  counts.in_flight.fetch_sub(1, std::memory_order_relaxed);
   from->finish_reply(header, std::move(body), cost());
 }
 

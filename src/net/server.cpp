@@ -38,6 +38,7 @@ class server_impl final : public server, public session_host {
 
   result<void> open();
   std::string address() const override { return address_; }
+  const server_metrics& metrics() const noexcept override { return *session_host::metrics; }
   void start() override;
   void stop_accepting() override;
   void stop() override;
@@ -148,8 +149,11 @@ void server_impl::accepted(const error_code& ec, session::socket_type socket) {
     if (sessions_.size() < options_.max_connections) {
       added = std::make_shared<session>(*this, std::move(socket));
       sessions_.emplace(added.get(), added);
+      session_host::metrics->accepted.fetch_add(1, std::memory_order_relaxed);
+      session_host::metrics->open.fetch_add(1, std::memory_order_relaxed);
       added->start(io::steady_ms());
     } else {
+      session_host::metrics->refused.fetch_add(1, std::memory_order_relaxed);
       SSDFS_LOG(warning) << address_ << ": refused a connection: there are "
                          << options_.max_connections << " already";
     }
@@ -190,6 +194,7 @@ void server_impl::ended(session& s) noexcept {
   if (const auto found = sessions_.find(&s); found != sessions_.end()) {
     last = std::move(found->second);
     sessions_.erase(found);
+    session_host::metrics->open.fetch_sub(1, std::memory_order_relaxed);
   }
   changed_.notify_all();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "net/request.hpp"
+#include "net/server_metrics.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
@@ -73,6 +74,7 @@ class connection : public std::enable_shared_from_this<connection> {
   // Locks the output and opens a frame; finish_reply completes it, frees `cost` and unlocks.
   virtual void begin_reply() = 0;
   virtual std::vector<std::byte>& reply_bytes() noexcept = 0;
+  virtual server_metrics& metrics() noexcept = 0;
   virtual void finish_reply(const wire::frame_header& header, shared_bytes body,
                             std::size_t cost) = 0;
 };
@@ -86,6 +88,8 @@ class server {
   virtual ~server() = default;
   /// The bound address, with the real port if 0 was asked for.
   [[nodiscard]] virtual std::string address() const = 0;
+  /// Lives as long as the server. Any thread.
+  [[nodiscard]] virtual const server_metrics& metrics() const noexcept = 0;
   virtual void start() = 0;
   /// Closes the listener; existing connections go on. From any thread.
   virtual void stop_accepting() = 0;

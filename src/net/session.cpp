@@ -31,7 +31,7 @@ std::string version_range(int from, int to) {
 }  // namespace
 
 session::session(session_host& host, socket_type socket)
-    : host_(host), socket_(std::move(socket)) {}
+    : host_(host), metrics_(host.metrics), socket_(std::move(socket)) {}
 
 void session::start(std::int64_t now_ms) {
   boost::system::error_code ec;
@@ -70,6 +70,7 @@ void session::on_read(const boost::system::error_code& ec, std::size_t n) {
   }
   received_ns_ = io::steady_ns();
   last_byte_ms_.store(received_ns_ / 1'000'000, std::memory_order_relaxed);
+  metrics_->received_bytes.fetch_add(n, std::memory_order_relaxed);
   in_.received(n);
   work();
 }
@@ -233,6 +234,8 @@ void session::hand_out() {
     unanswered_bytes_ += batch_cost_;
     unanswered_requests_ += batch_.size();
   }
+  metrics_->in_flight.fetch_add(static_cast<std::int64_t>(batch_.size()),
+                                std::memory_order_relaxed);
   host_.handler.handle(batch_);
   batch_.clear();
 }
@@ -304,6 +307,9 @@ void session::finish_reply(const wire::frame_header& header, shared_bytes body, 
     wire::encode(wire::error_reply{.detail = "the answer is longer than a frame"}, out_.begin());
     out_.end(h, {});
   } else {
+    metrics_->sent_bytes.fetch_add(
+        wire::frame_header_size + out_.message_length() + body.view.size(),
+        std::memory_order_relaxed);
     out_.end(header, {.first = std::move(body)});
   }
   unanswered_bytes_ -= cost;

@@ -21,6 +21,8 @@ struct session_host {
   boost::asio::io_context& io;
   service& handler;
   const server_options& options;
+  /// Shared: requests are answered, for nothing, when the server is gone.
+  const std::shared_ptr<server_metrics> metrics = std::make_shared<server_metrics>();
   /// Bytes waiting in all sessions, as last published by each.
   std::atomic<std::int64_t> waiting_bytes{0};
 
@@ -66,6 +68,7 @@ class session final : public connection {
 
   void begin_reply() override;
   std::vector<std::byte>& reply_bytes() noexcept override { return out_.bytes(); }
+  server_metrics& metrics() noexcept override { return *metrics_; }
   void finish_reply(const wire::frame_header& header, shared_bytes body, std::size_t cost) override;
 
   // Reader.
@@ -101,6 +104,7 @@ class session final : public connection {
   void finish();
 
   session_host& host_;
+  const std::shared_ptr<server_metrics> metrics_;
   socket_type socket_;
   std::string remote_;
   std::string local_;
