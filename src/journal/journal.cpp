@@ -157,8 +157,12 @@ result<void> journal::write_batch(pending& batch) {
 
 result<void> journal::write_piece(std::string_view lines, ssdfs::txid first, ssdfs::txid last) {
   if (lines.empty()) return {};
+  const auto began = std::chrono::steady_clock::now();
   SSDFS_TRY(writer_.write(lines, first, last));
   SSDFS_TRY(writer_.sync());
+  const auto took = std::chrono::steady_clock::now() - began;
+  sync_us_.record(static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
   recent_.add(lines, first, last);
   durable_.store(last.value, std::memory_order_release);
   backlog_.fetch_sub(lines.size(), std::memory_order_relaxed);

@@ -2,6 +2,7 @@
 // its own makes them durable, backups read them out again.
 #pragma once
 
+#include "base/histogram.hpp"
 #include "base/result.hpp"
 #include "base/unique_function.hpp"
 #include "io/file.hpp"
@@ -85,6 +86,8 @@ class journal {
   /// False near the reserve of the log's disk: changes of clients should be refused (no_space).
   /// Refreshed every second.
   [[nodiscard]] bool has_room() const noexcept { return room_.load(std::memory_order_relaxed); }
+  /// How long writing and syncing took, a batch, in microseconds.
+  [[nodiscard]] const histogram& sync_us() const noexcept { return sync_us_; }
   [[nodiscard]] bool fenced() const noexcept { return fenced_.load(std::memory_order_acquire); }
 
   /// Durable lines from record `from` on, at most about `max_bytes` (at least one line), out of
@@ -148,6 +151,7 @@ class journal {
   std::atomic<std::size_t> backlog_{0};
   std::atomic<bool> room_{true};
   std::atomic<bool> fenced_{false};
+  histogram sync_us_;
   std::thread syncer_;
 };
 
