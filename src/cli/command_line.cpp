@@ -4,6 +4,9 @@
 #include "base/units.hpp"
 #include "cli/command.hpp"
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/positional_options.hpp>
@@ -97,7 +100,7 @@ bool command_line::parse(const std::vector<std::string>& arguments) {
     return false;
   }
   if (has("help")) {
-    std::cout << help_text();
+    std::cout << (json() ? help_json() : help_text());
     return false;
   }
   if (has("version")) {
@@ -165,6 +168,22 @@ int command_line::usage_error(const std::string& why) {
   std::cerr << "ssdfs: " << name_ << ": " << why << "\n";
   exit_code_ = exit_usage;
   return exit_code_;
+}
+
+std::string command_line::help_json() const {
+  boost::json::array options;
+  for (const option& o : options_) {
+    options.push_back({{"name", o.long_name},
+                       {"short", o.short_name},
+                       {"argument", o.argument},
+                       {"default", o.fallback},
+                       {"help", o.help}});
+  }
+  return boost::json::serialize(boost::json::object{{"name", name_},
+                                                    {"synopsis", synopsis_},
+                                                    {"summary", summary_},
+                                                    {"options", std::move(options)}}) +
+         "\n";
 }
 
 std::string command_line::help_text() const {

@@ -63,6 +63,7 @@ class command_line {
            const std::string& fallback);
   [[nodiscard]] const option* find(const std::string& name) const;
   [[nodiscard]] std::string help_text() const;
+  [[nodiscard]] std::string help_json() const;
 
   std::string name_;
   std::string synopsis_;

@@ -2,6 +2,7 @@
 
 #include "cli/command.hpp"
 #include "cli/options.hpp"
+#include "cli/self_description.hpp"
 #include "cli/serve.hpp"
 
 #include <unistd.h>
@@ -70,7 +71,11 @@ int run(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   if (arguments.empty()) return usage("a command or --role is needed");
   if (arguments.front() == "--help" || arguments.front() == "help") {
-    print_help(std::cout);
+    if (std::find(arguments.begin(), arguments.end(), "--json") != arguments.end()) {
+      std::cout << describe_program();
+    } else {
+      print_help(std::cout);
+    }
     return flushed(exit_done);
   }
   if (!arguments.front().starts_with("-")) return run_command(arguments);
