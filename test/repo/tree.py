@@ -16,7 +16,7 @@ def walk(folder):
     for directory, folders, names in os.walk(os.path.join(ROOT, folder)):
         folders[:] = sorted(
             name for name in folders
-            if name not in (".git", ".quickstart", ".cache", "__pycache__")
+            if name not in (".git", ".quickstart", ".cluster", ".cache", "__pycache__")
             and not name.startswith("build")
         )
         for name in sorted(names):
