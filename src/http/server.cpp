@@ -1,27 +1,19 @@
 #include "http/server.hpp"
 
 #include "base/log.hpp"
+#include "http/connection.hpp"
+#include "io/clock.hpp"
 #include "net/address.hpp"
 
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/write.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <map>
 #include <mutex>
-#include <optional>
-#include <set>
-#include <shared_mutex>
 #include <vector>
 
 namespace ssdfs::http {
@@ -32,148 +24,48 @@ namespace beast = boost::beast;
 namespace bhttp = boost::beast::http;
 using tcp = asio::ip::tcp;
 
-constexpr std::uint32_t header_limit = 16 << 10;
-constexpr std::uint64_t body_limit = 1 << 20;
-constexpr auto request_timeout = std::chrono::seconds(30);
 constexpr auto accept_pause = std::chrono::milliseconds(100);
-// A refused caller may still be sending: its bytes are thrown away for so long and so far, because
-// closing at once would reset the connection before it has read why.
-constexpr auto discard_timeout = std::chrono::seconds(2);
-constexpr std::size_t discard_limit = 4 << 20;
+constexpr auto sweep_interval = std::chrono::seconds(1);
 
-class session;
-
-// What sessions need of their server, outliving it while they end.
-struct shared_state {
-  // Null if there is no such route. Routes stay where they are: none is ever replaced or removed.
-  const handler* find_route(std::string_view path) {
-    const std::shared_lock lock(routes_mutex);
-    const auto at = routes.find(path);
-    return at == routes.end() ? nullptr : &at->second;
+// Handlers of whole requests know Beast's messages; these two translate.
+http_request beast_request(const request_head& head) {
+  http_request out;
+  out.version(head.http_11 ? 11 : 10);
+  out.method(head.verb == method::head ? bhttp::verb::head : bhttp::verb::get);
+  std::string target(head.path);
+  if (!head.query.empty()) target.append("?").append(head.query);
+  out.target(target);
+  for (const auto& l : head.lines) {
+    out.insert(beast::string_view(l.name.data(), l.name.size()),
+               beast::string_view(l.value.data(), l.value.size()));
   }
-
-  std::shared_mutex routes_mutex;
-  std::map<std::string, handler, std::less<>> routes;  // guarded by routes_mutex
-  std::mutex mutex;
-  std::condition_variable idle;
-  std::set<session*> sessions;  // guarded by mutex; each removes itself in its destructor
-  bool stopping = false;        // guarded by mutex
-};
-
-http_response answer_for(shared_state& state, const http_request& request) {
-  const auto method = request.method();
-  if (method != bhttp::verb::get && method != bhttp::verb::head) {
-    auto response =
-        text_response(request, bhttp::status::method_not_allowed, "method not allowed\n");
-    response.set(bhttp::field::allow, "GET, HEAD");
-    return response;
-  }
-  const std::string_view target(request.target().data(), request.target().size());
-  const handler* route = state.find_route(target.substr(0, target.find('?')));
-  if (route == nullptr) return text_response(request, bhttp::status::not_found, "not found\n");
-  return (*route)(request);
+  return out;
 }
 
-class session : public std::enable_shared_from_this<session> {
- public:
-  session(tcp::socket socket, std::shared_ptr<shared_state> state)
-      : stream_(std::move(socket)), state_(std::move(state)) {}
-  ~session() {
-    const std::lock_guard lock(state_->mutex);
-    state_->sessions.erase(this);
-    if (state_->sessions.empty()) state_->idle.notify_all();
-  }
-  session(const session&) = delete;
-  session& operator=(const session&) = delete;
-
-  void run() {
-    asio::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->read(); });
-  }
-  void cancel() {
-    asio::post(stream_.get_executor(), [self = shared_from_this()] { self->stream_.close(); });
-  }
-
- private:
-  void read() {
-    parser_.emplace();
-    parser_->header_limit(header_limit);
-    parser_->body_limit(body_limit);
-    stream_.expires_after(request_timeout);
-    bhttp::async_read(
-        stream_, buffer_, *parser_,
-        [self = shared_from_this()](beast::error_code ec, std::size_t) { self->on_read(ec); });
-  }
-
-  void on_read(beast::error_code ec) {
-    if (ec == bhttp::error::end_of_stream || ec == beast::error::timeout ||
-        ec == asio::error::operation_aborted) {
-      return close();
+void answer_with(exchange& to, const http_response& response) {
+  std::string fields;
+  for (const auto& f : response) {
+    // These are the connection's business.
+    if (f.name() == bhttp::field::content_length || f.name() == bhttp::field::connection ||
+        f.name() == bhttp::field::server || f.name() == bhttp::field::date) {
+      continue;
     }
-    if (ec) {
-      http_request none;
-      none.version(11);
-      auto status = bhttp::status::bad_request;
-      if (ec == bhttp::error::header_limit) status = bhttp::status::request_header_fields_too_large;
-      if (ec == bhttp::error::body_limit) status = bhttp::status::payload_too_large;
-      // A failed read of the socket itself has nobody to answer to.
-      if (ec.category() != make_error_code(bhttp::error::bad_method).category()) return close();
-      refused_ = true;
-      response_ = text_response(none, status, std::string(bhttp::obsolete_reason(status)) + "\n");
-      response_.keep_alive(false);
-      return write();
+    fields.append(f.name_string().data(), f.name_string().size()).append(": ");
+    fields.append(f.value().data(), f.value().size()).append("\r\n");
+  }
+  to.respond(response.result_int(), fields, response.body());
+}
+
+exchange_handler whole_request_handler(handler answer) {
+  return [answer = std::move(answer)](const exchange_ptr& e) {
+    const request_head& head = e->request();
+    if (head.verb != method::get && head.verb != method::head) {
+      return e->respond(405, "Allow: GET, HEAD\r\nContent-Type: text/plain\r\n",
+                        "method not allowed\n");
     }
-    const http_request request = parser_->release();
-    response_ = answer_for(*state_, request);
-    response_.keep_alive(request.keep_alive());
-    if (request.method() == bhttp::verb::head) {
-      const auto length = response_.body().size();
-      response_.body().clear();
-      response_.content_length(length);
-    }
-    write();
-  }
-
-  void write() {
-    stream_.expires_after(request_timeout);
-    serializer_.emplace(response_);
-    bhttp::async_write(stream_, *serializer_,
-                       [self = shared_from_this()](beast::error_code ec, std::size_t) {
-                         if (!ec && self->refused_) return self->discard();
-                         if (ec || !self->response_.keep_alive()) return self->close();
-                         self->read();
-                       });
-  }
-
-  void discard() {
-    beast::error_code ignored;  // the peer may be gone already
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-    stream_.expires_after(discard_timeout);
-    discard_more();
-  }
-  void discard_more() {
-    buffer_.clear();
-    stream_.async_read_some(buffer_.prepare(header_limit),
-                            [self = shared_from_this()](beast::error_code ec, std::size_t n) {
-                              self->discarded_ += n;
-                              if (ec || self->discarded_ > discard_limit) return self->close();
-                              self->discard_more();
-                            });
-  }
-
-  void close() {
-    beast::error_code ignored;  // the peer may be gone already
-    stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
-  }
-
-  beast::tcp_stream stream_;
-  std::shared_ptr<shared_state> state_;
-  beast::flat_buffer buffer_;
-  std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
-  std::optional<bhttp::response_serializer<bhttp::string_body>> serializer_;
-  http_response response_;
-  bool refused_ = false;
-  std::size_t discarded_ = 0;
-};
+    answer_with(*e, answer(beast_request(head)));
+  };
+}
 
 class listener final : public server {
  public:
@@ -183,15 +75,22 @@ class listener final : public server {
         pause_(acceptor_.get_executor()),
         address_(text_of(acceptor_.local_endpoint())),
         max_connections_(max_connections),
-        state_(std::make_shared<shared_state>()) {}
+        sweep_(acceptor_.get_executor()),
+        state_(std::make_shared<server_state>()) {}
   ~listener() override { stop(); }
 
   void route(std::string path, handler answer) override {
-    const std::unique_lock lock(state_->routes_mutex);
-    state_->routes.try_emplace(std::move(path), std::move(answer));
+    state_->routes.add(std::move(path), whole_request_handler(std::move(answer)));
   }
+  void route_prefix(std::string prefix, exchange_handler answer) override {
+    state_->routes.add_prefix(std::move(prefix), std::move(answer));
+  }
+  const server_stats& stats() const override { return state_->stats; }
 
-  void start() override { accept(); }
+  void start() override {
+    accept();
+    sweep();
+  }
 
   std::string address() const override { return address_; }
 
@@ -201,14 +100,16 @@ class listener final : public server {
         boost::system::error_code ignored;  // closing twice is fine
         acceptor_.close(ignored);
         pause_.cancel();
+        sweep_.cancel();
         const std::lock_guard inner(state->mutex);
         closed_ = true;
         state->idle.notify_all();
       });
-      for (const auto& s : open_sessions()) s->cancel();
+      for (const auto& c : open_connections()) c->cut();
     }
     std::unique_lock lock(state_->mutex);
-    state_->idle.wait(lock, [this] { return state_->sessions.empty() && closed_ && !accepting_; });
+    state_->idle.wait(
+        lock, [this] { return state_->open.empty() && closed_ && !accepting_ && !sweeping_; });
   }
 
  private:
@@ -217,15 +118,53 @@ class listener final : public server {
     return !std::exchange(state_->stopping, true);
   }
 
-  // Held by the caller and let go outside the lock, which a session's destructor takes. One whose
-  // last reference is gone is ending by itself.
-  std::vector<std::shared_ptr<session>> open_sessions() {
-    std::vector<std::shared_ptr<session>> out;
+  // Held by the caller and let go outside the lock, which a connection's destructor takes. One
+  // whose last reference is gone is ending by itself.
+  std::vector<std::shared_ptr<connection>> open_connections() {
+    std::vector<std::shared_ptr<connection>> out;
     const std::lock_guard lock(state_->mutex);
-    for (session* s : state_->sessions) {
-      if (auto held = s->weak_from_this().lock()) out.push_back(std::move(held));
+    for (connection* c : state_->open) {
+      if (auto held = c->weak_from_this().lock()) out.push_back(std::move(held));
     }
     return out;
+  }
+
+  // Cuts what is too slow.
+  void sweep() {
+    {
+      const std::lock_guard lock(state_->mutex);
+      if (state_->stopping) return;
+      sweeping_ = true;
+    }
+    sweep_.expires_after(sweep_interval);
+    sweep_.async_wait([this, state = state_](boost::system::error_code) {
+      const std::int64_t now = io::steady_ns();
+      for (const auto& c : open_connections()) {
+        if (c->deadline_ns() > now) continue;
+        state->stats.timed_out.fetch_add(1, std::memory_order_relaxed);
+        c->cut();
+      }
+      {
+        const std::lock_guard lock(state->mutex);
+        sweeping_ = false;
+        if (state->stopping) {
+          state->idle.notify_all();
+          return;
+        }
+      }
+      sweep();
+    });
+  }
+
+  // Room for one more: the one that has been waiting for a request for longest goes, so that many
+  // that send nothing do not keep out others.
+  void make_room() {
+    std::shared_ptr<connection> oldest;
+    for (auto& c : open_connections()) {
+      if (!c->waits_for_request()) continue;
+      if (!oldest || c->deadline_ns() < oldest->deadline_ns()) oldest = std::move(c);
+    }
+    if (oldest) oldest->cut();
   }
 
   void accept() {
@@ -235,22 +174,29 @@ class listener final : public server {
       accepting_ = true;
     }
     acceptor_.async_accept(
-        asio::make_strand(io_),
-        [this, state = state_](boost::system::error_code ec, tcp::socket socket) {
-          std::shared_ptr<session> next;
+        io_, [this, state = state_](boost::system::error_code ec, tcp::socket socket) {
+          std::shared_ptr<connection> next;
           bool go_on = false;
+          bool full = false;
           {
             const std::lock_guard lock(state->mutex);
             accepting_ = false;
             go_on = !state->stopping;
-            if (!ec && go_on && state->sessions.size() < max_connections_) {
-              next = std::make_shared<session>(std::move(socket), state);
-              state->sessions.insert(next.get());
+            full = state->open.size() >= max_connections_;
+            if (!ec && go_on && !full) {
+              next = std::make_shared<connection>(std::move(socket), state);
+              state->open.insert(next.get());
             }
             if (!go_on) state->idle.notify_all();
           }
           if (!go_on) return;
-          if (next) next->run();
+          if (next) {
+            state->stats.accepted.fetch_add(1, std::memory_order_relaxed);
+            next->run();
+          } else if (!ec && full) {
+            state->stats.refused.fetch_add(1, std::memory_order_relaxed);
+            make_room();
+          }
           if (!ec || ec == asio::error::connection_aborted) return accept();
           // Mostly out of descriptors, and the next try would fail at once, too.
           SSDFS_LOG(warning) << "HTTP on " << address_ << ": accept: " << ec.message();
@@ -290,8 +236,10 @@ class listener final : public server {
   asio::steady_timer pause_;  // on the acceptor's strand
   std::string address_;
   std::size_t max_connections_;
-  std::shared_ptr<shared_state> state_;
+  asio::steady_timer sweep_;  // likewise
+  std::shared_ptr<server_state> state_;
   bool accepting_ = false;  // guarded by state_->mutex: an accept or a pause is under way
+  bool sweeping_ = false;   // guarded by state_->mutex
   bool closed_ = false;     // guarded by state_->mutex
 };
 

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "base/unique_function.hpp"
+#include "http/exchange.hpp"
+#include "http/server_stats.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/beast/http/message.hpp>
@@ -26,10 +27,11 @@ using handler = std::function<http_response(const http_request&)>;
                                           boost::beast::http::status status, std::string body,
                                           std::string_view content_type = "text/plain");
 
-/// Operation: HTTP/1.1 with keep-alive and pipelining; a request has at most 16 KiB of header and 1
-/// MiB of body and 30 s to arrive, an answer 30 s to leave; at most `max_connections` at a time,
-/// further ones are closed at once. What is not HTTP, or longer, is answered with 400, 413 or 431
-/// and the connection is closed. While the process is out of descriptors, accepting pauses.
+/// Operation: HTTP/1.1 with keep-alive and pipelining; see connection for its limits. At most
+/// `max_connections` at a time: a further one is closed at once, and so is the one that has been
+/// waiting for a request for longest, to make room. What is not HTTP, or longer, is answered with
+/// 400, 414, 431 and the like and the connection is closed. While the process is out of
+/// descriptors, accepting pauses.
 /// Concurrency: handlers of different connections may run at the same time on different threads.
 /// The io_context must be run by one or more threads until stop() has returned.
 class server {
@@ -42,7 +44,12 @@ class server {
   /// Requests whose path (without the query) equals `path` go to `answer`, from now on. The first
   /// route for a path stays. Any thread.
   virtual void route(std::string path, handler answer) = 0;
+  /// Requests whose path begins with `prefix` (and that have no route of their own) go to `answer`,
+  /// with all methods and bodies; the longest prefix counts. Any thread.
+  virtual void route_prefix(std::string prefix, exchange_handler answer) = 0;
   virtual void start() = 0;
+  /// Valid as long as the server.
+  [[nodiscard]] virtual const server_stats& stats() const = 0;
   /// The bound address, with the real port if 0 was asked for. Any thread, also after stop().
   [[nodiscard]] virtual std::string address() const = 0;
   /// Closes everything; returns when no handler runs or will run. Not from an io thread.
