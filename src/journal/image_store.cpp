@@ -1,6 +1,7 @@
 #include "journal/image_store.hpp"
 
-#include "base/log.hpp"
+#include "journal/segments.hpp"
+#include "meta/record_codec.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -13,7 +14,7 @@ constexpr std::string_view prefix = "image_";
 constexpr std::string_view suffix = ".ssi";
 constexpr std::string_view temporary_suffix = ".ssi.tmp";
 constexpr std::size_t digits = 20;
-constexpr std::size_t read_block = std::size_t{1} << 20;
+constexpr std::uint64_t writeback_step = std::uint64_t{16} << 20;
 
 std::optional<ssdfs::txid> parse_name(std::string_view name) {
   if (name.size() != prefix.size() + digits + suffix.size() || !name.starts_with(prefix) ||
@@ -33,9 +34,15 @@ result<std::uint64_t> write_file(io::file_system& fs, const std::string& path,
   if (!file) return file.error();
   SSDFS_TRY((*file)->truncate(0));
   std::uint64_t offset = 0;
+  std::uint64_t started = 0;
   meta::image_sink sink = [&](bytes_view piece) -> result<void> {
     SSDFS_TRY((*file)->write({&piece, 1}, offset));
     offset += piece.size();
+    // The disk writes along, so that the sync at the end does not have it all to do.
+    if (offset - started >= writeback_step) {
+      (*file)->start_writeback(started, offset - started);
+      started = offset;
+    }
     return {};
   };
   SSDFS_TRY(meta::write_image(s, sink));
@@ -64,80 +71,100 @@ result<std::vector<image_file>> list_images(io::file_system& fs, const std::stri
   return out;
 }
 
+result<std::string> write_image_beside(io::file_system& fs, const std::string& directory,
+                                       const meta::state& s) {
+  const std::string temporary = directory + "/" + image_name(s.last_txid()) + ".tmp";
+  auto written = write_file(fs, temporary, s);
+  if (written) return temporary;
+  // The first failure is the one to tell; prune_images removes what is left.
+  static_cast<void>(fs.remove(temporary).has_value());
+  return written.error();
+}
+
 result<image_file> save_image(io::file_system& fs, const std::string& directory,
                               const meta::state& s) {
-  image_file out{s.last_txid(), directory + "/" + image_name(s.last_txid()), 0};
-  const std::string temporary = out.path + ".tmp";
-  auto written = write_file(fs, temporary, s);
-  if (!written) {
-    // The first failure is the one to tell; prune_images removes what is left.
-    static_cast<void>(fs.remove(temporary).has_value());
-    return written.error();
-  }
-  out.bytes = *written;
-  SSDFS_TRY(fs.rename(temporary, out.path));
+  auto written = write_image_beside(fs, directory, s);
+  if (!written) return written.error();
+  return place_image(fs, directory, *written, s.last_txid());
+}
+
+result<image_file> place_image(io::file_system& fs, const std::string& directory,
+                               const std::string& path, ssdfs::txid txid) {
+  image_file out{txid, directory + "/" + image_name(txid), 0};
+  SSDFS_TRY(fs.rename(path, out.path));
   SSDFS_TRY(fs.sync_directory(directory));
-  return out;
-}
-
-result<meta::image_head> load_image(io::file_system& fs, const std::string& path,
-                                    meta::state& target) {
-  auto file = fs.open(path, io::open_mode::read);
+  auto file = fs.open(out.path, io::open_mode::read);
   if (!file) return file.error();
-  meta::image_loader loader(target);
-  std::vector<std::byte> block(read_block);
-  for (std::uint64_t offset = 0;;) {
-    auto got = (*file)->read(block, offset);
-    if (!got) return got.error();
-    if (auto fed = loader.feed(bytes_view(block).first(*got)); !fed) {
-      return failure(fed.error().code, path + ": " + fed.error().message());
-    }
-    offset += *got;
-    if (*got < block.size()) break;
-  }
-  if (auto done = loader.finish(); !done) {
-    return failure(done.error().code, path + ": " + done.error().message());
-  }
-  return loader.head();
+  auto size = (*file)->size();
+  if (!size) return size.error();
+  out.bytes = *size;
+  return out;
 }
 
-result<loaded_state> load_newest(io::file_system& fs, const std::string& directory) {
-  auto images = list_images(fs, directory);
-  if (!images) return images.error();
-  loaded_state out;
-  for (const image_file& image : *images) {
-    out.state = std::make_unique<meta::state>();
-    auto head = load_image(fs, image.path, *out.state);
-    if (head && head->txid == image.txid) {
-      out.position = {head->txid, head->chain};
-      out.path = image.path;
-      return out;
-    }
-    const std::string why = head ? image.path + ": holds txid " + std::to_string(head->txid.value)
-                                 : head.error().message();
-    SSDFS_LOG(warning) << "image refused: " << why;
-    out.refused.push_back(why);
-  }
-  if (!out.refused.empty()) {
-    return failure(errc::damaged, "no image can be read: " + out.refused.front());
-  }
-  out.state = std::make_unique<meta::state>();
-  return out;
+result<void> set_aside(io::file_system& fs, const image_file& image) {
+  SSDFS_TRY(fs.rename(image.path, image.path + ".damaged"));
+  return fs.sync_directory(image.path.substr(0, image.path.rfind('/')));
 }
 
 result<void> prune_images(io::file_system& fs, const std::string& directory, std::size_t keep) {
-  auto entries = fs.list(directory);
-  if (!entries) return entries.error();
-  for (const io::directory_entry& entry : *entries) {
-    if (!entry.is_directory && entry.name.starts_with(prefix) &&
-        entry.name.ends_with(temporary_suffix)) {
-      SSDFS_TRY(fs.remove(directory + "/" + entry.name));
-    }
-  }
   auto images = list_images(fs, directory);
   if (!images) return images.error();
+  auto entries = fs.list(directory);
+  if (!entries) return entries.error();
+  const ssdfs::txid newest = images->empty() ? ssdfs::txid{} : images->front().txid;
+  for (const io::directory_entry& entry : *entries) {
+    if (entry.is_directory || !entry.name.ends_with(temporary_suffix)) continue;
+    // One that is ahead of all images may still be being written.
+    const std::string_view name(entry.name);
+    const auto txid = parse_name(name.substr(0, name.size() - 4));
+    if (txid && *txid <= newest) SSDFS_TRY(fs.remove(directory + "/" + entry.name));
+  }
   for (std::size_t i = keep; i < images->size(); ++i) SSDFS_TRY(fs.remove((*images)[i].path));
   return fs.sync_directory(directory);
+}
+
+namespace {
+
+// Log time of the last record of a finalized segment.
+result<std::int64_t> last_time(io::file_system& fs, const std::string& path) {
+  auto mapped = fs.map(path);
+  if (!mapped) return mapped.error();
+  std::string_view text = as_chars((*mapped)->bytes());
+  if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  const auto newline = text.rfind('\n');
+  if (newline != text.npos) text.remove_prefix(newline + 1);
+  meta::line_parser parser;
+  meta::record record;
+  if (auto parsed = parser.parse_unchecked(text, record); !parsed) {
+    return failure(parsed.error().code, path + ": its last record: " + parsed.error().message());
+  }
+  return record.time_ms;
+}
+
+}  // namespace
+
+result<std::size_t> prune_segments(io::file_system& fs, const std::string& directory,
+                                   std::int64_t now_ms, std::int64_t age_ms) {
+  const auto images = list_images(fs, directory);
+  if (!images) return images.error();
+  if (images->size() < 2) return std::size_t{0};
+  const ssdfs::txid kept = (*images)[1].txid;
+  const auto segments = list_segments(fs, directory);
+  if (!segments) return segments.error();
+  // From the oldest on, so that what is left has no gap wherever this ends.
+  std::size_t removed = 0;
+  for (const segment_name& segment : *segments) {
+    if (!segment.last || *segment.last > kept) break;
+    const std::string path = directory + "/" + segment.file;
+    const auto time_ms = last_time(fs, path);
+    if (!time_ms) return time_ms.error();
+    if (*time_ms > now_ms - age_ms) break;
+    SSDFS_TRY(fs.remove(path));
+    // One by one: the removal of a later one must not outlive a crash that an earlier one does not.
+    SSDFS_TRY(fs.sync_directory(directory));
+    ++removed;
+  }
+  return removed;
 }
 
 }  // namespace ssdfs::journal

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "base/unique_function.hpp"
 #include "io/file.hpp"
 #include "journal/log_position.hpp"
 #include "meta/image.hpp"
@@ -30,24 +31,63 @@ result<std::vector<image_file>> list_images(io::file_system& fs, const std::stri
 result<image_file> save_image(io::file_system& fs, const std::string& directory,
                               const meta::state& s);
 
+/// The first half of save_image: a finished, synced file in the directory, whose path it returns.
+result<std::string> write_image_beside(io::file_system& fs, const std::string& directory,
+                                       const meta::state& s);
+
+/// What a load that takes seconds tells, and how it is ended early.
+struct load_hooks {
+  unique_function<void(double)> progress;  ///< called now and then with 0 to 1; may be empty
+  unique_function<bool()> stop;            ///< true ends it with shutting_down; may be empty
+};
+
 /// Reads an image into `target`, which must be new, and is good for destruction only after a
-/// failure: damaged, unsupported, or the disk's.
+/// failure: damaged, unsupported, shutting_down, or the disk's. Reading and checking happens on a
+/// thread of its own, beside the building of the tree.
 result<meta::image_head> load_image(io::file_system& fs, const std::string& path,
-                                    meta::state& target);
+                                    meta::state& target, load_hooks hooks = {});
+
+/// Reads a whole image and checks every section's CRC, but builds nothing: what it says of itself.
+/// damaged, unsupported, shutting_down, or the disk's failures.
+result<meta::image_head> check_image(io::file_system& fs, const std::string& path,
+                                     load_hooks hooks = {});
+
+/// An image that could not be used.
+struct image_refusal {
+  image_file image;
+  failure why;
+};
 
 /// What load_newest has found.
 struct loaded_state {
-  std::unique_ptr<meta::state> state;  ///< an empty one if there is no image
+  std::unique_ptr<meta::state> state;  ///< an empty one if no image can be read
   log_position position;               ///< what replay goes on from
-  std::string path;                    ///< empty if there is no image
-  std::vector<std::string> refused;    ///< newer images that could not be used, and why
+  std::uint64_t digest = 0;            ///< as the image states it
+  std::string path;                    ///< empty if no image can be read
+  std::vector<image_refusal> refused;  ///< newer images that could not be used, the newest first
 };
 
 /// The state of the newest image that can be read. Whether the segments reach from there to the
-/// end of the log, recover() tells. Fails if there are images but none can be read.
-result<loaded_state> load_newest(io::file_system& fs, const std::string& directory);
+/// end of the log, recover() tells. Fails if an image is of a newer version, or as the stop hook
+/// says.
+result<loaded_state> load_newest(io::file_system& fs, const std::string& directory,
+                                 load_hooks hooks = {});
 
-/// Removes all but the newest `keep` images, and what unfinished writes have left.
+/// Gives a finished file in the directory, whose head is `txid`'s, its place among the images:
+/// rename, directory sync. Its contents must be synced.
+result<image_file> place_image(io::file_system& fs, const std::string& directory,
+                               const std::string& path, ssdfs::txid txid);
+
+/// Moves an image that cannot be read out of the way, for somebody to look at.
+result<void> set_aside(io::file_system& fs, const image_file& image);
+
+/// Removes all but the newest `keep` images, and files of unfinished ones that are no newer.
 result<void> prune_images(io::file_system& fs, const std::string& directory, std::size_t keep);
+
+/// Removes the segments that nothing needs: all records are older than those in the second newest
+/// image, and in log time at least `age_ms` older than `now_ms`. The newest two images stay
+/// usable, and so does every image that is at most that old. Returns how many were removed.
+result<std::size_t> prune_segments(io::file_system& fs, const std::string& directory,
+                                   std::int64_t now_ms, std::int64_t age_ms);
 
 }  // namespace ssdfs::journal

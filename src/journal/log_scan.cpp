@@ -126,7 +126,7 @@ result<void> scan_segment(const segment_name& segment, std::string_view text, lo
                                         ": another record than the one that the image knows");
     }
     if (state.at.last > start.last) {
-      SSDFS_TRY(sink({segment.file, state.offset, line, &checker.record()}));
+      SSDFS_TRY(sink({segment.file, state.offset, line, state.at.chain, &checker.record()}));
       ++state.records;
     }
     state.offset += length + 1;

@@ -129,6 +129,7 @@ result<void> recovery::repair() {
 
 result<recovery_report> recovery::run() {
   SSDFS_TRY(scan());
+  if (options_.accept) SSDFS_TRY(options_.accept(state_.at.last));
   SSDFS_TRY(repair());
   recovery_report report;
   report.end = state_.at;

@@ -44,6 +44,9 @@ struct recovery_options {
   log_position start;
   /// Called now and then with the share of bytes that are done, 0 to 1.
   unique_function<void(double)> progress;
+  /// Asked when everything is read, with the last good record, before anything is changed; a
+  /// failure ends the recovery with it. May be empty.
+  unique_function<result<void>(ssdfs::txid end)> accept;
 };
 
 /// Replays all segments in `options.directory` into `sink` and leaves a log that a journal can
@@ -60,6 +63,7 @@ struct log_line {
   std::string_view segment;  ///< file name
   std::uint64_t offset = 0;
   std::string_view text;  ///< without its newline
+  std::uint32_t crc = 0;  ///< of the line
   const meta::record* record = nullptr;
 };
 using line_sink = unique_function<result<void>(const log_line&)>;

@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_function.hpp"
+#include "io/child_process.hpp"
 #include "io/file.hpp"
 #include "master/known_states.hpp"
 
@@ -48,9 +49,12 @@ class checkpointer {
   /// connected. Called on the strand; again for the same `wanted` if no image came in time.
   unique_function<bool(txid wanted)> ask_backup;
 
-  /// `image` is what the master was loaded from, 0 for none; `changes` counts the records since
-  /// then that change something (all but START and MARK).
-  void start(txid image, std::uint64_t changes);
+  /// Set likewise: true while a backup is connected, which then decides by itself when an image is
+  /// due.
+  unique_function<bool()> has_backup;
+
+  /// After core::open().
+  void start();
 
   /// Wants an image now. Returns the MARK that it will be at or behind; joins one that is under
   /// way. Failures are the log's.
@@ -69,8 +73,6 @@ class checkpointer {
   /// stays readable when the image is dropped. Any thread.
   [[nodiscard]] std::string newest_image() const;
 
-  /// A record was logged that changes something.
-  void count_change() noexcept { ++changes_; }
   /// Now and then: begins what is due, and again what got lost.
   void tick(std::int64_t now_ms);
 
@@ -78,35 +80,45 @@ class checkpointer {
   /// but the strand's.
   void stop();
 
-  /// After the log was closed and the strand is quiet: saves the image of the state if anything
-  /// changed since the last one and no backup took that over. Blocks.
+  /// When the last request was handled: logs a MARK if save_at_stop() is going to have something
+  /// to do, because something changed since the last image and no backup is connected.
+  void prepare_stop();
+  /// Then, after stop(), when the log was closed without a failure and the strand is quiet: saves
+  /// the image of the state. Blocks.
   result<void> save_at_stop();
 
  private:
+  using callback = unique_function<void(result<txid>)>;
   using job = unique_function<void()>;
-  struct child;
 
   void run();
   void enqueue(job next);
-  void begin_child();
-  void child_ended(result<txid> made);
-  void finish(const result<txid>& made);
+  [[nodiscard]] bool stopping() const;
   [[nodiscard]] bool due(std::int64_t now_ms) const;
-  result<txid> verify_and_adopt(const std::string& path, const known_states& marks);
+  void pursue(txid wanted, std::int64_t now_ms);
+  void make_in_child(txid mark);
+  result<void> run_child(txid mark);
+  void check(std::string path, callback done);
+  void place(const std::string& path, const known_state& at, callback done);
+  void prune() const;
+  void answer(callback done, result<txid> outcome);
+  void finished(const result<txid>& made);
 
   core& core_;
-  std::uint64_t changes_ = 0;        // since `image`
-  std::uint64_t changes_asked_ = 0;  // of those, before the MARK that is wanted
-  std::int64_t last_ms_ = 0;         // when the last one was begun or ended
-  std::int64_t ask_again_ms_ = 0;
+  io::file_system& files_;
+  std::int64_t last_ms_ = 0;       // when the last one ended
+  std::int64_t retry_at_ms_ = 0;   // after a failure: not before
+  std::int64_t pursue_at_ms_ = 0;  // when what is wanted is seen to again
+  bool child_wanted_ = false;      // a job of make_in_child is queued or runs
+  bool stop_image_ = false;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<job> jobs_;      // under mutex_
-  checkpoint_status status_;  // under mutex_
-  std::string newest_;        // under mutex_
-  bool stopping_ = false;     // under mutex_
-  std::unique_ptr<child> child_;
+  std::deque<job> jobs_;                      // under mutex_
+  checkpoint_status status_;                  // under mutex_
+  std::string newest_;                        // under mutex_
+  bool stopping_ = false;                     // under mutex_
+  std::shared_ptr<io::child_process> child_;  // under mutex_: while it runs
   std::thread worker_;
 };
 

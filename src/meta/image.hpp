@@ -19,6 +19,8 @@
 namespace ssdfs::meta {
 
 inline constexpr std::uint32_t image_format_version = 1;
+/// The oldest version that is still read.
+inline constexpr std::uint32_t oldest_image_format_version = 1;
 inline constexpr std::size_t image_header_bytes = 24;
 inline constexpr std::size_t image_section_header_bytes = 12;
 /// Bytes of a payload at most; writers aim at far less.
@@ -58,7 +60,11 @@ using image_sink = unique_function<result<void>(bytes_view)>;
 /// change meanwhile. Fails only as the sink does.
 result<void> write_image(const state& s, image_sink& sink);
 
-/// Reads an image, piece by piece, into an empty state.
+struct decoded_section;
+class image_reader;
+
+/// Builds an empty state of an image: of the file piece by piece (feed), or of sections that
+/// image_reader has split it into (take), but not both.
 ///
 /// Every length, id and CRC is checked before it is used, and at the end totals and digest against
 /// what the head says; every violation is errc::damaged with the offset, a newer version is
@@ -74,7 +80,9 @@ class image_loader {
 
   /// Takes the next bytes of the file, of any number.
   result<void> feed(bytes_view bytes);
-  /// After the last byte: the state is the image's.
+  /// Takes the next section; that it is the next one is the reader's to see to.
+  result<void> take(const decoded_section& section);
+  /// After the last: the state is the image's.
   result<void> finish();
 
   /// Known once the first section was fed.
@@ -82,16 +90,9 @@ class image_loader {
 
  private:
   class sections;
-  result<void> take(bytes_view bytes, std::size_t& used);
-  failure damaged(const std::string& what) const;
-
   std::unique_ptr<sections> sections_;
-  std::vector<std::byte> pending_;  // the begin of a header or section
-  std::uint64_t offset_ = 0;        // of pending_ in the file
-  std::uint64_t section_count_ = 0;
-  std::uint32_t crc_of_crcs_ = 0;
-  bool header_seen_ = false;
-  bool end_seen_ = false;
+  std::unique_ptr<image_reader> reader_;  // of feed
+  std::unique_ptr<decoded_section> scratch_;
 };
 
 }  // namespace ssdfs::meta

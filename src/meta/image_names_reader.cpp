@@ -1,34 +1,40 @@
 #include "meta/image_names_reader.hpp"
 
-#include "meta/path.hpp"
+#include <span>
 
 namespace ssdfs::meta {
 namespace {
 
 failure malformed() { return {errc::damaged, "an entry of the tree is malformed"}; }
 
+directory_attributes attributes_of(const names_batch::entry& e) { return {e.mtime_ms, e.access}; }
+
 }  // namespace
 
-result<void> image_names_reader::take(image_input in, const limits& below) {
-  name_.clear();
-  mtime_ = 0;
-  slot_ = key_ = 0;
-  while (!in.empty()) {
-    const std::uint8_t tag = in.byte();
-    switch (tag & image_item::kind_mask) {
-      case image_item::root:
-      case image_item::detached: SSDFS_TRY(take_root(in, tag, below)); break;
-      case image_item::directory: SSDFS_TRY(take_directory(in, tag, below)); break;
-      case image_item::file: SSDFS_TRY(take_file(in, tag, below)); break;
-      case image_item::end_of_directory:
-        // An empty directory is nothing but its end.
-        if (!open_) SSDFS_TRY(open_next());
-        open_ = false;
+result<void> image_names_reader::take(const names_batch& batch, const limits& below) {
+  std::string_view names = batch.names;
+  std::span<const chunk_ref> chunks = batch.chunks;
+  const quota* limits = batch.quotas.data();
+  // If the section is malformed, its last entry is.
+  const std::size_t whole = batch.entries.size() - (batch.malformed ? 1 : 0);
+  for (std::size_t i = 0; i < whole; ++i) {
+    const entry& e = batch.entries[i];
+    if (e.access >= below.access) return malformed();
+    const std::string_view name = names.substr(0, e.name_length);
+    names.remove_prefix(e.name_length);
+    const quota* own = e.limited ? limits++ : nullptr;
+    switch (e.what) {
+      case names_batch::kind::file:
+        SSDFS_TRY(take_file(e, name, chunks.first(e.chunks), below));
+        chunks = chunks.subspan(e.chunks);
         break;
-      default: return malformed();
+      case names_batch::kind::directory: SSDFS_TRY(take_directory(e, name, own)); break;
+      case names_batch::kind::root:
+      case names_batch::kind::detached: SSDFS_TRY(take_root(e, own)); break;
+      case names_batch::kind::end: SSDFS_TRY(end_directory()); break;
     }
-    if (!in.ok()) return malformed();
   }
+  if (batch.malformed) return malformed();
   return {};
 }
 
@@ -40,102 +46,56 @@ result<void> image_names_reader::open_next() {
   return {};
 }
 
-image_names_reader::attributes image_names_reader::read_attributes(image_input& in, bool limited,
-                                                                   const limits& below) {
-  attributes a;
-  a.serial = in.number32();
-  mtime_ = static_cast<std::int64_t>(in.difference(static_cast<std::uint64_t>(mtime_)));
-  a.values.mtime_ms = mtime_;
-  a.values.access = static_cast<std::uint16_t>(in.number(below.access - 1));
-  if (limited) {
-    a.limits.names = in.number();
-    a.limits.bytes = in.number();
-  }
-  return a;
+result<void> image_names_reader::end_directory() {
+  // An empty directory is nothing but its end.
+  if (!open_) SSDFS_TRY(open_next());
+  open_ = false;
+  return {};
 }
 
-result<void> image_names_reader::take_root(image_input& in, std::uint8_t tag, const limits& below) {
-  const bool detached = (tag & image_item::kind_mask) == image_item::detached;
-  const bool limited = (tag & image_item::with_quota) != 0;
-  const attributes a = read_attributes(in, limited, below);
-  if (!in.ok() || open_ || detached != root_seen_) return malformed();
+result<void> image_names_reader::take_root(const entry& e, const quota* limits) {
+  const bool detached = e.what == names_batch::kind::detached;
+  if (open_ || detached != root_seen_) return malformed();
   directory_id directory = root_directory;
   if (detached) {
-    auto made = loader_.add_detached(a.values, a.serial);
+    auto made = loader_.add_detached(attributes_of(e), e.serial);
     if (!made) return made.error();
     directory = *made;
   } else {
     root_seen_ = true;
-    if (a.serial != 1) return malformed();
-    SSDFS_TRY(loader_.set_root(a.values));
+    if (e.serial != 1) return malformed();
+    SSDFS_TRY(loader_.set_root(attributes_of(e)));
   }
-  if (limited) SSDFS_TRY(loader_.set_quota(directory, a.limits));
+  if (limits != nullptr) SSDFS_TRY(loader_.set_quota(directory, *limits));
   waiting_.push_back(directory);
   return {};
 }
 
-std::string_view image_names_reader::read_name(image_input& in) {
-  const auto common = static_cast<std::size_t>(in.number(name_.size()));
-  const std::string_view rest = in.text(max_name_length - common);
-  name_.resize(common);
-  name_ += rest;
-  return name_;
-}
-
-result<void> image_names_reader::take_directory(image_input& in, std::uint8_t tag,
-                                                const limits& below) {
+result<void> image_names_reader::take_directory(const entry& e, std::string_view name,
+                                                const quota* limits) {
   if (!open_) SSDFS_TRY(open_next());
-  const bool limited = (tag & image_item::with_quota) != 0;
-  const std::string_view name = read_name(in);
-  const attributes a = read_attributes(in, limited, below);
-  if (!in.ok()) return malformed();
-  auto made = loader_.add_directory(name, a.values, a.serial);
+  auto made = loader_.add_directory(name, attributes_of(e), e.serial);
   if (!made) return made.error();
-  if (limited) SSDFS_TRY(loader_.set_quota(*made, a.limits));
+  if (limits != nullptr) SSDFS_TRY(loader_.set_quota(*made, *limits));
   waiting_.push_back(*made);
   return {};
 }
 
-void image_names_reader::take_chunk_address(image_input& in, chunk_ref& chunk,
-                                            const limits& below) {
-  slot_ = in.difference(slot_);
-  key_ = in.difference(key_);
-  if (slot_ >= below.volumes || key_ == 0 || key_ > UINT32_MAX) in.fail();
-  chunk.at.volume = volume_slot(static_cast<std::uint32_t>(slot_));
-  chunk.at.key = static_cast<chunk_key>(key_);
-}
-
-result<void> image_names_reader::take_file(image_input& in, std::uint8_t tag, const limits& below) {
+result<void> image_names_reader::take_file(const entry& e, std::string_view name,
+                                           std::span<const chunk_ref> chunks, const limits& below) {
   if (!open_) SSDFS_TRY(open_next());
-  const std::string_view name = read_name(in);
+  if (e.content_type != 0 && e.content_type >= below.types) return malformed();
+  for (const chunk_ref& chunk : chunks) {
+    if (chunk.at.volume.value >= below.volumes) return malformed();
+  }
   file_attributes a;
-  a.replication = static_cast<std::uint8_t>(tag >> image_item::replication_shift);
-  a.size = in.number(max_file_size);
-  a.crc32c = in.fixed32();
-  mtime_ = static_cast<std::int64_t>(in.difference(static_cast<std::uint64_t>(mtime_)));
-  a.mtime_ms = mtime_;
-  a.access = static_cast<std::uint16_t>(in.number(below.access - 1));
-  if ((tag & image_item::with_type) != 0) {
-    a.content_type = static_cast<std::uint16_t>(in.number(below.types - 1));
-  }
-  chunks_.clear();
-  if ((tag & image_item::listed_chunks) != 0) {
-    const std::size_t n = in.count();
-    for (std::size_t i = 0; i < n && in.ok(); ++i) {
-      chunk_ref& chunk = chunks_.emplace_back();
-      take_chunk_address(in, chunk, below);
-      chunk.size = in.number32();
-      chunk.crc32c = in.fixed32();
-    }
-  } else if (a.size != 0) {
-    if (a.size > UINT32_MAX) return malformed();
-    chunk_ref& chunk = chunks_.emplace_back();
-    take_chunk_address(in, chunk, below);
-    chunk.size = static_cast<std::uint32_t>(a.size);
-    chunk.crc32c = a.crc32c;
-  }
-  if (!in.ok()) return malformed();
-  auto made = loader_.add_file(name, a, chunks_);
+  a.replication = e.replication;
+  a.size = e.size;
+  a.crc32c = e.crc32c;
+  a.mtime_ms = e.mtime_ms;
+  a.access = e.access;
+  a.content_type = e.content_type;
+  auto made = loader_.add_file(name, a, chunks);
   if (!made) return made.error();
   return {};
 }

@@ -7,15 +7,16 @@ failure malformed(const char* what) { return {errc::damaged, what}; }
 
 }  // namespace
 
-result<void> image_loader::sections::take(image_section kind, bytes_view payload) {
+result<void> image_loader::sections::take(const decoded_section& section) {
+  const image_section kind = section.kind;
   if (kind < last_ || (last_ == image_section{} && kind != image_section::head)) {
     return malformed("a section in the wrong place");
   }
   if (kind == last_ && kind < image_section::volumes) return malformed("a section twice");
   last_ = kind;
-  const image_input in(payload);
+  const image_input in(section.payload);
   switch (kind) {
-    case image_section::head: return take_head(in);
+    case image_section::head: return take_head(section.payload);
     case image_section::epochs: return take_epochs(in);
     case image_section::access: return take_access(in);
     case image_section::types: return take_types(in);
@@ -24,26 +25,17 @@ result<void> image_loader::sections::take(image_section kind, bytes_view payload
     case image_section::results: return take_results(in);
     case image_section::names: {
       SSDFS_TRY(flush_volume());
-      return names_.take(in, {s_.access_.size(), s_.types_.size(), s_.volumes_.size()});
+      return names_.take(section.names, {s_.access_.size(), s_.types_.size(), s_.volumes_.size()});
     }
     case image_section::end: break;
   }
   return malformed("not a section");
 }
 
-result<void> image_loader::sections::take_head(image_input in) {
-  head.cluster.value = in.id();
-  head.epoch = epoch_t(in.number32());
-  head.txid = ssdfs::txid(in.number());
-  head.chain = in.fixed32();
-  head.log_time_ms = in.signed_number();
-  head.files = in.number();
-  head.directories = in.number();
-  head.bytes = in.number();
-  head.digest = in.fixed64();
-  head.next_volume = in.number32();
-  head.next_serial = in.number32();
-  if (!in.ok()) return malformed("the head is malformed");
+result<void> image_loader::sections::take_head(bytes_view payload) {
+  auto decoded = decode_head(payload);
+  if (!decoded) return decoded.error();
+  head = *decoded;
   return {};
 }
 

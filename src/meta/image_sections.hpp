@@ -4,6 +4,7 @@
 #include "meta/image.hpp"
 #include "meta/image_bytes.hpp"
 #include "meta/image_names_reader.hpp"
+#include "meta/image_reader.hpp"
 
 #include <optional>
 
@@ -15,14 +16,14 @@ class image_loader::sections {
  public:
   explicit sections(state& target) : s_(target), names_(target.names_) {}
 
-  result<void> take(image_section kind, bytes_view payload);
+  result<void> take(const decoded_section& section);
   /// After the last: checks totals and digest.
   result<void> finish();
 
   image_head head;
 
  private:
-  result<void> take_head(image_input in);
+  result<void> take_head(bytes_view payload);
   result<void> take_epochs(image_input in);
   result<void> take_access(image_input in);
   result<void> take_types(image_input in);
