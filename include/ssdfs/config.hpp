@@ -27,6 +27,10 @@ struct client_config {
   std::chrono::milliseconds timeout{30000};
   /// How long one datanode may take over one piece before another is tried.
   std::chrono::milliseconds datanode_timeout{5000};
+  /// A server that waits with its answers and then does not even answer a ping for so long counts
+  /// as hung: its calls are given up, other servers are tried, and it is left alone until it
+  /// answers again. 0: only the other limits hold.
+  std::chrono::milliseconds silence_timeout{900};
   /// How long a master may take over one request before it is sent again (doubled each time). A
   /// repeated request is recognized by the master and never done twice.
   std::chrono::milliseconds master_timeout{2000};
@@ -140,6 +144,14 @@ struct attribute_changes {
   std::optional<std::uint16_t> mode;
   std::optional<std::string> owner;
   std::optional<std::string> group;
+  std::optional<std::uint8_t> replication;  ///< files only: copies wanted, 1 to 3
+  std::optional<std::string> content_type;  ///< files only
+};
+
+/// Limits of a directory to change; those that are not set stay. 0 removes a limit.
+struct quota_changes {
+  std::optional<std::uint64_t> names;  ///< files and directories below it
+  std::optional<std::uint64_t> bytes;  ///< content below it, one copy
 };
 
 // Results.

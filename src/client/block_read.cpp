@@ -7,17 +7,19 @@
 #include "wire/frame.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ssdfs::detail {
 
 void block_read::start(const wire::chunk_ref& chunk, std::uint32_t offset, std::uint32_t length) {
-  SSDFS_ASSERT(length > 0 && length <= wire::max_body);
+  SSDFS_ASSERT(length > 0 && length <= wire::max_body && idle());
   chunk_ = chunk;
   offset_ = offset;
   length_ = length;
   excluded_count_ = 0;
   stopping_ = false;
   last_ = {};
+  won_ = false;
   attempt();
 }
 
@@ -27,7 +29,13 @@ void block_read::stop() {
     op_.owner().locations().forget(*this);
     return give_up(errc::aborted);
   }
-  call_.cancel();
+  for (request& r : requests_) {
+    if (r.to != nullptr) r.call.cancel();
+  }
+}
+
+bool block_read::idle() const noexcept {
+  return requests_[0].to == nullptr && requests_[1].to == nullptr;
 }
 
 void block_read::attempt() {
@@ -37,7 +45,10 @@ void block_read::attempt() {
     return op_.owner().locations().locate(
         chunk_.volume, op_.call_timeout_ms(op_.owner().config().master_timeout.count()), *this);
   }
-  if (server* const from = choose(*replicas)) return ask(*from);
+  if (server* const from = choose(*replicas, false)) {
+    op_.owner().hedges().watch(*this, length_);
+    return ask(requests_[0], *from);
+  }
   if (excluded_count_ == 0) last_ = failure(errc::unavailable, "no replica of the chunk is known");
   op_.owner().locations().drop(chunk_.volume);
   give_up(std::move(last_));
@@ -53,15 +64,21 @@ void block_read::on_located(result<void> outcome) {
   attempt();
 }
 
-server* block_read::choose(const std::vector<server*>& replicas) {
+// Excluded, or asked already.
+bool block_read::is_out(const server& s) const noexcept {
+  const auto end = excluded_.begin() + static_cast<std::ptrdiff_t>(excluded_count_);
+  return std::find(excluded_.begin(), end, &s) != end || requests_[0].to == &s ||
+         requests_[1].to == &s;
+}
+
+server* block_read::choose(const std::vector<server*>& replicas, bool good_only) {
   const std::int64_t now = io::steady_ns();
   std::array<server*, 8> good{};
   std::array<server*, 8> avoided{};
   std::size_t good_count = 0;
   std::size_t avoided_count = 0;
   for (server* s : replicas) {
-    const auto end = excluded_.begin() + static_cast<std::ptrdiff_t>(excluded_count_);
-    if (std::find(excluded_.begin(), end, s) != end) continue;
+    if (is_out(*s)) continue;
     if (s->avoided(now)) {
       avoided[avoided_count++] = s;
     } else {
@@ -70,10 +87,11 @@ server* block_read::choose(const std::vector<server*>& replicas) {
   }
   if (good_count > 1) return good[op_.owner().random() % good_count];
   if (good_count == 1) return good[0];
-  return avoided_count > 0 ? avoided[op_.owner().random() % avoided_count] : nullptr;
+  if (good_only || avoided_count == 0) return nullptr;
+  return avoided[op_.owner().random() % avoided_count];
 }
 
-void block_read::ask(server& from) {
+void block_read::ask(request& slot, server& from) {
   wire::read_chunk_request request;
   request.volume = chunk_.volume;
   request.key = chunk_.key;
@@ -86,20 +104,44 @@ void block_read::ask(server& from) {
   net::channel& channel = from.channel();
   const std::int64_t timeout_ms =
       op_.call_timeout_ms(op_.owner().config().datanode_timeout.count());
+  slot.to = &from;
+  slot.sent_ns = io::steady_ns();
   const auto id = channel.call(request, {.timeout_ms = timeout_ms},
-                               [keep = operation_ptr(&op_), this, &from](auto reply) {
-                                 call_.clear();
-                                 if (!reply) return failed(from, std::move(reply).error());
-                                 if (stopping_) return give_up(errc::aborted);
-                                 if (auto ok = verify(*reply); !ok) {
-                                   return failed(from, std::move(ok).error());
-                                 }
-                                 from.succeeded();
-                                 body_ = reply->body;
-                                 hold_ = std::move(reply->hold);
-                                 owner_.on_block(*this);
+                               [keep = operation_ptr(&op_), this, &slot](answer reply) {
+                                 answered(slot, std::move(reply));
                                });
-  call_.set(channel, id);
+  slot.call.set(channel, id);
+}
+
+void block_read::answered(request& slot, answer reply) {
+  server& from = *std::exchange(slot.to, nullptr);
+  slot.call.clear();
+  if (stopping_ || won_) {
+    if (!idle()) return;
+    if (stopping_) return give_up(errc::aborted);
+    return owner_.on_block(*this);
+  }
+  auto good = reply ? verify(*reply) : result<void>(reply.error());
+  if (!good) return failed(from, std::move(good).error());
+  hedging& hedges = op_.owner().hedges();
+  hedges.forget(*this);
+  hedges.learn(length_, io::steady_ns() - slot.sent_ns);
+  from.succeeded();
+  body_ = reply->body;
+  hold_ = std::move(reply->hold);
+  if (idle()) return owner_.on_block(*this);
+  won_ = true;  // and the other one's end comes at once
+  for (request& r : requests_) r.call.cancel();
+}
+
+// The first replica takes long: the answer of a second may come sooner.
+void block_read::on_slow() {
+  if (stopping_ || won_ || requests_[0].to == nullptr || requests_[1].to != nullptr) return;
+  const auto* replicas = op_.owner().locations().find(chunk_.volume, io::steady_ns());
+  if (replicas == nullptr) return;
+  server* const other = choose(*replicas, true);
+  if (other == nullptr || !op_.owner().hedges().take_budget()) return;
+  ask(requests_[1], *other);
 }
 
 result<void> block_read::verify(const net::response<wire::read_chunk_reply>& reply) {
@@ -115,18 +157,19 @@ result<void> block_read::verify(const net::response<wire::read_chunk_reply>& rep
 }
 
 void block_read::failed(server& by, failure why) {
-  if (stopping_) return give_up(errc::aborted);
   op_.blame(by);
   // A chunk that one replica lacks or holds damaged says nothing against the others in it.
-  if (why == errc::connection || why == errc::timed_out || why == errc::protocol) {
-    by.failed(io::steady_ns());
-  }
+  if (is_silence(why) || why == errc::protocol) op_.owner().distrust(by, why);
   if (excluded_count_ < excluded_.size()) excluded_[excluded_count_++] = &by;
   last_ = std::move(why);
+  if (!idle()) return;  // the other one may still answer
   if (!op_.has_time_for(0)) return give_up(std::move(last_));
   attempt();
 }
 
-void block_read::give_up(failure why) { owner_.on_block_failed(*this, std::move(why)); }
+void block_read::give_up(failure why) {
+  op_.owner().hedges().forget(*this);
+  owner_.on_block_failed(*this, std::move(why));
+}
 
 }  // namespace ssdfs::detail

@@ -1,6 +1,7 @@
 // Reading a run of bytes of one chunk, from whichever replica has it.
 #pragma once
 
+#include "client/hedging.hpp"
 #include "client/location_cache.hpp"
 #include "client/operation.hpp"
 #include "wire/chunk_messages.hpp"
@@ -28,9 +29,10 @@ class block_read_owner {
 
 /// One read of at most wire::max_body bytes at a time, reusable. Chooses among the replicas at
 /// random, those in bad standing last; a replica that fails or sends bytes that don't match is
-/// excluded and the next is tried. Part of an operation, which must stay alive until one of the
-/// owner's functions was called. On the client's strand.
-class block_read final : public location_waiter {
+/// excluded and the next is tried. One that takes unusually long is left at it while a second is
+/// asked; the first good answer counts. Part of an operation, which must stay alive until one of
+/// the owner's functions was called. On the client's strand.
+class block_read final : public location_waiter, public hedged_read {
  public:
   block_read(operation& of, block_read_owner& owner) : op_(of), owner_(owner) {}
   block_read(const block_read&) = delete;
@@ -53,9 +55,21 @@ class block_read final : public location_waiter {
   }
 
  private:
+  using answer = result<net::response<wire::read_chunk_reply>>;
+  /// One request under way.
+  struct request {
+    server* to = nullptr;  // null: none
+    call_handle call;
+    std::int64_t sent_ns = 0;
+  };
+
   void attempt();
-  [[nodiscard]] server* choose(const std::vector<server*>& replicas);
-  void ask(server& from);
+  [[nodiscard]] server* choose(const std::vector<server*>& replicas, bool good_only);
+  [[nodiscard]] bool is_out(const server& s) const noexcept;
+  [[nodiscard]] bool idle() const noexcept;
+  void ask(request& slot, server& from);
+  void answered(request& slot, answer reply);
+  void on_slow() override;
   [[nodiscard]] result<void> verify(const net::response<wire::read_chunk_reply>& reply);
   void failed(server& by, failure why);
   void give_up(failure why);
@@ -69,7 +83,8 @@ class block_read final : public location_waiter {
   std::array<server*, 8> excluded_{};
   std::size_t excluded_count_ = 0;
   failure last_;
-  call_handle call_;
+  std::array<request, 2> requests_;
+  bool won_ = false;  // the bytes are here; the other request is being cancelled
   bool locating_ = false;
   bool stopping_ = false;
   std::uint32_t crc_ = 0;

@@ -47,6 +47,7 @@ net::channel_options channel_options_of(const client_config& config, client_id i
   // Operations pause by themselves; a server that is back should not be kept waiting for long.
   out.backoff_min_ms = 10;
   out.backoff_max_ms = 100;
+  out.silence_ms = config.silence_timeout.count();
   return out;
 }
 
@@ -67,6 +68,7 @@ core::core(boost::asio::any_io_executor executor, client_config config)
       write_behind_(config_.write_behind_bytes),
       grants_(*this),
       locations_(*this),
+      hedges_(*this),
       random_state_(io::random_u64() | 1),
       chunk_size_(config_.chunk_size) {}
 
@@ -116,6 +118,30 @@ std::uint64_t core::random() noexcept {
   random_state_ ^= random_state_ << 25;
   random_state_ ^= random_state_ >> 27;
   return (random_state_ * 0x2545f4914f6cdd1dULL) >> 16;
+}
+
+void core::distrust(server& s, const failure& why) {
+  if (s.failed(io::steady_ns(), is_silence(why))) probe(s, 0);
+}
+
+void core::probe(server& s, std::uint32_t attempt) {
+  constexpr std::int64_t first_ns = 500'000'000;
+  constexpr std::uint32_t most_doublings = 5;
+  constexpr std::uint32_t most_attempts = 40;  // about ten minutes; then it is tried like any other
+  const std::int64_t pause_ns = first_ns << std::min(attempt, most_doublings);
+  timers_->at(io::steady_ns() + pause_ns, [weak = weak_from_this(), &s, attempt] {
+    const auto self = weak.lock();
+    if (!self || self->closed_ || !s.mute()) return;
+    if (attempt >= most_attempts) return s.succeeded();
+    constexpr std::int64_t timeout_ms = 1000;
+    s.channel().call(wire::ping_request{}, {.timeout_ms = timeout_ms},
+                     [weak, &s, attempt](auto reply) {
+                       const auto alive = weak.lock();
+                       if (!alive || !s.mute()) return;
+                       if (reply) return s.succeeded();
+                       alive->probe(s, attempt + 1);
+                     });
+  });
 }
 
 void core::add(operation& op) {

@@ -3,6 +3,7 @@
 
 #include "client/budget.hpp"
 #include "client/grant_pool.hpp"
+#include "client/hedging.hpp"
 #include "client/location_cache.hpp"
 #include "client/master_link.hpp"
 #include "client/operation_ids.hpp"
@@ -64,6 +65,9 @@ class core : public std::enable_shared_from_this<core> {
   }
   [[nodiscard]] const strand_type& strand() const noexcept { return strand_; }
 
+  /// From any thread.
+  [[nodiscard]] net::channel_pool& channels() noexcept { return pool_; }
+
   // On the strand:
 
   [[nodiscard]] server_table& servers() noexcept { return servers_; }
@@ -71,6 +75,10 @@ class core : public std::enable_shared_from_this<core> {
   [[nodiscard]] operation_ids& ids() noexcept { return ids_; }
   [[nodiscard]] grant_pool& grants() noexcept { return grants_; }
   [[nodiscard]] location_cache& locations() noexcept { return locations_; }
+  [[nodiscard]] hedging& hedges() noexcept { return hedges_; }
+  /// A call to a datanode failed in a way that speaks of the node. One that did not answer at all
+  /// is avoided until it answers a ping, of which it is sent one now and then.
+  void distrust(server& s, const failure& why);
   [[nodiscard]] timers& waits() noexcept { return *timers_; }
   [[nodiscard]] budget& read_ahead() noexcept { return read_ahead_; }
   [[nodiscard]] budget& write_behind() noexcept { return write_behind_; }
@@ -97,6 +105,7 @@ class core : public std::enable_shared_from_this<core> {
   void close_on_strand();
   void disconnect();
   void keep_session();
+  void probe(server& s, std::uint32_t attempt);
 
   client_config config_;
   boost::asio::any_io_executor user_executor_;
@@ -118,6 +127,7 @@ class core : public std::enable_shared_from_this<core> {
   budget write_behind_;
   grant_pool grants_;
   location_cache locations_;
+  hedging hedges_;
   std::uint64_t random_state_;
   std::uint32_t chunk_size_ = 0;
   bool closed_ = false;

@@ -256,10 +256,10 @@ void grant_pool::failed(grant& g, const failure& why) {
   if (!why.hint.empty()) {
     // A member of the chain names the one behind it that failed.
     for (server* s : g.chain_) {
-      if (s->address() == why.hint) s->failed(now);
+      if (s->address() == why.hint) core_.distrust(*s, why);
     }
   } else if (blames_server(why)) {
-    g.first().failed(now);
+    core_.distrust(g.first(), why);
   }
   avoided_volumes_[g.volume_] = now + avoid_volume_ns;
   for (replication_class& c : classes_) {

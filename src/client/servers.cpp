@@ -1,6 +1,7 @@
 #include "client/servers.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ssdfs::detail {
 
@@ -11,13 +12,15 @@ server::server(std::string address, net::channel_pool& pool, bool one_channel)
 
 net::channel& server::channel() { return only_ ? *only_ : *pool_.get(address_); }
 
-void server::failed(std::int64_t now_ns) {
+bool server::failed(std::int64_t now_ns, bool mute) {
   constexpr std::int64_t first_ns = 2'000'000'000;
   constexpr std::uint32_t most_doublings = 5;
   // Many calls in flight that fail together are one failure.
-  if (avoided(now_ns)) return;
+  if (mute) return !std::exchange(mute_, true);
+  if (avoided(now_ns)) return false;
   avoided_until_ns_ = now_ns + (first_ns << std::min(failures_, most_doublings));
   ++failures_;
+  return false;
 }
 
 server& server_table::get(std::string_view address) {
@@ -36,6 +39,8 @@ std::vector<std::string> server_table::avoided(std::int64_t now_ns, std::size_t 
   }
   return out;
 }
+
+bool is_silence(const failure& f) noexcept { return f == errc::connection || f == errc::timed_out; }
 
 bool blames_server(const failure& f) noexcept {
   return f == errc::connection || f == errc::timed_out || f == errc::io || f == errc::checksum ||

@@ -23,15 +23,19 @@ class server {
   [[nodiscard]] net::channel& channel();
 
   /// A call failed in a way that speaks of the server (no connection, no answer, bad bytes): it is
-  /// avoided for two seconds, doubled with every further failure up to a minute.
-  void failed(std::int64_t now_ns);
+  /// avoided for two seconds, doubled with every further failure up to a minute; if it was `mute`
+  /// (no connection, no answer), until a call succeeds. True if it has just become mute: somebody
+  /// should see when it is back.
+  [[nodiscard]] bool failed(std::int64_t now_ns, bool mute);
   /// A call succeeded.
   void succeeded() noexcept {
     failures_ = 0;
     avoided_until_ns_ = 0;
+    mute_ = false;
   }
+  [[nodiscard]] bool mute() const noexcept { return mute_; }
   [[nodiscard]] bool avoided(std::int64_t now_ns) const noexcept {
-    return now_ns < avoided_until_ns_;
+    return mute_ || now_ns < avoided_until_ns_;
   }
 
  private:
@@ -40,6 +44,7 @@ class server {
   std::shared_ptr<net::channel> only_;  // null if the pool keeps several
   std::uint32_t failures_ = 0;
   std::int64_t avoided_until_ns_ = 0;
+  bool mute_ = false;
 };
 
 /// All servers by address. Used on the client's strand.
@@ -61,5 +66,7 @@ class server_table {
 
 /// True if the failure of a call says that its server (not the request) is the trouble.
 [[nodiscard]] bool blames_server(const failure& f) noexcept;
+/// True if the server was not heard at all.
+[[nodiscard]] bool is_silence(const failure& f) noexcept;
 
 }  // namespace ssdfs::detail

@@ -27,9 +27,8 @@ result<net::response<typename Request::reply>> call_server(client& from, const s
   return promise->get_future().get();
 }
 
-}  // namespace
-
-result<std::vector<server_statistics>> all_server_statistics(client& from) {
+// The leading master first, then the datanodes that are not dead.
+result<std::vector<std::string>> server_addresses(client& from) {
   auto report = master_call(from, wire::admin_report_request{});
   if (!report) return std::move(report).error();
   std::vector<std::string> addresses;
@@ -44,9 +43,17 @@ result<std::vector<server_statistics>> all_server_statistics(client& from) {
       addresses.push_back(node.address);
     }
   }
+  return addresses;
+}
+
+}  // namespace
+
+result<std::vector<server_statistics>> all_server_statistics(client& from) {
+  auto addresses = server_addresses(from);
+  if (!addresses) return std::move(addresses).error();
   constexpr std::int64_t timeout_ms = 5000;
   std::vector<server_statistics> out;
-  for (std::string& address : addresses) {
+  for (std::string& address : *addresses) {
     auto reply = call_server(from, address, wire::server_stats_request{}, timeout_ms);
     server_statistics& s = out.emplace_back();
     s.address = std::move(address);
@@ -57,6 +64,28 @@ result<std::vector<server_statistics>> all_server_statistics(client& from) {
     }
   }
   return out;
+}
+
+result<std::size_t> connect_everywhere(client& from) {
+  auto addresses = server_addresses(from);
+  if (!addresses) return std::move(addresses).error();
+  constexpr std::int64_t timeout_ms = 10000;
+  using answer = result<net::response<wire::ping_reply>>;
+  std::size_t count = 0;
+  for (const std::string& address : *addresses) {
+    std::vector<std::future<answer>> answers;
+    for (const auto& channel : from.internals()->channels().all(address)) {
+      auto promise = std::make_shared<std::promise<answer>>();
+      answers.push_back(promise->get_future());
+      channel->call(wire::ping_request{}, {.timeout_ms = timeout_ms},
+                    [promise](answer a) { promise->set_value(std::move(a)); });
+    }
+    for (auto& a : answers) {
+      if (auto outcome = a.get(); !outcome) return std::move(outcome).error();
+      ++count;
+    }
+  }
+  return count;
 }
 
 result<std::vector<std::byte>> read_replica(client& from, const chunk_location& chunk,

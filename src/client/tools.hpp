@@ -53,6 +53,11 @@ struct server_statistics {
 /// `stats.process`. Waits; not from the client's own thread.
 [[nodiscard]] result<std::vector<server_statistics>> all_server_statistics(client& from);
 
+/// Opens every connection that the client may have to the leading master and to the datanodes that
+/// are not dead, and waits until each has answered a ping. Returns how many there are, or the first
+/// failure. Not from the client's own thread.
+[[nodiscard]] result<std::size_t> connect_everywhere(client& from);
+
 /// Reads one whole chunk from the replica at `address`, verified against its size and checksum.
 /// Tries once. Waits; not from the client's own thread.
 [[nodiscard]] result<std::vector<std::byte>> read_replica(client& from, const chunk_location& chunk,

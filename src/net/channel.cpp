@@ -44,11 +44,18 @@ std::shared_ptr<channel> channel::make(boost::asio::any_io_executor executor, st
 }
 
 channel_impl::channel_impl(boost::asio::any_io_executor executor, std::string address,
-                           channel_options options)
+                           channel_options options, idle_mark idle)
     : executor_(std::move(executor)),
       address_(std::move(address)),
       options_(std::move(options)),
+      idle_(std::move(idle)),
       timer_(executor_) {}
+
+void channel_impl::count_calls() noexcept {
+  const std::size_t before = in_flight_.load(std::memory_order_relaxed);
+  in_flight_.store(calls_.size(), std::memory_order_relaxed);
+  if ((before == 0) != (calls_.size() == 0)) idle_.set(calls_.size() == 0);
+}
 
 wire::hello_reply channel_impl::server() const {
   const std::lock_guard lock(mutex_);
@@ -89,13 +96,19 @@ std::uint64_t channel_impl::finish_call(std::uint16_t code, call_options options
   const std::uint64_t id =
       calls_.add({std::move(handler), deadline_ms,
                   is_borrowed(options.body) || is_borrowed(options.body_more)});
-  in_flight_.store(calls_.size(), std::memory_order_relaxed);
+  count_calls();
   wire::frame_header header;
   header.opcode = code;
   header.request_id = id;
   header.cluster = server_.cluster;  // set again by the handshake, if that is still to come
   link_->out.end(header, {std::move(options.body), std::move(options.body_more), id});
-  arm(deadline_ms);
+  if (options_.silence_ms > 0) {
+    const std::int64_t now_ms = deadline_ms - std::max<std::int64_t>(options.timeout_ms, 1);
+    if (calls_.size() == 1) link_->waiting_ms = now_ms;
+    arm(std::min(deadline_ms, now_ms + options_.silence_ms / 2));
+  } else {
+    arm(deadline_ms);
+  }
   link_ptr to_flush;
   if (!link_->corked && start_flush(*link_)) to_flush = link_;
   mutex_.unlock();
@@ -137,7 +150,7 @@ std::optional<call_table::call> channel_impl::withdraw(std::uint64_t id) {
   if (at) at->out.adopt(id, mutex_);
   const std::lock_guard lock(mutex_);
   std::optional<call_table::call> c = calls_.take(id);
-  in_flight_.store(calls_.size(), std::memory_order_relaxed);
+  count_calls();
   return c;
 }
 
@@ -213,8 +226,9 @@ bool channel_impl::collect(const link_ptr& at) {
       if (auto c = calls_.take(next.frame.header.request_id)) {
         at->batch.push_back({std::move(c->handler), next.frame});
       }
+      at->served = true;
     }
-    in_flight_.store(calls_.size(), std::memory_order_relaxed);
+    count_calls();
   }
   if (next.status == wire::decode_status::incomplete || bad) {
     if (!bad) return true;
@@ -281,7 +295,9 @@ std::vector<call_table::call> channel_impl::detach(const link_ptr& at, const fai
   link_.reset();
   const std::int64_t now_ms = io::steady_ms();
   constexpr std::int64_t settled_ms = 1000;
-  if (at->up && now_ms - at->since_ms >= settled_ms) {
+  // One that answered, or stayed for a while, was fine: what comes next is another story. A server
+  // that accepts and says nothing is not.
+  if (at->up && !at->silent && (at->served || now_ms - at->since_ms >= settled_ms)) {
     backoff_ms_ = 0;
     retry_at_ms_ = 0;
   } else {
@@ -294,7 +310,7 @@ std::vector<call_table::call> channel_impl::detach(const link_ptr& at, const fai
   last_failure_ = why;
   if (options_.keep_connected && !stopped_) arm(std::max(retry_at_ms_, now_ms + 1));
   std::vector<call_table::call> calls = calls_.take_all();
-  in_flight_.store(0, std::memory_order_relaxed);
+  count_calls();
   return calls;
 }
 
@@ -327,6 +343,7 @@ void channel_impl::tick() {
     const std::lock_guard lock(mutex_);
     if (stopped_) return;
     const std::int64_t now_ms = io::steady_ms();
+    const bool late = now_ms - armed_ms_ > options_.silence_ms / 4;
     armed_ms_ = never;
     std::int64_t next_ms = never;
     due = calls_.due(now_ms, next_ms);
@@ -336,9 +353,15 @@ void channel_impl::tick() {
       if (link_->up) limit_ms = link_->heard_ms + options_.ping_interval_ms;
       if (now_ms >= limit_ms) {
         if (!link_->up) silent = link_;
-        if (link_->up && !link_->pinging) ping(link_);
+        if (link_->up && !link_->pinging) {
+          ping(link_, std::min(options_.ping_interval_ms, ping_timeout_ms));
+        }
       } else {
         next_ms = std::min(next_ms, limit_ms);
+      }
+      if (link_->up && options_.silence_ms > 0) {
+        next_ms = std::min(next_ms, watch_silence(now_ms, late));
+        if (link_->silent) silent = link_;
       }
     } else if (options_.keep_connected) {
       next_ms = std::min(next_ms, retry_at_ms_);
@@ -348,13 +371,31 @@ void channel_impl::tick() {
   for (const std::uint64_t id : due) {
     give_up(id, failure(errc::timed_out, address_ + ": no answer in time"));
   }
-  if (silent) lose(silent, connection_failure("no connection in time"));
+  if (silent) {
+    lose(silent, connection_failure(silent->silent ? "the server has fallen silent"
+                                                   : "no connection in time"));
+  }
 }
 
-void channel_impl::ping(const link_ptr& at) {
+std::int64_t channel_impl::watch_silence(std::int64_t now_ms, bool late) {
+  link& at = *link_;
+  if (calls_.size() == 0) return never;
+  // If we were late ourselves (stopped, starved), the answers may lie in the socket, unread.
+  if (late) at.waiting_ms = now_ms;
+  const std::int64_t quiet_since = std::max(at.heard_ms, at.waiting_ms);
+  const std::int64_t asked_at = quiet_since + options_.silence_ms / 2;
+  if (now_ms >= quiet_since + options_.silence_ms && at.pinging) {
+    at.silent = true;
+    return never;
+  }
+  if (now_ms < asked_at) return asked_at;
+  if (!at.pinging) ping(link_, std::min(options_.ping_interval_ms, ping_timeout_ms));
+  return std::max(now_ms + options_.silence_ms / 4, quiet_since + options_.silence_ms);
+}
+
+void channel_impl::ping(const link_ptr& at, std::int64_t timeout_ms) {
   at->pinging = true;
-  const std::int64_t deadline_ms =
-      io::steady_ms() + std::min(options_.ping_interval_ms, ping_timeout_ms);
+  const std::int64_t deadline_ms = io::steady_ms() + timeout_ms;
   raw_handler handler = [self = self(), at](result<response<bytes_view>> answer) {
     if (!answer && answer.error() == errc::timed_out) {
       self->lose(at, self->connection_failure("the server does not answer"));
@@ -367,6 +408,7 @@ void channel_impl::ping(const link_ptr& at) {
   wire::frame_header header;
   header.opcode = static_cast<std::uint16_t>(wire::opcode::ping);
   header.request_id = calls_.add({std::move(handler), deadline_ms, false});
+  if (calls_.size() == 1) at->waiting_ms = deadline_ms - timeout_ms;
   header.cluster = server_.cluster;
   static_cast<void>(at->out.begin());
   at->out.end(header, {});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/buffer.hpp"
+#include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/unique_function.hpp"
 #include "wire/codec.hpp"
@@ -14,6 +15,7 @@
 #include <boost/asio/dispatch.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,9 +36,17 @@ struct channel_options {
   std::int64_t backoff_min_ms = 50;        ///< after a failed connect calls fail at once this long,
   std::int64_t backoff_max_ms = 2000;      ///< doubled up to this, with jitter
   std::int64_t ping_interval_ms = 30000;   ///< keep-alive when idle
-  std::size_t unsent_bytes = 64U << 20;    ///< calls beyond answer errc::busy at once
+  /// While calls wait for answers, a server that is not heard of for so long, although it was
+  /// pinged half way, counts as hung: the connection is given up and with it all calls in flight.
+  /// (A slow disk is no silence: pings are answered on the network's threads.) 0: calls have their
+  /// own deadlines only.
+  std::int64_t silence_ms = 0;
+  std::size_t unsent_bytes = 64U << 20;  ///< calls beyond answer errc::busy at once
   /// Once connected, reconnect after a loss without waiting for a call.
   bool keep_connected = false;
+  /// If set: asked at every connect, on the executor, in place of hello.cluster. For callers that
+  /// learn their cluster later than they make their channels.
+  std::function<cluster_id()> cluster;
 };
 
 struct call_options {
@@ -121,15 +131,21 @@ class channel : public std::enable_shared_from_this<channel> {
 /// Channels by address, made on first use. Thread-safe.
 class channel_pool {
  public:
-  /// `per_address` connections to each server; calls should take the least loaded.
+  /// At most `per_address` connections to each server.
   channel_pool(boost::asio::any_io_executor executor, channel_options options,
                std::size_t per_address = 1);
   ~channel_pool();
+  /// The channel for the next call: the first that has nothing in flight, so that what is busy
+  /// stays warm; a new one if all are busy and there may be more; else the less loaded of two. Does
+  /// not look at every channel, however many there are.
   [[nodiscard]] std::shared_ptr<channel> get(const std::string& address);
+  /// All `per_address` channels; those that are missing are made.
+  [[nodiscard]] std::vector<std::shared_ptr<channel>> all(const std::string& address);
   /// Stops all channels; later get() returns stopped ones.
   void stop();
 
  private:
+  struct group;
   struct state;
   std::unique_ptr<state> state_;
 };

@@ -66,9 +66,12 @@ void channel_impl::connected(const link_ptr& at, const error_code& ec) {
   // The handshake goes by itself: calls that are queued leave when it is done.
   wire::frame_header header;
   header.opcode = static_cast<std::uint16_t>(wire::opcode::hello);
-  header.cluster = options_.hello.cluster;
+  wire::hello_request hello = options_.hello;
+  if (options_.cluster) hello.cluster = options_.cluster();
+  at->cluster = hello.cluster;
+  header.cluster = hello.cluster;
   at->hello.resize(wire::frame_header_size);
-  wire::encode(options_.hello, at->hello);
+  wire::encode(hello, at->hello);
   const bytes_view message = bytes_view(at->hello).subspan(wire::frame_header_size);
   header.message_length = static_cast<std::uint32_t>(message.size());
   wire::encode_header(header, message, at->hello.data());
@@ -112,8 +115,7 @@ bool channel_impl::greeted(const link_ptr& at) {
                    address_ + ": the server chose protocol " + std::to_string(says.protocol)});
   }
   const cluster_id none;
-  if (options_.hello.cluster != none && says.cluster != none &&
-      says.cluster != options_.hello.cluster) {
+  if (at->cluster != none && says.cluster != none && says.cluster != at->cluster) {
     return refuse({errc::wrong_cluster,
                    address_ + ": the server belongs to cluster " + to_string(says.cluster)});
   }

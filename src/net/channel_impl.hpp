@@ -2,6 +2,7 @@
 #pragma once
 
 #include "net/channel.hpp"
+#include "net/idle_set.hpp"
 #include "net/input.hpp"
 #include "net/output.hpp"
 
@@ -59,7 +60,8 @@ class call_table {
 /// output. Handlers are called without it, on the executor.
 class channel_impl final : public channel {
  public:
-  channel_impl(boost::asio::any_io_executor executor, std::string address, channel_options options);
+  channel_impl(boost::asio::any_io_executor executor, std::string address, channel_options options,
+               idle_mark idle = {});
 
   void cancel(std::uint64_t id) override;
   void stop() override;
@@ -95,8 +97,12 @@ class channel_impl final : public channel {
     bool corked = false;  // the reader calls handlers: what they queue leaves together
     bool flushing = false;
     bool pinging = false;
-    std::int64_t since_ms;  // begin of connecting, later of being up
-    std::int64_t heard_ms;  // last bytes from the server
+    bool served = false;          // a call was: whoever is there does its job
+    bool silent = false;          // lost for its silence
+    std::int64_t since_ms;        // begin of connecting, later of being up
+    std::int64_t heard_ms;        // last bytes from the server
+    std::int64_t waiting_ms = 0;  // since when calls have been in flight without a pause
+    cluster_id cluster;           // ours, as told in hello
     std::string local;
     // Reader only.
     input in;
@@ -133,9 +139,12 @@ class channel_impl final : public channel {
   // Time.
   void arm(std::int64_t at_ms);  // under mutex_
   void tick();
-  void ping(const link_ptr& at);  // under mutex_
+  void ping(const link_ptr& at, std::int64_t timeout_ms);  // under mutex_
+  /// Judges the link's silence; when to look again, or `never`. Under mutex_.
+  [[nodiscard]] std::int64_t watch_silence(std::int64_t now_ms, bool late);
   void give_up(std::uint64_t id, const failure& why);
   [[nodiscard]] std::optional<call_table::call> withdraw(std::uint64_t id);
+  void count_calls() noexcept;  // under mutex_, whenever calls_ has changed
 
   [[nodiscard]] std::shared_ptr<channel_impl> self() {
     return std::static_pointer_cast<channel_impl>(shared_from_this());
@@ -147,6 +156,7 @@ class channel_impl final : public channel {
   const boost::asio::any_io_executor executor_;
   const std::string address_;
   const channel_options options_;
+  const idle_mark idle_;
   std::atomic<std::size_t> in_flight_{0};
 
   mutable std::mutex mutex_;

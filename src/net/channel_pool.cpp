@@ -1,4 +1,6 @@
 #include "net/channel.hpp"
+#include "net/channel_impl.hpp"
+#include "net/idle_set.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -7,13 +9,34 @@
 
 namespace ssdfs::net {
 
+// All channels to one server.
+struct channel_pool::group {
+  explicit group(std::size_t most) : idle(std::make_shared<idle_set>(most)) {}
+  std::vector<std::shared_ptr<channel>> channels;
+  std::shared_ptr<idle_set> idle;
+  std::size_t next = 0;  // for turns while all are busy
+};
+
 struct channel_pool::state {
   boost::asio::any_io_executor executor;
   channel_options options;
   std::size_t per_address;
   std::mutex mutex;  // guards what follows
-  boost::unordered_flat_map<std::string, std::vector<std::shared_ptr<channel>>> by_address;
+  boost::unordered_flat_map<std::string, group> by_address;
   bool stopped = false;
+
+  group& group_of(const std::string& address) {
+    return by_address.try_emplace(address, per_address).first->second;
+  }
+  const std::shared_ptr<channel>& add(group& to, const std::string& address) {
+    auto made = std::make_shared<channel_impl>(executor, address, options,
+                                               idle_mark(to.idle, to.channels.size()));
+    // As channel::make: pending operations keep it alive, what is given out keeps it running.
+    channel* const raw = made.get();
+    to.channels.emplace_back(raw, [made = std::move(made)](channel*) { made->stop(); });
+    if (stopped) raw->stop();
+    return to.channels.back();
+  }
 };
 
 channel_pool::channel_pool(boost::asio::any_io_executor executor, channel_options options,
@@ -29,24 +52,28 @@ channel_pool::~channel_pool() { stop(); }
 
 std::shared_ptr<channel> channel_pool::get(const std::string& address) {
   const std::lock_guard lock(state_->mutex);
-  auto& channels = state_->by_address[address];
-  // A new connection is only worth its while if all others are busy.
-  std::shared_ptr<channel> best;
-  for (const auto& c : channels) {
-    if (!best || c->in_flight() < best->in_flight()) best = c;
-  }
-  if (best && (best->in_flight() == 0 || channels.size() >= state_->per_address)) return best;
-  best = channel::make(state_->executor, address, state_->options);
-  if (state_->stopped) best->stop();
-  channels.push_back(best);
-  return best;
+  group& to = state_->group_of(address);
+  if (const std::size_t i = to.idle->first(); i < to.channels.size()) return to.channels[i];
+  if (to.channels.size() < state_->per_address) return state_->add(to, address);
+  // All are busy. The better of the next two in turn: near enough to the least loaded of all.
+  const auto& one = to.channels[to.next];
+  to.next = (to.next + 1) % to.channels.size();
+  const auto& other = to.channels[to.next];
+  return other->in_flight() < one->in_flight() ? other : one;
+}
+
+std::vector<std::shared_ptr<channel>> channel_pool::all(const std::string& address) {
+  const std::lock_guard lock(state_->mutex);
+  group& to = state_->group_of(address);
+  while (to.channels.size() < state_->per_address) state_->add(to, address);
+  return to.channels;
 }
 
 void channel_pool::stop() {
   const std::lock_guard lock(state_->mutex);
   state_->stopped = true;
-  for (const auto& [address, channels] : state_->by_address) {
-    for (const auto& c : channels) c->stop();
+  for (const auto& [address, to] : state_->by_address) {
+    for (const auto& c : to.channels) c->stop();
   }
 }
 
