@@ -23,7 +23,7 @@ class byte_rate {
   }
 
  private:
-  const std::uint64_t bytes_per_s_;
+  std::uint64_t bytes_per_s_;
   std::int64_t due_ns_ = 0;  // when the work so far would be done at exactly the rate
 };
 

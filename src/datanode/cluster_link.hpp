@@ -16,6 +16,8 @@ class cluster_link {
   virtual void chain_failed(const chain_failure& what) = 0;
   /// The replica's report has changed in a way that the master should hear of soon.
   virtual void volume_changed(volume_id volume) = 0;
+  /// A read met bad bytes: they are to be replaced at once.
+  virtual void records_bad(volume_id volume) = 0;
   /// The address under which others know this node; empty before it is known.
   [[nodiscard]] virtual std::string advertised_address() const = 0;
 };

@@ -8,11 +8,14 @@
 #include "datanode/hosted_volume.hpp"
 #include "datanode/large_writes.hpp"
 #include "datanode/membership.hpp"
+#include "datanode/metrics.hpp"
 #include "datanode/op_metrics.hpp"
 #include "datanode/order_executor.hpp"
 #include "datanode/repeating_timer.hpp"
+#include "datanode/scrubber.hpp"
 #include "datanode/service.hpp"
 #include "datanode/witness_file.hpp"
+#include "http/common_metrics.hpp"
 #include "io/clock.hpp"
 #include "io/disk_pool.hpp"
 #include "net/address.hpp"
@@ -38,13 +41,24 @@ bool is_wildcard(const std::string& host) {
   return host.empty() || host == "*" || host == "0.0.0.0" || host == "::";
 }
 
+// `set` outlives the channels. Their cluster is asked for at each connect: a new node joins one
+// later.
 net::channel_options peer_options(const volume::volume_set& set) {
   net::channel_options out;
   out.hello.role = wire::peer_role::datanode;
-  out.hello.cluster = set.cluster();
+  out.cluster = [&set] { return set.cluster(); };
   out.hello.node = set.node();
   out.hello.software = "ssdfs " SSDFS_VERSION;
-  out.connect_timeout_ms = 1000;  // a writer waits for it
+  out.silence_ms = 2000;
+  return out;
+}
+
+// A writer waits: a member that hangs is found out before the writer loses patience with this node,
+// so that it learns which of the two it was.
+net::channel_options chain_options(const volume::volume_set& set) {
+  net::channel_options out = peer_options(set);
+  out.connect_timeout_ms = 600;
+  out.silence_ms = 600;
   return out;
 }
 
@@ -99,13 +113,19 @@ class node_impl final : public datanode, public cluster_link {
         background_({.threads = background_threads, .queue_limit = 4096}),
         upkeep_({.threads = 1, .queue_limit = 8}),
         large_(disk_),
-        down_(io.get_executor(), peer_options(*set_), options_.chain_timeout_ms),
+        down_(io.get_executor(), chain_options(*set_), options_.chain_timeout_ms),
         peers_(io.get_executor(), peer_options(*set_)),
         witnesses_(fs_, usable_directories(*set_)),
         orders_({*set_, volumes_, large_, background_, disk_, peers_,
                  [this] { return membership_ ? membership_->master() : nullptr; }}),
-        service_({disk_, volumes_, large_, down_, budget_, metrics_, *this, flying_, set_->node(),
-                  [this] { return set_->cluster(); }}),
+        scrubs_({fs_,
+                 set_->primary_directory(),
+                 volumes_,
+                 {peers_, [this] { return membership_ ? membership_->master() : nullptr; },
+                  set_->node()},
+                 [this](volume_id v) { volume_changed(v); }}),
+        service_({disk_, volumes_, large_, down_, budget_, metrics_, *this, flying_, scrubs_,
+                  set_->node(), [this] { return set_->cluster(); }}),
         sync_timer_(io, std::max<std::int64_t>(1, options_.sync_interval_ms), [this] { sync(); }),
         report_timer_(io, report_interval_ms, [this] { report(); }) {
     for (auto& v : set_->all()) {
@@ -128,6 +148,7 @@ class node_impl final : public datanode, public cluster_link {
     membership_->start();
     sync_timer_.start();
     report_timer_.start();
+    scrubs_.start();
     return {};
   }
 
@@ -155,6 +176,15 @@ class node_impl final : public datanode, public cluster_link {
     return out;
   }
 
+  void route(http::server& to) override {
+    http::route_metrics(to, "datanode", [this](http::metrics_text& text) {
+      http::write_server_metrics(text, server_->metrics());
+      write_metrics(
+          text, *set_,
+          {membership_->registered(), disk_.pending(), background_.pending(), budget_.used()});
+    });
+  }
+
   void set_slow_op_ms(std::int64_t ms) override { metrics_.set_slow_op_ms(ms); }
 
   void stop() override {
@@ -171,6 +201,7 @@ class node_impl final : public datanode, public cluster_link {
     if (membership_) membership_->stop();
     down_.stop();
     peers_.stop();
+    scrubs_.stop();
     background_.stop();
     upkeep_.stop();
     disk_.stop();
@@ -185,10 +216,14 @@ class node_impl final : public datanode, public cluster_link {
 
   void chain_failed(const chain_failure& what) override { membership_->chain_failed(what); }
   void volume_changed(volume_id volume) override { membership_->volume_changed(volume); }
+  void records_bad(volume_id volume) override {
+    scrubs_.repair_soon(volume);
+    volume_changed(volume);
+  }
   std::string advertised_address() const override { return membership_->advertised_address(); }
 
  private:
-  membership_options membership_settings(const net::host_port& bound) const {
+  membership_options membership_settings(const net::host_port& bound) {
     membership_options m;
     cluster::agent_config& a = m.agent;
     a.node = set_->node();
@@ -206,6 +241,9 @@ class node_impl final : public datanode, public cluster_link {
     a.http_address = options_.http_address;
     a.masters = options_.masters;
     m.port = bound.port;
+    m.apply_settings = [this](const cluster_settings& s) {
+      scrubs_.set_rate(s.scrub_rate, s.repair_rate);
+    };
     return m;
   }
 
@@ -240,6 +278,7 @@ class node_impl final : public datanode, public cluster_link {
   net::channel_pool peers_;  // for copies
   witness_file witnesses_;
   order_executor orders_;
+  scrubber scrubs_;
   std::shared_ptr<membership> membership_;  // set before the server starts
   service service_;
   std::unique_ptr<net::server> server_;

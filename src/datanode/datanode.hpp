@@ -12,6 +12,9 @@
 #include <string>
 #include <vector>
 
+namespace ssdfs::http {
+class server;
+}
 namespace ssdfs::io {
 class file_system;
 }
@@ -40,9 +43,11 @@ struct datanode_options {
   /// Kept free on each disk: this share of it, or `reserved_bytes` if the share is 0.
   double reserved_percent = 2.0;
   std::uint64_t reserved_bytes = 0;
-  std::int64_t slow_op_ms = 500;         ///< log line for operations that take longer; 0: none
-  std::int64_t chain_timeout_ms = 5000;  ///< deadline of each call down a chain
-  std::int64_t stop_timeout_ms = 5000;   ///< what is in flight may take this long at a stop
+  std::int64_t slow_op_ms = 500;  ///< log line for operations that take longer; 0: none
+  /// Deadline of each call down a chain, below the client's own (5 s). A member that does not
+  /// answer at all is given up after 0.6 s.
+  std::int64_t chain_timeout_ms = 4000;
+  std::int64_t stop_timeout_ms = 5000;  ///< what is in flight may take this long at a stop
   std::size_t disk_threads = 4;
   std::size_t max_connections = 10000;
   /// Where the disks are; null: the operating system's files. Outlives the datanode.
@@ -103,6 +108,9 @@ class datanode {
   /// with start(), registered or not.)
   [[nodiscard]] virtual readiness_state readiness() const = 0;
   [[nodiscard]] virtual datanode_stats stats() const = 0;
+
+  /// Adds the node's pages: /metrics. `to` is stopped before the node is.
+  virtual void route(http::server& to) = 0;
 
   /// Log threshold for slow operations, changed at run time.
   virtual void set_slow_op_ms(std::int64_t ms) = 0;

@@ -5,7 +5,6 @@
 #include "base/orders.hpp"
 #include "base/result.hpp"
 #include "cluster/agent.hpp"
-#include "datanode/cluster_link.hpp"
 #include "datanode/order_executor.hpp"
 #include "datanode/witness_file.hpp"
 #include "io/disk_pool.hpp"
@@ -41,7 +40,7 @@ struct membership_options {
 /// the background pool.
 /// Concurrency: public functions are thread-safe.
 /// Lifetime: shared, for the handlers under way; the parts must outlive stop().
-class membership final : public cluster_link, public std::enable_shared_from_this<membership> {
+class membership final : public std::enable_shared_from_this<membership> {
  public:
   struct parts {
     volume::volume_set& set;
@@ -67,9 +66,10 @@ class membership final : public cluster_link, public std::enable_shared_from_thi
   /// The connection to the master that the node follows; null if there is none. For orders.
   [[nodiscard]] std::shared_ptr<net::channel> master() const;
 
-  void chain_failed(const chain_failure& what) override;
-  void volume_changed(volume_id volume) override;
-  [[nodiscard]] std::string advertised_address() const override;
+  // As cluster_link.
+  void chain_failed(const chain_failure& what);
+  void volume_changed(volume_id volume);
+  [[nodiscard]] std::string advertised_address() const;
 
  private:
   using strand = boost::asio::strand<boost::asio::io_context::executor_type>;

@@ -5,7 +5,6 @@
 #include "datanode/reconcile_order.hpp"
 #include "io/clock.hpp"
 
-#include <limits>
 #include <utility>
 
 namespace ssdfs::datanode {
@@ -26,17 +25,6 @@ result<void> reopen(volume::volume& v, generation_t generation) {
 result<void> without_value(result<replica_report> r) {
   if (!r) return std::move(r).error();
   return {};
-}
-
-// Orphans above one percent of a volume's bytes are kept until an operator has looked at them.
-std::int64_t tombstone_age_ms(const volume::volume& v) {
-  constexpr std::int64_t usual_ms = 24LL * 3600 * 1000;
-  std::uint64_t bytes = 0;
-  for (const auto& chunk : v.tombstoned()) bytes += chunk.size;
-  if (bytes <= v.length() / 100) return usual_ms;
-  SSDFS_LOG(warning) << "volume " << v.id() << ": " << bytes
-                     << " bytes of orphans are more than one percent and are kept";
-  return std::numeric_limits<std::int64_t>::max();
 }
 
 }  // namespace
@@ -171,7 +159,7 @@ result<void> order_executor::compact(order_job& job) {
   volume::volume& v = (*found)->store();
   volume::compaction_options options;
   options.now_ms = io::wall_ms();
-  options.tombstone_ms = tombstone_age_ms(v);
+  options.tombstone_ms = v.tombstone_age_ms();
   options.go_on = [&job](std::uint64_t bytes) { return job.moved(bytes).has_value(); };
   const auto done = v.compact(std::move(options));
   if (!done) return done.error();

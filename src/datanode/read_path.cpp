@@ -82,8 +82,7 @@ void read_path::finish(pending_read& p, const result<void>& outcome) {
   if (!outcome) {
     const failure why = outcome.error();
     around_.metrics.finished(p.what, p.times, &why);
-    // Bad bytes change the report: the master has them replaced from a good copy.
-    if (why == errc::checksum) around_.link.volume_changed(p.what.volume);
+    if (why == errc::checksum || why == errc::io) around_.link.records_bad(p.what.volume);
     return p.from.fail(why);
   }
   around_.metrics.finished(p.what, p.times, nullptr);

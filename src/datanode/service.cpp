@@ -11,7 +11,8 @@ namespace ssdfs::datanode {
 service::service(parts p)
     : parts_(std::move(p)),
       around_{parts_.budget, parts_.metrics, parts_.link, parts_.flying},
-      reads_({parts_.disk, parts_.volumes, parts_.metrics, parts_.link, parts_.flying}) {}
+      reads_({parts_.disk, parts_.volumes, parts_.metrics, parts_.link, parts_.flying}),
+      health_(parts_.volumes, parts_.scrubs) {}
 
 result<wire::hello_reply> service::hello(const wire::hello_request& caller, net::connection&) {
   if (caller.protocol_min > wire::protocol_max || caller.protocol_max < wire::protocol_min) {
@@ -62,6 +63,10 @@ void service::dispatch(net::request& r, touched_volumes& touched) {
     case wire::opcode::write_piece: return write_piece(std::move(r));
     case wire::opcode::write_end: return write_end(std::move(r));
     case wire::opcode::replica_chunks: return reads_.replica_chunks(std::move(r));
+    case wire::opcode::scrub: return health_.scrub(std::move(r));
+    case wire::opcode::replica_health: return health_.replica_health(std::move(r));
+    case wire::opcode::bad_chunks: return health_.bad_chunks(std::move(r));
+    case wire::opcode::repair_replica: return health_.repair_replica(std::move(r));
     default: return r.fail(failure(errc::unsupported, "not a request for a datanode"));
   }
 }

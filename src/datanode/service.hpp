@@ -2,6 +2,7 @@
 #pragma once
 
 #include "datanode/chain.hpp"
+#include "datanode/health_service.hpp"
 #include "datanode/hosted_volume.hpp"
 #include "datanode/large_writes.hpp"
 #include "datanode/read_path.hpp"
@@ -32,6 +33,7 @@ class service final : public net::service {
     op_metrics& metrics;
     cluster_link& link;
     in_flight& flying;
+    scrubber& scrubs;
     node_id node;
     std::function<cluster_id()> cluster;  ///< nil before the node has joined one
   };
@@ -65,6 +67,7 @@ class service final : public net::service {
   const parts parts_;
   const write_surroundings around_;
   read_path reads_;
+  health_service health_;
   std::atomic<bool> refusing_{false};
 };
 

@@ -63,7 +63,7 @@ result<void> compactor::begin() {
     return listed;
   }
   for (const auto& [key, t] : volume_.index_.tombstones()) {
-    if (t.at_ms + options_.tombstone_ms <= options_.now_ms) continue;
+    if (t.at_ms <= options_.now_ms - options_.tombstone_ms) continue;
     tombstones_.push_back(t);
     chunks_.push_back(t.chunk);
   }
@@ -266,6 +266,7 @@ result<void> compactor::switch_over() {
   volume_.checkpointed_ = offset_;
   volume_.checkpoint_version_ = ++volume_.version_;
   volume_.bad_.clear();
+  volume_.expired_bytes_ = 0;
   volume_.sync_.use(volume_.file_);
   result_.new_length = offset_;
   return {};

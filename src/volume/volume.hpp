@@ -204,10 +204,15 @@ class volume : public std::enable_shared_from_this<volume> {
   /// Live chunks in order of key, from `from` on, at most `limit`.
   result<std::vector<live_chunk>> list_live(chunk_key from, std::size_t limit) const;
 
-  /// Verifies live chunks from key `from` on until `max_bytes` are read (at least one chunk).
+  /// Verifies live chunks, headers included, from key `from` on until `max_bytes` are read (at
+  /// least one chunk). From key 0 on it begins with the file itself: a damaged superblock is
+  /// written again, a file that is gone from its directory fences the volume (errc::damaged).
   result<scrub_result> scrub(chunk_key from, std::uint64_t max_bytes);
   /// Keys whose records are known to be bad, sorted; restore_batch heals them.
   [[nodiscard]] std::vector<chunk_key> bad_keys() const;
+  /// Writes a record anew whose content can still be read here (its header was bad, or the disk has
+  /// recovered). False if it cannot: another replica has to help.
+  result<bool> heal_here(chunk_key key);
 
   // ---- life ----
 
@@ -236,6 +241,22 @@ class volume : public std::enable_shared_from_this<volume> {
   /// Makes tombstoned chunks live again; others are left alone. Durable.
   result<void> revive_keys(std::span<const chunk_key> keys);
   [[nodiscard]] std::vector<live_chunk> tombstoned() const;
+  /// What is set aside. More than 1 % of the volume's bytes wait for release_orphans() before
+  /// compaction may drop them, however old they are: so many are no leftovers of uploads.
+  struct orphan_state {
+    std::uint64_t chunks = 0;
+    std::uint64_t bytes = 0;  ///< content
+    bool wait = false;
+  };
+  [[nodiscard]] orphan_state orphans() const;
+  /// An operator has looked at the orphans of now: compaction may drop them. Not kept over a
+  /// restart.
+  void release_orphans();
+  /// Counts the orphans that compaction may drop at this time as dead bytes from here on. For a
+  /// timer.
+  void expire_orphans(std::int64_t now_ms);
+  /// For compaction_options: tombstones older than this may be dropped.
+  [[nodiscard]] std::int64_t tombstone_age_ms() const;
 
   [[nodiscard]] replica_report report() const;  ///< non-blocking
 
@@ -304,11 +325,16 @@ class volume : public std::enable_shared_from_this<volume> {
   failure fence(const failure& why);
   [[nodiscard]] replica_status status_locked() const;  // under index_mutex_
   [[nodiscard]] replica_report report_locked() const;  // under index_mutex_
+  [[nodiscard]] orphan_state orphans_locked() const;   // under index_mutex_
 
   // volume_read.cpp
   result<void> read_with(const location& at, std::uint32_t offset, bytes_span out, bool cached);
   result<std::vector<chunk_entry>> entries(chunk_key from, std::size_t limit) const;
   void note_bad(const location& at, const std::string& why) const;
+
+  // volume_scrub.cpp
+  result<void> scrub_start();
+  [[nodiscard]] bool header_intact(const location& at);
 
   // volume_upkeep.cpp
   void install(recovered_volume&& recovered);
@@ -343,6 +369,8 @@ class volume : public std::enable_shared_from_this<volume> {
   bool compacting_ = false;
   bool compaction_void_ = false;              // something changed that compaction cannot follow
   std::vector<chunk_key> removed_meanwhile_;  // while compacting
+  std::uint64_t released_orphans_ = 0;        // so many chunks were looked at by an operator
+  std::uint64_t expired_bytes_ = 0;  // extents of tombstones that compaction may drop by now
 
   group_sync sync_;
   std::atomic<std::uint64_t> length_{0};  // changed under append_mutex_

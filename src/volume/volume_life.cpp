@@ -4,6 +4,7 @@
 #include "volume/volume.hpp"
 
 #include <array>
+#include <limits>
 
 namespace ssdfs::volume {
 namespace {
@@ -46,7 +47,7 @@ replica_report volume::report_locked() const {
   r.length = length_;
   r.removal_number = removal_number_;
   const std::uint64_t kept = superblock_size + index_.extent_bytes() + pending_bytes_;
-  r.dead_bytes = r.length > kept ? r.length - kept : 0;
+  r.dead_bytes = (r.length > kept ? r.length - kept : 0) + expired_bytes_;
   r.bad_records = static_cast<std::uint32_t>(bad_.size());
   r.digest = index_.digest();
   return r;
@@ -211,6 +212,44 @@ result<void> volume::set_aside(record_kind kind, std::uint64_t number,
   compaction_void_ = true;
   ++version_;
   return {};
+}
+
+volume::orphan_state volume::orphans_locked() const {
+  orphan_state out;
+  for (const auto& [key, t] : index_.tombstones()) {
+    ++out.chunks;
+    out.bytes += t.chunk.size;
+  }
+  out.wait = out.bytes > length_ / 100 && out.chunks > released_orphans_;
+  return out;
+}
+
+volume::orphan_state volume::orphans() const {
+  const guard lock(index_mutex_);
+  return orphans_locked();
+}
+
+void volume::release_orphans() {
+  const guard lock(index_mutex_);
+  released_orphans_ = index_.tombstones().size();
+}
+
+std::int64_t volume::tombstone_age_ms() const {
+  constexpr std::int64_t usual_ms = 24LL * 3600 * 1000;
+  const guard lock(index_mutex_);
+  const orphan_state now = orphans_locked();
+  if (now.wait) return std::numeric_limits<std::int64_t>::max();
+  return released_orphans_ != 0 && now.chunks <= released_orphans_ ? 0 : usual_ms;
+}
+
+void volume::expire_orphans(std::int64_t now_ms) {
+  const std::int64_t age = tombstone_age_ms();
+  const guard lock(index_mutex_);
+  std::uint64_t bytes = 0;
+  for (const auto& [key, t] : index_.tombstones()) {
+    if (t.at_ms <= now_ms - age) bytes += extent_of(t.chunk.size);
+  }
+  expired_bytes_ = bytes;
 }
 
 std::vector<live_chunk> volume::tombstoned() const {

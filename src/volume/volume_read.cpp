@@ -185,37 +185,4 @@ result<std::vector<live_chunk>> volume::list_live(chunk_key from, std::size_t li
   return out;
 }
 
-result<scrub_result> volume::scrub(chunk_key from, std::uint64_t max_bytes) {
-  constexpr std::size_t step = 256;
-  scrub_result out;
-  out.next = from;
-  while (true) {
-    auto found = entries(out.next, step);
-    if (!found) return found.error();
-    for (const chunk_entry& e : *found) {
-      if (out.bytes > 0 && out.bytes + e.size > max_bytes) {
-        out.next = e.key;
-        return out;
-      }
-      auto at = probe(e.key);
-      if (!at) continue;  // removed since it was listed
-      out.bytes += at->size;
-      if (!verify(*at, 0, at->size)) ++out.bad;
-    }
-    if (found->size() < step) break;
-    out.next = found->back().key + 1;
-  }
-  out.next = 0;
-  return out;
-}
-
-std::vector<chunk_key> volume::bad_keys() const {
-  std::vector<chunk_key> keys;
-  const guard lock(index_mutex_);
-  keys.reserve(bad_.size());
-  for (const auto& [key, offset] : bad_) keys.push_back(key);
-  std::sort(keys.begin(), keys.end());
-  return keys;
-}
-
 }  // namespace ssdfs::volume

@@ -350,6 +350,7 @@ std::size_t volume_set::sync_dirty() {
   std::size_t failed = 0;
   for (const auto& v : measure()) {
     if (v->report().state == replica_state::damaged) continue;  // said when it happened
+    v->expire_orphans(io::wall_ms());
     if (auto done = v->maintain(); !done) {
       ++failed;
       SSDFS_LOG(warning) << v->path() << ": " << done.error().message();

@@ -1,0 +1,77 @@
+#include "datanode/health_service.hpp"
+
+#include "wire/health_messages.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ssdfs::datanode {
+namespace {
+
+constexpr std::size_t most_replicas = 4096;
+constexpr std::size_t most_keys = 16'384;
+
+failure not_here() { return {errc::not_found, "the volume is not here"}; }
+
+}  // namespace
+
+void health_service::scrub(net::request r) {
+  wire::scrub_request m;
+  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed scrub"));
+  wire::scrub_reply reply;
+  std::uint64_t begun = 0;
+  if (m.begin) begun = scrubs_.begin_pass();
+  const scrub_state now = scrubs_.state();
+  reply.pass = m.begin ? begun : now.pass;
+  reply.running = m.begin || now.running;
+  reply.bytes_done = now.bytes_done;
+  reply.bytes_total = now.bytes_total;
+  reply.last_full_ms = now.last_full_ms;
+  reply.bad = now.bad;
+  reply.repaired = now.repaired;
+  reply.unrepaired = now.unrepaired;
+  r.reply(reply);
+}
+
+void health_service::replica_health(net::request r) {
+  wire::replica_health_request m;
+  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed replica_health"));
+  wire::replica_health_reply reply;
+  for (const auto& v : volumes_.all()) {
+    if (v->store().id() < m.from) continue;
+    const auto orphans = v->store().orphans();
+    const auto bad = v->store().report().bad_records;
+    if (bad == 0 && orphans.chunks == 0) continue;
+    reply.replicas.push_back({v->store().id(), bad, orphans.chunks, orphans.bytes, orphans.wait});
+  }
+  std::sort(reply.replicas.begin(), reply.replicas.end(),
+            [](const auto& a, const auto& b) { return a.volume < b.volume; });
+  reply.more = reply.replicas.size() > most_replicas;
+  if (reply.more) reply.replicas.resize(most_replicas);
+  r.reply(reply);
+}
+
+void health_service::bad_chunks(net::request r) {
+  wire::bad_chunks_request m;
+  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed bad_chunks"));
+  const auto v = volumes_.find(m.volume);
+  if (!v) return r.fail(not_here());
+  wire::bad_chunks_reply reply;
+  const std::vector<chunk_key> keys = v->store().bad_keys();
+  auto at = std::lower_bound(keys.begin(), keys.end(), m.from_key);
+  for (; at != keys.end() && reply.keys.size() < most_keys; ++at) reply.keys.push_back(*at);
+  reply.more = at != keys.end();
+  r.reply(reply);
+}
+
+void health_service::repair_replica(net::request r) {
+  wire::repair_replica_request m;
+  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed repair_replica"));
+  const auto v = volumes_.find(m.volume);
+  if (!v) return r.fail(not_here());
+  if (m.release_orphans) v->store().release_orphans();
+  scrubs_.repair_soon(m.volume);
+  r.reply(wire::repair_replica_reply{});
+}
+
+}  // namespace ssdfs::datanode

@@ -1,0 +1,98 @@
+// Reads everything in the background, and puts right what is bad.
+#pragma once
+
+#include "base/ids.hpp"
+#include "datanode/byte_rate.hpp"
+#include "datanode/hosted_volume.hpp"
+#include "datanode/record_repair.hpp"
+#include "datanode/scrub_position.hpp"
+#include "io/file.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace ssdfs::datanode {
+
+/// How far the scrubber is.
+struct scrub_state {
+  std::uint64_t pass = 0;        ///< under way, or the next
+  bool running = false;          ///< false: it waits for the next pass
+  std::uint64_t bytes_done = 0;  ///< of this pass
+  std::uint64_t bytes_total = 0;
+  std::int64_t last_full_ms = 0;  ///< end of the last whole pass, wall clock; 0: none yet
+  std::uint64_t bad = 0;          ///< records found bad since the directory was made
+  std::uint64_t repaired = 0;     ///< of them, replaced
+  std::uint64_t unrepaired = 0;   ///< known to be bad now
+};
+
+/// Operation: one thread goes through the volumes in the order of their ids, a piece at a time, at
+/// no more than the rate; a pass over everything begins ten minutes after the last one at the
+/// earliest, or when an operator asks. Records that turn out bad (here, or at a user's read) are
+/// replaced at once, before the scrubbing goes on; what cannot be replaced yet is tried again,
+/// later and later. The position is written down twice a minute and at the end. Concurrency: public
+/// functions are thread-safe and do not block, but for stop().
+class scrubber {
+ public:
+  struct parts {
+    io::file_system& fs;
+    std::string directory;  ///< for the position
+    volume_table& volumes;
+    repair_sources sources;
+    std::function<void(volume_id)> changed;  ///< the replica's report is another now
+  };
+  explicit scrubber(parts p);
+  ~scrubber() { stop(); }
+
+  void start();
+  /// Ends what is under way and joins.
+  void stop();
+
+  /// Bytes per second; 0: nothing is read in the background, but repairs and passes that were asked
+  /// for go on.
+  void set_rate(std::uint64_t scrub_bytes_per_s, std::uint64_t repair_bytes_per_s);
+  /// The volume has records that are known to be bad.
+  void repair_soon(volume_id id);
+  /// Begins a whole pass now. Returns its number: it is over when state().pass is higher.
+  std::uint64_t begin_pass();
+  [[nodiscard]] scrub_state state() const;
+
+ private:
+  struct retry {
+    std::int64_t at_ms = 0;
+    std::int64_t pause_ms = 0;
+  };
+  using lock_type = std::unique_lock<std::mutex>;
+
+  void run();
+  /// When there is something to do next, steady clock; sets `repair` to the volume if it is that.
+  [[nodiscard]] std::int64_t next_work(std::int64_t now_ms, volume_id& repair) const;
+  void repair(lock_type& lock, volume_id id);
+  void step(lock_type& lock);
+  void end_pass();
+  void store(lock_type& lock);
+  [[nodiscard]] std::shared_ptr<hosted_volume> volume_from(volume_id id) const;
+
+  const parts parts_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::thread thread_;
+  scrub_position at_;
+  std::map<volume_id, retry> repairs_;
+  std::uint64_t rate_ = 20ULL << 20;
+  std::uint64_t repair_rate_ = 0;
+  byte_rate pace_{20ULL << 20};
+  std::int64_t paced_until_ms_ = 0;
+  std::int64_t next_pass_ms_ = 0;  // steady clock
+  std::int64_t stored_ms_ = 0;
+  std::uint64_t bytes_done_ = 0;
+  bool asked_ = false;  // for this pass
+  bool stopping_ = false;
+};
+
+}  // namespace ssdfs::datanode
