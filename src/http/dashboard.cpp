@@ -14,9 +14,10 @@ void route_text(server& to, std::string path, std::string_view text, std::string
     response.set(bhttp::field::cache_control, "no-cache");
     response.set("X-Content-Type-Options", "nosniff");
     response.set("Referrer-Policy", "no-referrer");
-    response.set("Content-Security-Policy",
-                 "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-                 "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    response.set(
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+        "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     return response;
   });
 }

@@ -52,7 +52,11 @@ json::array repairs_json(const volume_figures& v) {
 }
 
 std::string plural(std::uint64_t count, const std::string& what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+  std::string digits = std::to_string(count);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), 1, ',');
+  }
+  return digits + " " + what + (count == 1 ? "" : "s");
 }
 
 }  // namespace

@@ -42,6 +42,9 @@ BOOST_AUTO_TEST_CASE(health_is_one_sentence_and_the_worst_counts) {
   snapshot s = healthy();
   BOOST_TEST(health_of(s).level == "ok");
   BOOST_TEST(health_of(s).sentence == "All well: 7 files on 2 datanodes, every copy in its place.");
+  s.files = 1'234'567;
+  BOOST_TEST(health_of(s).sentence ==
+             "All well: 1,234,567 files on 2 datanodes, every copy in its place.");
   s.safe_mode = true;
   BOOST_TEST(health_of(s).level == "ok");
   s.counts.under_replicated = 1;

@@ -1,0 +1,237 @@
+"""The dashboard in a headless Chromium: health, nodes, files, narrow and dark, keyboard, contrast."""
+
+import json
+import os
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from chromium import Page
+from local_cluster import Cluster, wait_until
+
+SOURCE = os.environ["SSDFS_TEST_SOURCE"]
+# Where to leave screenshots; docs/images holds those of the documents.
+SCREENSHOTS = os.environ.get("DASHBOARD_SCREENSHOTS")
+
+# WCAG's contrast of every visible text against the colour behind it; those below 4.5.
+CONTRAST = """(() => {
+  const parse = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
+  const luminance = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (e) => {
+    for (; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c.length === 3 || c[3] === 1) return c;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    const box = e.getBoundingClientRect();
+    if (!own || box.width < 2 || !e.checkVisibility() || e.closest(".hidden, .skip, noscript, svg")) continue;
+    const a = luminance(parse(getComputedStyle(e).color)), b = luminance(behind(e));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) poor.push(`${e.textContent.trim().slice(0, 30)}: ${ratio.toFixed(2)}`);
+  }
+  return poor;
+})()"""
+
+
+class Api(unittest.TestCase):
+    """The JSON behind the page needs no browser."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(datanodes=1)
+        cls.addClassCleanup(cls.cluster.close)
+        cls.cluster.start()
+        cls.cluster.ok("put", "-r", os.path.join(SOURCE, "etc/samples/pictures/banner"), "/shop")
+        with open(cls.cluster.master.ready_file, encoding="utf-8") as file:
+            cls.http = "http://" + json.load(file)["http"]
+
+    def get(self, path):
+        with urllib.request.urlopen(self.http + path, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def refused(self, path, method="GET"):
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(urllib.request.Request(self.http + path, method=method), timeout=10)
+        caught.exception.close()
+        return caught.exception.code
+
+    def test_status_history_events(self):
+        wait_until(lambda: self.get("/api/v1/status")["files"] > 3, "the files are counted")
+        status = self.get("/api/v1/status")
+        self.assertEqual(len(status["nodes"]), 1)
+        self.assertTrue(status["nodes"][0]["connected"])
+        self.assertGreater(len(self.get("/api/v1/history")["samples"]), 0)
+        events = self.get("/api/v1/events")["events"]
+        self.assertTrue(any("is connected" in event["text"] for event in events))
+        last = events[-1]["number"]
+        self.assertEqual(self.get(f"/api/v1/events?after={last}")["events"], [])
+
+    def test_files(self):
+        names = [entry["name"] for entry in self.get("/api/v1/list?path=/shop")["entries"]]
+        listed = self.cluster.ok("ls", "--json", "/shop").splitlines()
+        self.assertEqual(len(names), len(listed))
+        page = self.get("/api/v1/list?path=/shop&limit=2")
+        self.assertTrue(page["more"])
+        after = urllib.parse.quote(page["entries"][-1]["name"])
+        self.assertEqual(self.get(f"/api/v1/list?path=/shop&after={after}")["entries"][0]["name"], names[2])
+        stat = self.get("/api/v1/stat?path=/shop/spring-sale.png")
+        real = json.loads(self.cluster.ok("stat", "--json", "/shop/spring-sale.png"))
+        self.assertEqual((stat["size"], stat["crc32c"]), (real["size"], real["crc32c"]))
+        self.assertEqual(stat["chunks"][0]["volume"], str(real["chunks"][0]["volume"]))
+        self.assertEqual(len(stat["chunks"][0]["nodes"]), 1)
+
+    def test_refusals(self):
+        self.assertEqual(self.refused("/api/v1/list?path=/none"), 404)
+        self.assertEqual(self.refused("/api/v1/stat?path=relative"), 400)
+        self.assertEqual(self.refused("/api/v1/stat"), 400)
+        self.assertEqual(self.refused("/api/v1/stat?path=%zz"), 400)
+        self.assertEqual(self.refused("/api/v1/list?path=/", "DELETE"), 405)
+        self.assertEqual(self.refused("/api/v1/nothing"), 404)
+
+    def test_the_page_may_load_nothing_from_elsewhere(self):
+        with urllib.request.urlopen(self.http + "/", timeout=10) as answer:
+            policy = answer.headers["Content-Security-Policy"]
+            self.assertIn("default-src 'none'", policy)
+            self.assertNotIn("unsafe", policy)
+            self.assertTrue(answer.headers["Content-Type"].startswith("text/html"))
+
+
+class Dashboard(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if not Page.available():
+            raise unittest.SkipTest("chromium is not installed")
+        # The timers of production, so that what is shown in time is shown in time there.
+        cls.cluster = Cluster(datanodes=3, master=[])
+        cls.cluster.master.arguments = [a for a in cls.cluster.master.arguments if "-after=" not in a]
+        cls.addClassCleanup(cls.cluster.close)
+        cls.cluster.start()
+        cls.cluster.ok("put", "-r", "-T", os.path.join(SOURCE, "etc/samples/pictures"), "/shop")
+        with open(cls.cluster.master.ready_file, encoding="utf-8") as file:
+            cls.http = "http://" + json.load(file)["http"] + "/"
+        cls.page = Page()
+        cls.page.__enter__()
+        cls.addClassCleanup(cls.page.close)
+
+    def setUp(self):
+        self.page.errors.clear()
+        self.page.requests.clear()
+        self.page.size(1280, 900)
+        self.page.dark(False)
+        self.page.open("about:blank")
+
+    def show(self, hash_part=""):
+        self.page.open(self.http + hash_part)
+        self.page.wait_for('document.readyState === "complete"')
+        self.page.wait_for('document.getElementById("health").dataset.level === "ok"')
+        self.page.wait_for('document.querySelectorAll("#nodes tbody tr").length === 3')
+        self.page.wait_for('document.querySelectorAll("#charts svg").length === 4')
+
+    def keep(self, name):
+        if SCREENSHOTS:
+            self.page.screenshot(os.path.join(SCREENSHOTS, name + ".png"))
+
+    def quiet(self):
+        self.assertEqual(self.page.errors, [])
+        self.assertTrue(self.page.requests)
+        others = [url for url in self.page.requests
+                  if not url.startswith((self.http, "data:", "about:"))]
+        self.assertEqual(others, [], "requests to another host")
+
+    def wait_thumbnails(self):
+        self.page.evaluate("""for (const i of document.querySelectorAll(".entries img")) i.loading = "eager" """)
+        self.page.wait_for("""[...document.querySelectorAll(".entries img")].length > 0 &&
+            [...document.querySelectorAll(".entries img")].every((i) => i.complete && i.naturalWidth > 0)""")
+
+    def test_pictures_are_shown_and_nothing_complains(self):
+        self.show("#/shop/banner")
+        self.wait_thumbnails()
+        self.show("#/shop/product/camera")
+        self.wait_thumbnails()
+        self.keep("dashboard")
+        self.show("#/shop/banner")
+        self.page.wait_for("""document.querySelector('.entries a[href$="spring-sale.png"]')""")
+        self.page.evaluate("""document.querySelector('.entries a[href$="spring-sale.png"]').click()""")
+        self.page.wait_for('document.getElementById("details").open')
+        self.page.wait_for('document.querySelector("#details img").naturalWidth > 0')
+        text = self.page.evaluate('document.getElementById("details").innerText')
+        real = json.loads(self.cluster.ok("stat", "--json", "/shop/banner/spring-sale.png"))
+        self.assertIn(real["crc32c"], text)
+        self.assertIn("node", text)
+        self.keep("dashboard-details")
+        self.page.key("Escape", 27)
+        self.page.wait_for('!document.getElementById("details").open')
+        self.quiet()
+
+    def test_narrow_and_dark(self):
+        for name, width, mobile, dark in (("dashboard-360", 360, True, False),
+                                          ("dashboard-dark", 1280, False, True),
+                                          ("dashboard-360-dark", 360, True, True)):
+            with self.subTest(name):
+                self.page.size(width, 800, mobile)
+                self.page.dark(dark)
+                self.show("#/shop/product/camera")
+                self.wait_thumbnails()
+                self.assertLessEqual(self.page.evaluate("document.documentElement.scrollWidth"), width)
+                self.assertEqual(self.page.evaluate(CONTRAST), [])
+                self.keep(name)
+        self.show("#/shop/banner")
+        self.assertEqual(self.page.evaluate(CONTRAST), [])
+        self.quiet()
+
+    def test_keyboard_and_labels(self):
+        self.show("#/shop")
+        # Everything that can be used is reached with Tab and has a name.
+        reached = set()
+        for _ in range(60):
+            self.page.key("Tab", 9)
+            found = self.page.evaluate("""(() => { const e = document.activeElement;
+                return (e.getAttribute("aria-label") || e.innerText || "").trim() + "|" + (e.getAttribute("href") || ""); })()""")
+            self.assertNotEqual(found.split("|")[0], "", f"without a name: {found}")
+            reached.add(found.split("|")[1])
+        self.assertIn("#main", reached)
+        self.assertIn("#/shop/banner", reached)
+        self.assertIn("metrics", reached)
+        unnamed = self.page.evaluate("""[...document.querySelectorAll("img, svg[role=img], [role=img], progress")]
+            .filter((e) => !e.hasAttribute("alt") && !e.getAttribute("aria-label")).map((e) => e.outerHTML)""")
+        self.assertEqual(unnamed, [])
+        self.assertEqual(self.page.evaluate("document.documentElement.lang"), "en")
+        ids = self.page.evaluate('[...document.querySelectorAll("[id]")].map((e) => e.id)')
+        self.assertEqual(len(ids), len(set(ids)))
+        # Into a directory with Enter, and back.
+        self.page.evaluate("""document.querySelector('.entries a[href="#/shop/banner"]').focus()""")
+        self.page.key("Enter", 13, "\r")
+        self.page.wait_for('document.querySelector(\'.entries a[href$="spring-sale.png"]\')')
+        self.page.evaluate("history.back()")
+        self.page.wait_for('document.querySelector(\'.entries a[href="#/shop/banner"]\')')
+        self.quiet()
+
+    def test_a_directory_that_is_not_there(self):
+        self.page.open(self.http + "#/no/such")
+        self.page.wait_for('!document.getElementById("files-error").hidden')
+        self.assertIn("no such file", self.page.evaluate('document.getElementById("files-error").innerText'))
+
+    def test_z_health_turns_within_five_seconds_of_a_killed_datanode(self):
+        self.show()
+        self.cluster.datanodes[2].kill()
+        took = self.page.wait_for('document.getElementById("health").dataset.level === "warning"', 10)
+        print(f"health turned after {took:.2f} s")
+        self.assertLess(took, 5)
+        self.assertIn("1 datanode of 3 does not answer",
+                      self.page.evaluate('document.getElementById("health").innerText'))
+        self.page.wait_for('document.getElementById("events").innerText.includes("node3 does not answer")')
+        self.keep("dashboard-warning")
+        self.cluster.datanodes[2].start()
+        self.page.wait_for('document.getElementById("health").dataset.level === "ok"', 30)
+        self.quiet()
+
+
+if __name__ == "__main__":
+    unittest.main()
