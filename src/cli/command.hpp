@@ -24,4 +24,7 @@ struct command {
 /// All commands, in the order of --help.
 [[nodiscard]] std::span<const command> commands();
 
+/// Commands that only our own processes call; no help lists them.
+[[nodiscard]] std::span<const command> internal_commands();
+
 }  // namespace ssdfs::cli

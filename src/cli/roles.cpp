@@ -1,5 +1,6 @@
 #include "cli/roles.hpp"
 
+#include "backup/backup.hpp"
 #include "base/units.hpp"
 #include "datanode/datanode.hpp"
 #include "master/master.hpp"
@@ -21,6 +22,22 @@ class running final : public running_role {
     return state.ready ? std::string() : state.reason;
   }
   void set_slow_op_ms(std::int64_t ms) override { role_->set_slow_op_ms(ms); }
+  void set_rates(const settings& options) override {
+    if constexpr (requires { role_->set_rates(0, 0, 0); }) {
+      role_->set_rates(options.size("repair-rate"), options.size("scrub-rate"),
+                       options.size("rebalance-rate"));
+    }
+  }
+  bool alive() const override {
+    if constexpr (requires { role_->alive(); }) {
+      return role_->alive();
+    } else {
+      return true;
+    }
+  }
+  void route(http::server& to) override {
+    if constexpr (requires { role_->route(to); }) role_->route(to);
+  }
   void stop() override { role_->stop(); }
 
  private:
@@ -60,7 +77,7 @@ std::vector<wire::config_entry> config_of(const settings& options) {
 
 result<std::unique_ptr<running_role>> start_master(boost::asio::io_context& io,
                                                    const settings& options, const role_place& place,
-                                                   std::function<void(const failure&)> on_fatal) {
+                                                   start_hooks hooks) {
   master::master_options to;
   to.data_dir = place.data_dir;
   to.listen = place.listen;
@@ -77,14 +94,48 @@ result<std::unique_ptr<running_role>> start_master(boost::asio::io_context& io,
   to.safemode_max_ms = options.duration_ms("safemode-max");
   to.repair_rate = options.size("repair-rate");
   to.scrub_rate = options.size("scrub-rate");
+  to.rebalance_rate = options.size("rebalance-rate");
   to.permissions = options.flag("permissions");
+  to.min_sync_backups = static_cast<std::uint32_t>(options.integer("min-sync-backups"));
+  to.promote = options.flag("promote");
+  if (options.which() == role::master && options.given("master")) {
+    to.masters = split(options.text("master"));
+  }
   to.slow_op_ms = options.duration_ms("slow-op");
   to.config = config_of(options);
-  to.on_fatal = std::move(on_fatal);
+  to.on_fatal = std::move(hooks.on_fatal);
+  to.on_progress = std::move(hooks.on_progress);
+  to.stop = std::move(hooks.stop);
+  to.checkpoint_interval_ms = options.duration_ms("checkpoint-interval");
+  to.checkpoint_txns = static_cast<std::uint64_t>(options.integer("checkpoint-txns"));
+  to.checkpoint_program = "/proc/self/exe";
   auto started = master::master::start(io, std::move(to));
   if (!started) return started.error();
   return std::unique_ptr<running_role>(
       std::make_unique<running<master::master>>(std::move(*started)));
+}
+
+result<std::unique_ptr<running_role>> start_backup(boost::asio::io_context& io,
+                                                   const settings& options, const role_place& place,
+                                                   std::function<void(const failure&)> on_fatal) {
+  backup::backup_options to;
+  to.data_dir = place.data_dir;
+  to.listen = place.listen;
+  to.http_address = place.http;
+  // Inside --role=all what is advertised is the master's own.
+  if (options.which() == role::backup) {
+    to.advertise = options.text("advertise");
+    if (!options.text("advertise-http").empty()) to.http_address = options.text("advertise-http");
+  }
+  to.masters = split(place.master);
+  to.name = place.name.empty() ? "backup" : place.name;
+  to.checkpoint_interval_ms = options.duration_ms("checkpoint-interval");
+  to.checkpoint_txns = static_cast<std::uint64_t>(options.integer("checkpoint-txns"));
+  to.on_fatal = std::move(on_fatal);
+  auto started = backup::backup::start(io, std::move(to));
+  if (!started) return started.error();
+  return std::unique_ptr<running_role>(
+      std::make_unique<running<backup::backup>>(std::move(*started)));
 }
 
 result<std::unique_ptr<running_role>> start_datanode(boost::asio::io_context& io,

@@ -4,11 +4,13 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "cli/options.hpp"
+#include "http/server.hpp"
 
 #include <boost/asio/io_context.hpp>
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 namespace ssdfs::cli {
@@ -21,6 +23,12 @@ class running_role {
   /// Empty when the role can do its job.
   [[nodiscard]] virtual std::string not_ready() const = 0;
   virtual void set_slow_op_ms(std::int64_t ms) = 0;
+  /// Takes the rates of background work into use, where the role has them.
+  virtual void set_rates(const settings& options) = 0;
+  /// False if the role hangs.
+  [[nodiscard]] virtual bool alive() const = 0;
+  /// Adds the role's pages to its HTTP server, before that is started.
+  virtual void route(http::server& to) = 0;
   virtual void stop() = 0;
 };
 
@@ -29,11 +37,22 @@ struct role_place {
   std::string data_dir;
   std::string listen;
   std::string http;    ///< address that is bound already, empty without HTTP
-  std::string master;  ///< datanodes: where masters are, comma-separated
+  std::string master;  ///< others: where masters are, comma-separated
   std::string name;
 };
 
-[[nodiscard]] result<std::unique_ptr<running_role>> start_master(
+/// What a start that takes a while tells, and how it is ended early.
+struct start_hooks {
+  std::function<void(const failure&)> on_fatal;  ///< the role cannot go on
+  std::function<void(int percent)> on_progress;
+  std::stop_token stop;
+};
+
+[[nodiscard]] result<std::unique_ptr<running_role>> start_master(boost::asio::io_context& io,
+                                                                 const settings& options,
+                                                                 const role_place& place,
+                                                                 start_hooks hooks);
+[[nodiscard]] result<std::unique_ptr<running_role>> start_backup(
     boost::asio::io_context& io, const settings& options, const role_place& place,
     std::function<void(const failure&)> on_fatal);
 [[nodiscard]] result<std::unique_ptr<running_role>> start_datanode(boost::asio::io_context& io,

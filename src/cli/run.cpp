@@ -47,8 +47,9 @@ int run_command(const std::vector<std::string>& arguments) {
   for (const std::size_t words : {std::size_t{2}, std::size_t{1}}) {
     if (arguments.size() < words) continue;
     const std::string name = words == 2 ? arguments[0] + " " + arguments[1] : arguments[0];
-    for (const command& c : commands()) {
-      if (c.name == name) {
+    for (const auto table : {commands(), internal_commands()}) {
+      for (const command& c : table) {
+        if (c.name != name) continue;
         return flushed(
             c.run({arguments.begin() + static_cast<std::ptrdiff_t>(words), arguments.end()}));
       }

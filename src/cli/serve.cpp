@@ -4,6 +4,7 @@
 #include "cli/logging.hpp"
 #include "cli/notify.hpp"
 #include "cli/roles.hpp"
+#include "cli/watchdog.hpp"
 #include "http/server.hpp"
 #include "io/file.hpp"
 #include "net/address.hpp"
@@ -19,6 +20,8 @@
 #include <atomic>
 #include <csignal>
 #include <iostream>
+#include <mutex>
+#include <stop_token>
 #include <thread>
 
 namespace ssdfs::cli {
@@ -30,13 +33,29 @@ namespace asio = boost::asio;
 struct part {
   std::unique_ptr<http::server> http;
   std::unique_ptr<running_role> role;
+
+  /// What /readyz says. Any thread.
+  std::string not_ready() {
+    const std::lock_guard lock(mutex);
+    return started ? role->not_ready() : progress;
+  }
+  void set_progress(std::string text) {
+    const std::lock_guard lock(mutex);
+    progress = std::move(text);
+  }
+
+  std::mutex mutex;
+  std::string progress = "starting";  // guarded by mutex
+  bool started = false;               // guarded by mutex: role is there
 };
 
 class composition {
  public:
   composition(asio::io_context& io, const settings& options) : io_(io), options_(options) {}
 
-  result<void> start(std::function<void(const failure&)> on_fatal) {
+  /// Blocks; ends early, with errc::shutting_down, when `stop` is requested.
+  result<void> start(std::function<void(const failure&)> on_fatal, std::stop_token stop) {
+    stop_ = std::move(stop);
     switch (options_.which()) {
       case role::master: return add_master(options_.text("data-dir"), std::move(on_fatal));
       case role::datanode:
@@ -44,7 +63,10 @@ class composition {
                              options_.text("http"), options_.text("master"),
                              options_.text("name")});
       case role::all: return start_all(std::move(on_fatal));
-      case role::backup: return failure(errc::unsupported, "this version has no backup role yet");
+      case role::backup:
+        return add_backup({options_.text("data-dir"), options_.text("listen"),
+                           options_.text("http"), options_.text("master"), options_.text("name")},
+                          std::move(on_fatal));
     }
     return {};
   }
@@ -60,22 +82,36 @@ class composition {
   }
 
   [[nodiscard]] const part& first() const { return *parts_.front(); }
+  /// False if a role hangs.
+  [[nodiscard]] bool alive() const {
+    return std::all_of(parts_.begin(), parts_.end(),
+                       [](const auto& p) { return p->role->alive(); });
+  }
   void set_slow_op_ms(std::int64_t ms) {
     for (auto& p : parts_) p->role->set_slow_op_ms(ms);
+  }
+  void set_rates(const settings& options) {
+    for (auto& p : parts_) p->role->set_rates(options);
   }
 
  private:
   result<void> start_all(std::function<void(const failure&)> on_fatal) {
     const std::string& base = options_.text("data-dir");
-    SSDFS_TRY(add_master(base + "/master", std::move(on_fatal)));
+    SSDFS_TRY(add_master(base + "/master", on_fatal));
     const auto own = net::parse_host_port(options_.text("listen"));
     if (!own) return own.error();
     const bool any_port = own->port == 0;
     const std::string& master = parts_.front()->role->address();
+    const bool http_off = options_.text("http") == "off";
+    const auto at = [&](int port) {
+      return net::format_host_port({own->host, static_cast<std::uint16_t>(any_port ? 0 : port)});
+    };
+    SSDFS_TRY(
+        add_backup({base + "/backup", at(9620), http_off ? "off" : at(9621), master, "backup"},
+                   std::move(on_fatal)));
     for (std::int64_t i = 0; i < options_.integer("datanodes"); ++i) {
       const auto port = static_cast<std::uint16_t>(any_port ? 0 : 9610 + 2 * i);
       const auto http_port = static_cast<std::uint16_t>(any_port ? 0 : port + 1);
-      const bool http_off = options_.text("http") == "off";
       const std::string name = "datanode-" + std::to_string(i + 1);
       SSDFS_TRY(add_datanode({base + "/" + name, net::format_host_port({own->host, port}),
                               http_off ? "off" : net::format_host_port({own->host, http_port}),
@@ -87,11 +123,30 @@ class composition {
   result<void> add_master(const std::string& data_dir,
                           std::function<void(const failure&)> on_fatal) {
     auto& p = add_part();
+    master_ = &p;
     SSDFS_TRY(add_http(p, options_.text("http")));
+    // Loading takes a while: what can be asked meanwhile is how far it is.
+    if (p.http) p.http->start();
+    start_hooks hooks;
+    hooks.on_fatal = std::move(on_fatal);
+    hooks.stop = stop_;
+    hooks.on_progress = [&p](int percent) {
+      const std::string text = "starting, " + std::to_string(percent) + " %";
+      p.set_progress(text);
+      SSDFS_LOG(info) << text;
+      notify_service_manager("STATUS=" + text + "\nEXTEND_TIMEOUT_USEC=60000000");
+    };
     auto started =
         start_master(io_, options_, {data_dir, options_.text("listen"), http_address(p), {}, {}},
-                     std::move(on_fatal));
+                     std::move(hooks));
     return finish(p, std::move(started));
+  }
+
+  result<void> add_backup(role_place place, std::function<void(const failure&)> on_fatal) {
+    auto& p = add_part();
+    SSDFS_TRY(add_http(p, place.http));
+    place.http = http_address(p);
+    return finish(p, start_backup(io_, options_, place, std::move(on_fatal)));
   }
 
   result<void> add_datanode(role_place place) {
@@ -110,6 +165,7 @@ class composition {
     auto bound = http::server::listen(io_, address);
     if (!bound) return bound.error();
     p.http = std::move(*bound);
+    http::route_health(*p.http, [&p] { return p.not_ready(); });
     return {};
   }
 
@@ -118,15 +174,19 @@ class composition {
   result<void> finish(part& p, result<std::unique_ptr<running_role>> started) {
     if (!started) return started.error();
     p.role = std::move(*started);
-    if (p.http) {
-      http::route_health(*p.http, [role = p.role.get()] { return role->not_ready(); });
-      p.http->start();
+    if (p.http) p.role->route(*p.http);
+    {
+      const std::lock_guard lock(p.mutex);
+      p.started = true;
     }
+    if (p.http && &p != master_) p.http->start();
     return {};
   }
 
   asio::io_context& io_;
   const settings& options_;
+  std::stop_token stop_;
+  part* master_ = nullptr;                    // whose HTTP server starts before the role
   std::vector<std::unique_ptr<part>> parts_;  // in order of their start
 };
 
@@ -174,6 +234,24 @@ std::size_t thread_count(const settings& options) {
   return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4);
 }
 
+// Starts the roles on a thread of its own, so that a signal can end that early.
+result<void> start_until_signal(composition& roles,
+                                const std::function<void(const failure&)>& on_fatal,
+                                sigset_t signals, std::stop_source& stop) {
+  constexpr int started_signal = SIGUSR1;  // blocked in every thread, like the others
+  sigaddset(&signals, started_signal);
+  result<void> started;
+  std::thread starter([&] {
+    started = roles.start(on_fatal, stop.get_token());
+    ::kill(::getpid(), started_signal);
+  });
+  for (int signal = 0; sigwait(&signals, &signal) == 0 && signal != started_signal;) {
+    if (signal != SIGHUP) stop.request_stop();
+  }
+  starter.join();
+  return started;
+}
+
 int report(const failure& why) {
   std::cerr << "ssdfs: " << why.message() << "\n";
   return why.code == make_error_code(errc::invalid_argument) ? 2 : 1;
@@ -186,8 +264,11 @@ int serve(const settings& options, const std::vector<std::string>& arguments,
   // Signals are waited for on the main thread; all others are created with them blocked.
   sigset_t signals;
   sigemptyset(&signals);
+  sigset_t blocked;
+  sigemptyset(&blocked);
   for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, s);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&blocked, s);
+  pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   start_logging(options.text("log-level"), options.text("log-format"));
 
@@ -195,31 +276,39 @@ int serve(const settings& options, const std::vector<std::string>& arguments,
   std::atomic<bool> fatal = false;
   composition roles(io, options);
   thread_group threads(io, thread_count(options));
-  auto started = roles.start([&fatal](const failure& why) {
+  std::stop_source stop;
+  const auto on_fatal = [&fatal](const failure& why) {
     SSDFS_LOG(error) << why.message() << "; stopping";
     fatal = true;
     ::kill(::getpid(), SIGTERM);
-  });
-  if (started) started = write_ready_file(options, roles.first());
-  if (!started) {
+  };
+  auto started = start_until_signal(roles, on_fatal, signals, stop);
+  if (started && !stop.stop_requested()) started = write_ready_file(options, roles.first());
+  if (!started || stop.stop_requested()) {
     roles.stop();
+    if (stop.stop_requested()) return fatal ? 1 : 0;
     return report(started.error());
   }
   SSDFS_LOG(info) << "ssdfs " << SSDFS_VERSION << " " << name_of(options.which()) << " ready on "
                   << roles.first().role->address();
-  notify_service_manager("READY=1");
+  notify_service_manager("READY=1\nSTATUS=serving");
 
-  for (int signal = 0; signal != SIGTERM && signal != SIGINT;) {
-    if (sigwait(&signals, &signal) != 0) break;
-    if (signal != SIGHUP) continue;
+  watchdog dog(io, [&roles] { return roles.alive(); });
+  for (;;) {
+    const int signal = wait_for_signal(signals, dog);
+    if (signal != SIGHUP) break;
+    notify_service_manager("RELOADING=1");
     const auto again = settings::read(arguments, environment);
     if (!again) {
       SSDFS_LOG(error) << "configuration not read again: " << again.error().message();
+      notify_service_manager("READY=1");
       continue;
     }
     set_log_level(again->text("log-level"));
     roles.set_slow_op_ms(again->duration_ms("slow-op"));
+    roles.set_rates(*again);
     SSDFS_LOG(info) << "configuration read again";
+    notify_service_manager("READY=1");
   }
   notify_service_manager("STOPPING=1");
   SSDFS_LOG(info) << "stopping";

@@ -103,6 +103,26 @@ result<meta::image_head> check_image(io::file_system& fs, const std::string& pat
   return head;
 }
 
+result<void> read_sections(io::file_system& fs, const std::string& path,
+                           unique_function<result<void>(const meta::decoded_section&)> sink,
+                           unique_function<void(std::uint64_t, const std::string&)> damages,
+                           load_hooks hooks) {
+  meta::decoded_section section;
+  meta::image_reader reader(
+      [&](meta::image_section kind, bytes_view payload, std::uint64_t offset) -> result<void> {
+        meta::decode_section(kind, payload, offset, section);
+        auto taken = sink(section);
+        if (taken || !(taken.error() == errc::damaged)) return taken;
+        return failure(errc::damaged,
+                       "image: offset " + std::to_string(offset) + ": " + taken.error().message());
+      },
+      std::move(damages));
+  if (auto read = read_through(fs, path, reader, hooks); !read) {
+    return at_path(path, read.error());
+  }
+  return {};
+}
+
 result<loaded_state> load_newest(io::file_system& fs, const std::string& directory,
                                  load_hooks hooks) {
   auto images = list_images(fs, directory);

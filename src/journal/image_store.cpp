@@ -81,6 +81,19 @@ result<std::string> write_image_beside(io::file_system& fs, const std::string& d
   return written.error();
 }
 
+result<std::uint64_t> write_image_file(io::file_system& fs, const std::string& path,
+                                       const meta::state& s) {
+  auto written = write_file(fs, path + ".tmp", s);
+  if (!written) {
+    static_cast<void>(fs.remove(path + ".tmp").has_value());
+    return written;
+  }
+  SSDFS_TRY(fs.rename(path + ".tmp", path));
+  const auto slash = path.rfind('/');
+  SSDFS_TRY(fs.sync_directory(slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash)));
+  return written;
+}
+
 result<image_file> save_image(io::file_system& fs, const std::string& directory,
                               const meta::state& s) {
   auto written = write_image_beside(fs, directory, s);

@@ -5,7 +5,7 @@
 #include "base/unique_function.hpp"
 #include "io/file.hpp"
 #include "journal/log_position.hpp"
-#include "meta/image.hpp"
+#include "meta/image_reader.hpp"
 
 #include <memory>
 #include <string>
@@ -26,8 +26,13 @@ struct image_file {
 /// The images of a directory, the newest first. Unfinished ones are left out.
 result<std::vector<image_file>> list_images(io::file_system& fs, const std::string& directory);
 
-/// Writes the image of `s` durably: temporary name, sync, rename, directory sync. The state must
-/// not change meanwhile. Blocks; a failure leaves what was there before.
+/// Writes the image of `s` durably to `path`: temporary name beside it, sync, rename, directory
+/// sync. Returns its bytes.
+result<std::uint64_t> write_image_file(io::file_system& fs, const std::string& path,
+                                       const meta::state& s);
+
+/// Writes the image of `s` durably into its place: temporary name, sync, rename, directory sync.
+/// The state must not change meanwhile. Blocks; a failure leaves what was there before.
 result<image_file> save_image(io::file_system& fs, const std::string& directory,
                               const meta::state& s);
 
@@ -51,6 +56,13 @@ result<meta::image_head> load_image(io::file_system& fs, const std::string& path
 /// damaged, unsupported, shutting_down, or the disk's failures.
 result<meta::image_head> check_image(io::file_system& fs, const std::string& path,
                                      load_hooks hooks = {});
+
+/// Hands every section to `sink`, decoded. With `damages` it goes on behind a section whose CRC is
+/// wrong, as meta::image_reader does. Failures are check_image's and the sink's.
+result<void> read_sections(io::file_system& fs, const std::string& path,
+                           unique_function<result<void>(const meta::decoded_section&)> sink,
+                           unique_function<void(std::uint64_t, const std::string&)> damages = {},
+                           load_hooks hooks = {});
 
 /// An image that could not be used.
 struct image_refusal {

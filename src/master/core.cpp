@@ -4,7 +4,7 @@
 #include "base/log.hpp"
 #include "io/clock.hpp"
 #include "io/file.hpp"
-#include "journal/recovery.hpp"
+#include "journal/restore.hpp"
 #include "net/server.hpp"
 #include "wire/namespace_messages.hpp"
 
@@ -56,10 +56,7 @@ bool durable_view::reclaim_due(volume_id id) const {
 }
 
 core::core(boost::asio::io_context& io, const master_options& options)
-    : strand_(boost::asio::make_strand(io)),
-      options_(options),
-      view_(state_, options.delete_grace_ms),
-      sessions_(options.session_ms) {
+    : strand_(boost::asio::make_strand(io)), options_(options), sessions_(options.session_ms) {
   context_.replication = options.replication;
   context_.trash_expiry_ms = options.trash_expiry_ms;
   context_.delete_grace_ms = options.delete_grace_ms;
@@ -71,7 +68,7 @@ std::int64_t core::steady_now_ms() { return io::steady_ms(); }
 meta::context& core::context() {
   context_.wall_ms = io::wall_ms();
   context_.now_ms = clock_->tick(context_.wall_ms, io::steady_ms());
-  view_.set_log_time(context_.now_ms);
+  view_->set_log_time(context_.now_ms);
   return context_;
 }
 
@@ -109,33 +106,73 @@ class first_sync {
 
 }  // namespace
 
-result<void> core::open(node_id node, cluster_id expected) {
+// Forgets nothing that an operator has to know, and gets damaged images out of the way.
+result<void> core::restore(io::file_system& files) {
+  journal::restore_options from;
+  from.directory = options_.data_dir;
+  from.hooks.progress = [this, last = -1](double share) mutable {
+    const int percent = static_cast<int>(share * 100);
+    if (percent == last) return;
+    last = percent;
+    if (options_.on_progress) options_.on_progress(percent);
+  };
+  from.hooks.stop = [stop = options_.stop] { return stop.stop_requested(); };
+  from.on_record = [this](const meta::record& r, const meta::state& s) { note_record(r, s); };
+  auto found = journal::restore(files, std::move(from));
+  if (!found) return found.error();
+  if (found->log.cut) {
+    SSDFS_LOG(warning) << "edits log: a torn tail was cut at txid " << found->log.cut->txid << " ("
+                       << found->log.cut->segment << ", offset " << found->log.cut->offset << ")";
+  }
+  for (const auto& refusal : found->refused) {
+    SSDFS_LOG(warning) << "the damaged image " << refusal.image.path
+                       << " is kept with .damaged behind its name; an older one and the edits log "
+                          "have given everything back";
+    SSDFS_TRY(journal::set_aside(files, refusal.image));
+  }
+  SSDFS_LOG(info) << (found->image.value != 0
+                          ? "image at txid " + std::to_string(found->image.value) + " loaded; "
+                          : std::string())
+                  << "edits log: " << found->log.records << " records replayed, last txid "
+                  << found->log.end.last;
+  loaded_image_ = found->image;
+  state_ = std::move(found->state);
+  view_.emplace(*state_, options_.delete_grace_ms);
+  return {};
+}
+
+void core::note_record(const meta::record& r, const meta::state& s) {
+  if (const auto* mark = std::get_if<meta::mark_record>(&r.body)) {
+    marks_.add({s.last_txid(), s.chain(), mark->digest.value});
+  } else if (!std::holds_alternative<meta::start_record>(r.body)) {
+    last_change_ = r.txid;
+  }
+}
+
+result<known_state> core::mark(std::int64_t max_age_ms) {
+  const known_state* newest = marks_.newest();
+  if (newest != nullptr && (newest->txid == state_->last_txid() ||
+                            (marked_ms_ != 0 && steady_now_ms() - marked_ms_ <= max_age_ms))) {
+    return *newest;
+  }
+  auto record = meta::make_mark(*state_, context());
+  SSDFS_TRY(log(record));
+  marked_ms_ = steady_now_ms();
+  return *marks_.newest();
+}
+
+result<void> core::open(node_id node, cluster_id expected, bool promotion) {
   node_ = node;
   io::file_system& files = options_.files != nullptr ? *options_.files : io::system_files();
-  journal::recovery_options from;
-  from.directory = options_.data_dir;
-  from.progress = [](double share) {
-    SSDFS_LOG(info) << "replaying the edits log, " << static_cast<int>(share * 100) << " %";
-  };
-  auto recovered = journal::recover(
-      files, std::move(from), [this](const meta::record& r, std::uint32_t crc) -> result<void> {
-        SSDFS_TRY(state_.apply(r, crc));
-        return {};
-      });
-  if (!recovered) return recovered.error();
-  if (recovered->cut) {
-    SSDFS_LOG(warning) << "edits log: a torn tail was cut at txid " << recovered->cut->txid << " ("
-                       << recovered->cut->segment << ", offset " << recovered->cut->offset << ")";
-  }
-  SSDFS_LOG(info) << "edits log: " << recovered->records << " records replayed, last txid "
-                  << recovered->end.last;
-  cluster_id cluster = state_.cluster();
+  SSDFS_TRY(restore(files));
+  const journal::log_position end{state_->last_txid(), state_->chain()};
+  cluster_id cluster = state_->cluster();
   if (cluster != cluster_id() && expected != cluster_id() && cluster != expected) {
     return failure(errc::wrong_cluster, options_.data_dir + ": the directory belongs to cluster " +
                                             to_string(expected) + ", its edits log to " +
                                             to_string(cluster));
   }
-  clock_.emplace(state_.log_time_ms(), io::wall_ms(), io::steady_ms());
+  clock_.emplace(state_->log_time_ms(), io::wall_ms(), io::steady_ms());
 
   const auto first = std::make_shared<first_sync>();
   journal::journal_options to;
@@ -145,24 +182,26 @@ result<void> core::open(node_id node, cluster_id expected) {
     // The first batch is START alone. Start-up goes on with it on its own thread, so the strand
     // must not see it.
     if (first->durable(upto)) return;
+    if (on_log_durable) on_log_durable(upto);
     boost::asio::post(strand_, [this, upto] { durable(upto); });
   };
   on.on_failed = [this, first](const failure& why) {
     first->failed(why);
     if (options_.on_fatal) options_.on_fatal(why);
   };
-  auto started = journal::journal::start(files, std::move(to), recovered->end, std::move(on));
+  auto started = journal::journal::start(files, std::move(to), end, std::move(on));
   if (!started) return started.error();
   journal_ = std::move(*started);
 
   if (cluster == cluster_id()) cluster = expected;
   if (cluster == cluster_id()) cluster = cluster_id(io::random_uuid());
-  auto begun = meta::make_start(state_, {node, cluster, false}, context());
+  auto begun = meta::make_start(*state_, {node, cluster, promotion}, context());
   if (!begun) return begun.error();
   SSDFS_TRY(log(*begun));
   flush();
   SSDFS_TRY(first->wait_for(begun->txid));
-  committed_ = begun->txid;
+  // What is only here may be lost with this disk: backups have to hold it first, if any must.
+  if (options_.min_sync_backups == 0) committed_ = begun->txid;
   return {};
 }
 
@@ -171,23 +210,25 @@ void core::begin() {
   to.nodes.heartbeat_interval_ms = options_.heartbeat_interval_ms;
   to.nodes.stale_after_ms = options_.stale_after_ms;
   to.nodes.dead_after_ms = options_.dead_after_ms;
+  to.nodes.accepted_epoch = accepted_loss_;
   to.life.volume_size = options_.volume_size;
   to.announced.heartbeat_interval_ms = options_.heartbeat_interval_ms;
   to.announced.volume_size = options_.volume_size;
   to.announced.repair_rate = options_.repair_rate;
   to.announced.scrub_rate = options_.scrub_rate;
+  to.rebalance_rate = options_.rebalance_rate;
   to.replication = options_.replication;
   to.min_replication = options_.min_replication;
   to.safemode_max_ms = options_.safemode_max_ms;
   to.random_seed = io::random_u64();
-  for (const auto& e : state_.epochs()) to.history.push_back({e.epoch, e.leader, e.first});
+  for (const auto& e : state_->epochs()) to.history.push_back({e.epoch, e.leader, e.first});
   context();  // the view's clock
   const auto now = steady_now_ms();
-  controller_ = std::make_unique<cluster::controller>(std::move(to), view_, now);
+  controller_ = std::make_unique<cluster::controller>(std::move(to), *view_, now);
   controller_->committed(committed_, now);
 
   // Grants outlive a restart of the master; their owners get the time of a session to come back.
-  const auto& volumes = state_.volumes();
+  const auto& volumes = state_->volumes();
   for (std::size_t slot = 0; slot < volumes.size(); ++slot) {
     const auto& volume = volumes[meta::volume_slot(static_cast<std::uint32_t>(slot))];
     for (const auto& grant : volume.grants) {
@@ -200,6 +241,7 @@ void core::begin() {
 result<void> core::may_change() const {
   const auto& reason = controller_->read_only_reason();
   if (reason) return failure(errc::read_only, *reason);
+  if (!sync_problem_.empty()) return failure(errc::busy, sync_problem_);
   if (!journal_->has_room()) {
     return failure(errc::no_space, "the master's log disk is nearly full");
   }
@@ -213,7 +255,7 @@ result<void> core::log(meta::record& change) {
   const auto* grant = std::get_if<meta::grant_record>(&change.body);
   if (grant != nullptr) {
     client_id owner = grant->owner;
-    const auto* volume = state_.volumes().find(grant->volume);
+    const auto* volume = state_->volumes().find(grant->volume);
     if (grant->end && volume != nullptr) {
       if (const auto* held = volume->grant_at(grant->first)) owner = held->owner;
       grants_.remove(owner, {grant->volume, grant->first});
@@ -221,17 +263,18 @@ result<void> core::log(meta::record& change) {
       grants_.add(owner, {grant->volume, grant->first});
     }
   }
-  const auto applied = state_.apply(change, *crc);
+  const auto applied = state_->apply(change, *crc);
   if (!applied) {
     // The log holds a record that the state cannot follow: a defect. Going on would serve a tree
     // that no replay produces.
     SSDFS_LOG(error) << "txid " << change.txid << ": " << applied.error().message();
     SSDFS_ASSERT(applied.has_value());
   }
+  note_record(change, *state_);
   return {};
 }
 
-witness core::reign() const { return {state_.epoch(), node_, committed_}; }
+witness core::reign() const { return {state_->epoch(), node_, committed_}; }
 
 void core::answer_mutation(net::request r, const meta::outcome& answer) {
   if (answer.txid <= committed_) return send(r, answer);
@@ -240,12 +283,12 @@ void core::answer_mutation(net::request r, const meta::outcome& answer) {
 
 void core::refuse(net::request r, failure why) {
   if (!behind()) return r.fail(why);
-  pending_.push_back({state_.last_txid(), std::move(r), {}, std::move(why), {}});
+  pending_.push_back({state_->last_txid(), std::move(r), {}, std::move(why), {}});
 }
 
 void core::when_durable(net::request r, unique_function<void(net::request&)> answer) {
   if (!behind()) return answer(r);
-  pending_.push_back({state_.last_txid(), std::move(r), {}, {}, std::move(answer)});
+  pending_.push_back({state_->last_txid(), std::move(r), {}, {}, std::move(answer)});
 }
 
 void core::send(pending_answer& a) {
@@ -277,8 +320,28 @@ void core::abandon_answers() {
   }
 }
 
+io::file_system& core::files() const noexcept {
+  return options_.files != nullptr ? *options_.files : io::system_files();
+}
+
+void core::expire_answers(std::int64_t after_ms) {
+  const std::int64_t limit_ns = io::steady_ns() - after_ms * 1'000'000;
+  while (!pending_.empty() && pending_.front().request.received_ns() < limit_ns) {
+    pending_answer next = std::move(pending_.front());
+    pending_.pop_front();
+    next.request.fail(
+        failure(errc::timed_out, "logged, but not confirmed by enough backups" +
+                                     (sync_problem_.empty() ? "" : ": " + sync_problem_)));
+  }
+}
+
 void core::durable(txid upto) {
-  committed_ = std::max(committed_, upto);
+  if (options_.min_sync_backups == 0) commit(upto);
+}
+
+void core::commit(txid upto) {
+  if (upto <= committed_) return;
+  committed_ = upto;
   const std::int64_t now_ns = io::steady_ns();
   const std::int64_t slow_ns = slow_op_ms.load(std::memory_order_relaxed) * 1'000'000;
   std::int64_t longest_ns = 0;

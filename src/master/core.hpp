@@ -7,6 +7,7 @@
 #include "cluster/controller.hpp"
 #include "journal/journal.hpp"
 #include "master/grant_index.hpp"
+#include "master/known_states.hpp"
 #include "master/master.hpp"
 #include "master/sessions.hpp"
 #include "meta/commands.hpp"
@@ -56,10 +57,12 @@ class core {
  public:
   core(boost::asio::io_context& io, const master_options& options);
 
-  /// Replays the log and begins a new epoch. Before any other use; blocks; errors as
-  /// master::start. A log of another cluster than `expected` (nil: any) is left as it is:
-  /// errc::wrong_cluster.
-  result<void> open(node_id node, cluster_id expected);
+  /// Loads the newest image, replays the log and begins a new epoch. Before any other use; blocks;
+  /// errors as master::start. A log of another cluster than `expected` (nil: any) is left as it is:
+  /// errc::wrong_cluster. With `promotion` the epoch jumps to the next multiple of 256.
+  result<void> open(node_id node, cluster_id expected, bool promotion);
+  /// What was lost in epochs up to this one is accepted. Before begin().
+  void set_accepted_loss(epoch_t upto) noexcept { accepted_loss_ = upto; }
   /// Builds the cluster's side. After open().
   void begin();
 
@@ -81,6 +84,17 @@ class core {
   /// Once after the changes of a turn: lets the log's syncer begin.
   void flush() { journal_->flush(); }
 
+  /// A MARK at the end of the log: the newest one if nothing was logged behind it or if it is at
+  /// most `max_age_ms` old, else a new one. Failures are the log's.
+  result<known_state> mark(std::int64_t max_age_ms = 0);
+  /// The last MARKs of the log.
+  [[nodiscard]] const known_states& marks() const noexcept { return marks_; }
+  /// The last record in that image; 0 if there was none.
+  [[nodiscard]] txid loaded_image() const noexcept { return loaded_image_; }
+  /// The last record that changes something (all but START and MARK), of those behind that image;
+  /// 0 if there is none.
+  [[nodiscard]] txid last_change() const noexcept { return last_change_; }
+
   // --- Answers ---
 
   /// The last txid that is committed.
@@ -96,13 +110,24 @@ class core {
   /// process, without an answer: whether it is in the log is not known, and a caller whose
   /// connection breaks asks again with the same operation id. When the log has been closed.
   void abandon_answers();
-  /// True if something that was applied is not durable yet.
-  [[nodiscard]] bool behind() const noexcept { return committed_ < state_.last_txid(); }
+  /// True if something that was applied is not committed yet.
+  [[nodiscard]] bool behind() const noexcept { return committed_ < state_->last_txid(); }
+
+  // --- Backups ---
+
+  /// Everything up to `upto` is committed: durable here, and held by as many backups as have to.
+  /// Without min-sync-backups the log does this itself.
+  void commit(txid upto);
+  /// Why no change can be committed now; empty if it can.
+  void set_sync_problem(std::string why) { sync_problem_ = std::move(why); }
+  /// Refuses those who have waited longer for backups: their changes are logged, but not committed.
+  void expire_answers(std::int64_t after_ms);
 
   // --- Parts ---
 
+  [[nodiscard]] io::file_system& files() const noexcept;
   [[nodiscard]] const master_options& options() const noexcept { return options_; }
-  [[nodiscard]] meta::state& state() noexcept { return state_; }
+  [[nodiscard]] meta::state& state() noexcept { return *state_; }
   [[nodiscard]] cluster::controller& nodes() noexcept { return *controller_; }
   [[nodiscard]] sessions& clients() noexcept { return sessions_; }
   [[nodiscard]] grant_index& grants() noexcept { return grants_; }
@@ -111,10 +136,12 @@ class core {
   [[nodiscard]] const namespace_strand& strand() const noexcept { return strand_; }
   [[nodiscard]] node_id node() const noexcept { return node_; }
   [[nodiscard]] witness reign() const;
-  [[nodiscard]] durable_view& view() noexcept { return view_; }
+  [[nodiscard]] durable_view& view() noexcept { return *view_; }
 
   /// Set by the service: called on the strand after the committed txid moved.
   unique_function<void()> on_committed;
+  /// Set before open(): called by the log's thread when more is durable, but for the first record.
+  unique_function<void(txid)> on_log_durable;
   /// Answers that waited longer for the log are logged; 0: none. Any thread.
   std::atomic<std::int64_t> slow_op_ms{0};
 
@@ -127,6 +154,8 @@ class core {
     unique_function<void(net::request&)> callback;  // set: it answers
   };
   void durable(txid upto);
+  result<void> restore(io::file_system& files);
+  void note_record(const meta::record& r, const meta::state& s);
   void note_slow_sync(std::int64_t longest_ns, std::size_t count) const;
   static void send(pending_answer& a);
   static void send(net::request& to, const meta::outcome& answer);
@@ -134,15 +163,21 @@ class core {
   namespace_strand strand_;
   master_options options_;
   node_id node_;
-  meta::state state_;
-  durable_view view_;
+  std::unique_ptr<meta::state> state_;  // from open() on
+  std::optional<durable_view> view_;    // likewise
   meta::context context_;
   std::optional<meta::log_clock> clock_;
   std::unique_ptr<journal::journal> journal_;
   std::unique_ptr<cluster::controller> controller_;
   sessions sessions_;
   grant_index grants_;
+  known_states marks_;
+  std::int64_t marked_ms_ = 0;  // when the newest one was logged
+  txid loaded_image_;
+  txid last_change_;
   txid committed_;
+  std::string sync_problem_;
+  epoch_t accepted_loss_;
   std::deque<pending_answer> pending_;
 };
 

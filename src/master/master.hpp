@@ -10,9 +10,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
+namespace ssdfs::http {
+class server;
+}
 namespace ssdfs::io {
 class file_system;
 }
@@ -33,9 +37,16 @@ struct master_options {
   std::int64_t trash_expiry_ms = 86'400'000;
   std::int64_t delete_grace_ms = 300'000;
   std::int64_t safemode_max_ms = 2'400'000;
-  std::int64_t session_ms = 30'000;  ///< how long grants outlive a client's last connection
+  std::int64_t session_ms = 30'000;    ///< how long grants outlive a client's last connection
+  std::uint32_t min_sync_backups = 0;  ///< backups that have to hold a change before it is answered
+  /// Takes a backup's directory over; the epoch jumps to the next multiple of 256.
+  bool promote = false;
+  /// Other masters' addresses: one of them that leads in a higher epoch ends this one. Our own may
+  /// be among them.
+  std::vector<std::string> masters;
   std::uint64_t repair_rate = 200ULL << 20;
   std::uint64_t scrub_rate = 20ULL << 20;
+  std::uint64_t rebalance_rate = 100ULL << 20;
   bool permissions = false;
   std::int64_t slow_op_ms = 500;  ///< log line for operations that take longer; 0: none
   std::size_t max_connections = 10000;
@@ -44,6 +55,19 @@ struct master_options {
   /// Called once, from any thread, when the master cannot go on (the edits log is fenced). The
   /// process must end: what was not answered may or may not be durable.
   std::function<void(const failure&)> on_fatal;
+  /// Called while the state is loaded, with 0 to 100, from the thread that start() was called on
+  /// and from others, one at a time.
+  std::function<void(int percent)> on_progress;
+  /// Ends start() early, with errc::shutting_down.
+  std::stop_token stop;
+  /// Without a connected backup an image is made when so much time has passed and so many records
+  /// that change something were logged since the last one; 0: not by itself.
+  std::int64_t checkpoint_interval_ms = 3'600'000;
+  std::uint64_t checkpoint_txns = 1'000'000;
+  /// The program that makes it: called with "image checkpoint DIR TXID". Empty: none.
+  std::string checkpoint_program;
+  /// How old, in log time, a segment must be before it is dropped.
+  std::int64_t segment_age_ms = 86'400'000;
   /// Where the data directory is; null: the operating system's files. Outlives the master.
   io::file_system* files = nullptr;
 };
@@ -56,8 +80,9 @@ struct readiness_state {
 
 /// A running master.
 ///
-/// Operation: start() locks the data directory, replays the edits log, begins a new epoch (durably)
-/// and listens. From then on it answers, also in safe mode.
+/// Operation: start() locks the data directory and listens; whoever connects is told that the
+/// master is starting and how far it is. It loads the newest image, replays the edits log and
+/// begins a new epoch, durably. When it returns, the master answers, also in safe mode.
 /// Concurrency: the io_context must be run by one or more threads until stop() has returned. The
 /// namespace is touched on one strand only; disk writes of the log happen on the journal's own
 /// thread. Functions are thread-safe; stop() and the destructor must not be called from a thread
@@ -76,6 +101,13 @@ class master {
   [[nodiscard]] virtual cluster_id cluster() const = 0;
   [[nodiscard]] virtual readiness_state readiness() const = 0;
   virtual void set_slow_op_ms(std::int64_t ms) = 0;
+  /// Bounds of repair, scrubbing and rebalancing, in bytes per second and node.
+  virtual void set_rates(std::uint64_t repair, std::uint64_t scrub, std::uint64_t rebalance) = 0;
+  /// False if the namespace strand hangs.
+  [[nodiscard]] virtual bool alive() const = 0;
+  /// Adds the master's pages: /metrics, the dashboard and the JSON behind it. `to` is stopped
+  /// before the master is.
+  virtual void route(http::server& to) = 0;
 
   /// Takes no new requests, makes durable and answers what is under way, closes the log, joins.
   virtual void stop() = 0;

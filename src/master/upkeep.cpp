@@ -11,6 +11,7 @@ namespace {
 constexpr std::int64_t upkeep_interval_ms = 1000;
 constexpr std::int64_t trash_wait_ms = 10 * 60 * 1000;  // after a start
 constexpr std::size_t reclaim_budget = 2000;            // entries a turn: about a millisecond
+constexpr std::int64_t answer_wait_ms = 10'000;         // for backups, before an answer is given up
 constexpr std::size_t volumes_per_upkeep = 20'000;
 
 }  // namespace
@@ -43,12 +44,15 @@ void service::tick() {
     // Grants that have waited too long are refused by being tried once more.
     if (!waiting_grants_.empty()) serve_waiting_grants();
     live_lists_.forget_unused(now);
+    if (core_.may_change()) end_maintenance();
     if (!core_.nodes().safe_mode() && core_.may_change()) {
       reclaim_volumes();
       expire_trash();
     }
   }
   reclaim_removed();
+  checkpoints_.tick(now);
+  if (core_.options().min_sync_backups > 0) core_.expire_answers(answer_wait_ms);
   note_readiness();
   settle();
 }

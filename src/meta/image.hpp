@@ -85,11 +85,16 @@ class image_loader {
   /// After the last: the state is the image's.
   result<void> finish();
 
+  /// The same for sections that no image was written with: totals and digest are what they turn out
+  /// to be.
+  result<void> finish_unchecked();
+
   /// Known once the first section was fed.
   [[nodiscard]] const image_head& head() const noexcept;
 
  private:
   class sections;
+  result<void> finish(bool check_head);
   std::unique_ptr<sections> sections_;
   std::unique_ptr<image_reader> reader_;  // of feed
   std::unique_ptr<decoded_section> scratch_;

@@ -35,9 +35,13 @@ result<void> image_loader::take(const decoded_section& section) {
   return {};
 }
 
-result<void> image_loader::finish() {
+result<void> image_loader::finish() { return finish(true); }
+
+result<void> image_loader::finish_unchecked() { return finish(false); }
+
+result<void> image_loader::finish(bool check_head) {
   if (reader_) SSDFS_TRY(reader_->finish());
-  auto done = sections_->finish();
+  auto done = sections_->finish(check_head);
   if (!done) return failure(done.error().code, "image: " + done.error().message());
   return {};
 }

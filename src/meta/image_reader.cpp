@@ -58,9 +58,9 @@ result<void> image_reader::take(bytes_view bytes, std::size_t& used) {
   if (bytes.size() < image_section_header_bytes + length) return {};
   const bytes_view payload = bytes.subspan(image_section_header_bytes, length);
   if (load_le<std::uint32_t>(bytes.data() + 8) != crc32c(payload, crc32c(bytes.first(8)))) {
-    return damaged(offset_, "the CRC of a section is wrong");
-  }
-  if (kind == static_cast<std::uint32_t>(image_section::end)) {
+    if (!damages_) return damaged(offset_, "the CRC of a section is wrong");
+    damages_(offset_, "the CRC of a section of kind " + std::to_string(kind) + " is wrong");
+  } else if (kind == static_cast<std::uint32_t>(image_section::end)) {
     image_input in(payload);
     const std::uint64_t count = in.number();
     const std::uint32_t crc = in.fixed32();

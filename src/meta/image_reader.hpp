@@ -24,8 +24,11 @@ class image_reader {
  public:
   using section_sink =
       unique_function<result<void>(image_section, bytes_view payload, std::uint64_t offset)>;
-  /// The sink gets every section but the end; a failure of it ends the reading.
-  explicit image_reader(section_sink sink) : sink_(std::move(sink)) {}
+  using damage_sink = unique_function<void(std::uint64_t offset, const std::string& what)>;
+  /// The sink gets every section but the end; a failure of it ends the reading. With a sink for
+  /// damages a section whose CRC is wrong is told there and left out instead.
+  explicit image_reader(section_sink sink, damage_sink damages = {})
+      : sink_(std::move(sink)), damages_(std::move(damages)) {}
 
   /// Takes the next bytes of the file, of any number.
   result<void> feed(bytes_view bytes);
@@ -37,6 +40,7 @@ class image_reader {
   result<void> take_header(bytes_view bytes, std::size_t& used);
 
   section_sink sink_;
+  damage_sink damages_;
   std::vector<std::byte> pending_;  // the begin of a header or section
   std::uint64_t offset_ = 0;        // of pending_ in the file
   std::uint64_t section_count_ = 0;

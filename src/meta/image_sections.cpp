@@ -1,5 +1,7 @@
 #include "meta/image_sections.hpp"
 
+#include "meta/image_items.hpp"
+
 namespace ssdfs::meta {
 namespace {
 
@@ -91,98 +93,38 @@ result<void> image_loader::sections::take_nodes(image_input in) {
   return {};
 }
 
-volume_entry image_loader::sections::read_volume(image_input& in) {
-  volume_entry entry;
-  volume_info& info = entry.info;
-  info.id = volume_id(in.number());
-  info.state = static_cast<volume_state>(in.byte());
-  info.reason = static_cast<seal_reason>(in.byte());
-  info.replication = in.byte();
-  info.generation = in.number32();
-  const std::size_t members = in.count();
-  if (members == 0 || members > max_members || info.state < volume_state::open ||
-      info.state > volume_state::closed || info.reason > seal_reason::operator_request ||
-      info.replication == 0 || info.replication > max_replication) {
-    in.fail();
-  }
-  for (std::size_t i = 0; i < members && in.ok(); ++i) info.members.push_back(node_id(in.id()));
-  info.next_key = in.number32();
-  info.granted_bytes = in.number();
-  info.length = in.number();
-  info.removal_number = in.number();
-  info.digest.count = in.number();
-  info.digest.bytes = in.number();
-  info.digest.sum = in.fixed64();
-  return entry;
-}
-
-void image_loader::sections::read_grant(image_input& in, volume_entry& entry) {
-  grant_info grant;
-  grant.generation = in.number32();
-  grant.first = in.number32();
-  grant.count = static_cast<std::uint32_t>(in.number(max_grant_keys));
-  grant.bytes = in.number();
-  grant.owner.value = in.id();
-  grant.granted_ms = in.signed_number();
-  grant.committed_keys = in.number32();
-  grant.committed_bytes = in.number();
-  const std::size_t words = in.count();
-  for (std::size_t i = 0; i < words && in.ok(); ++i) grant.committed.push_back(in.fixed64());
-  entry.grants.push_back(std::move(grant));
-}
-
-void image_loader::sections::read_removal(image_input& in, volume_entry& entry) {
-  removal_batch batch;
-  batch.number = in.number();
-  batch.txid = ssdfs::txid(in.number());
-  const std::size_t n = in.count();
-  std::uint64_t key = 0;
-  for (std::size_t i = 0; i < n && in.ok(); ++i) {
-    key = in.difference(key);
-    if (key > UINT32_MAX) in.fail();
-    batch.keys.push_back(static_cast<chunk_key>(key));
-  }
-  // Numbers count up to the volume's removal number.
-  const std::uint64_t before = entry.removals.empty() ? 0 : entry.removals.back().number;
-  if (batch.number > entry.info.removal_number ||
-      (!entry.removals.empty() && batch.number != before + 1)) {
-    in.fail();
-  }
-  entry.removals.push_back(std::move(batch));
-}
-
-void image_loader::sections::read_freed(image_input& in, volume_entry& entry) {
-  const std::size_t n = in.count();
-  for (std::size_t i = 0; i < n && in.ok(); ++i) {
-    freed_chunk chunk;
-    chunk.key = in.number32();
-    chunk.size = in.number32();
-    chunk.crc32c = in.fixed32();
-    chunk.freed_s = in.fixed32();
-    entry.freed.push_back(chunk);
-  }
-}
-
 result<void> image_loader::sections::take_volumes(image_input in) {
   while (!in.empty()) {
     const std::uint8_t tag = in.byte();
     if (tag == image_item::volume) {
       SSDFS_TRY(flush_volume());
-      volume_ = read_volume(in);
+      volume_.emplace();
+      volume_->info = read_volume(in);
     } else if (!volume_) {
       return malformed("something of no volume");
     } else if (tag == image_item::grant) {
-      read_grant(in, *volume_);
+      volume_->grants.push_back(read_grant(in));
     } else if (tag == image_item::removal) {
-      read_removal(in, *volume_);
+      add_removal(read_removal(in), in);
     } else if (tag == image_item::freed) {
-      read_freed(in, *volume_);
+      const auto freed = read_freed(in);
+      volume_->freed.insert(volume_->freed.end(), freed.begin(), freed.end());
     } else {
       in.fail();
     }
     if (!in.ok()) return malformed("a volume is malformed");
   }
   return {};
+}
+
+// Numbers count up to the volume's removal number.
+void image_loader::sections::add_removal(removal_batch batch, image_input& in) {
+  auto& all = volume_->removals;
+  if (batch.number > volume_->info.removal_number ||
+      (!all.empty() && batch.number != all.back().number + 1)) {
+    in.fail();
+  }
+  all.push_back(std::move(batch));
 }
 
 result<void> image_loader::sections::flush_volume() {
@@ -198,18 +140,9 @@ result<void> image_loader::sections::take_results(image_input in) {
     const std::uint8_t tag = in.byte();
     if (tag == image_item::client) {
       SSDFS_TRY(flush_client());
-      client_.emplace();
-      client_->client.value = in.id();
-      client_->last_ms = in.signed_number();
-      client_->lowest_unanswered = in.number();
+      client_ = read_client(in);
     } else if (tag == image_item::result && client_) {
-      operation_results::entry entry;
-      entry.sequence = in.number();
-      entry.time_ms = in.signed_number();
-      entry.result.txid = ssdfs::txid(in.number());
-      entry.result.replaced = in.byte() != 0;
-      entry.result.path = in.text(UINT16_MAX);
-      client_->results.push_back(std::move(entry));
+      client_->results.push_back(read_result(in));
     } else {
       in.fail();
     }
@@ -225,7 +158,7 @@ result<void> image_loader::sections::flush_client() {
   return {};
 }
 
-result<void> image_loader::sections::finish() {
+result<void> image_loader::sections::finish(bool check_head) {
   if (last_ != image_section::names) return malformed("the tree is missing");
   SSDFS_TRY(flush_client());
   SSDFS_TRY(names_.finish(head.next_serial));
@@ -234,6 +167,7 @@ result<void> image_loader::sections::finish() {
   s_.last_txid_ = head.txid;
   s_.log_time_ms_ = head.log_time_ms;
   s_.chain_ = head.chain;
+  if (!check_head) return {};
   const subtree_totals all = s_.names_.totals(root_directory);
   if (all.files != head.files || all.directories != head.directories || all.bytes != head.bytes ||
       s_.digest() != head.digest) {

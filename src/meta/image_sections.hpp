@@ -17,8 +17,8 @@ class image_loader::sections {
   explicit sections(state& target) : s_(target), names_(target.names_) {}
 
   result<void> take(const decoded_section& section);
-  /// After the last: checks totals and digest.
-  result<void> finish();
+  /// After the last. `check_head`: totals and digest must be the head's.
+  result<void> finish(bool check_head);
 
   image_head head;
 
@@ -33,10 +33,7 @@ class image_loader::sections {
 
   result<void> flush_volume();
   result<void> flush_client();
-  static volume_entry read_volume(image_input& in);
-  static void read_grant(image_input& in, volume_entry& entry);
-  static void read_removal(image_input& in, volume_entry& entry);
-  static void read_freed(image_input& in, volume_entry& entry);
+  void add_removal(removal_batch batch, image_input& in);
 
   state& s_;
   image_names_reader names_;

@@ -1,4 +1,5 @@
 #include "meta/image_frame.hpp"
+#include "meta/image_items.hpp"
 
 #include <algorithm>
 
@@ -7,63 +8,21 @@ namespace {
 
 constexpr std::size_t freed_run = 4096;
 
-void write_head(const state& s, image_output& out) {
+image_head head_of(const state& s) {
   const subtree_totals all = s.names().totals(root_directory);
-  out.id(s.cluster().value);
-  out.number(s.epoch().value);
-  out.number(s.last_txid().value);
-  out.fixed32(s.chain());
-  out.signed_number(s.log_time_ms());
-  out.number(all.files);
-  out.number(all.directories);
-  out.number(all.bytes);
-  out.fixed64(s.digest());
-  out.number(s.next_volume().value & UINT32_MAX);
-  out.number(s.names().next_serial());
-}
-
-void write_volume(const volume_info& info, image_output& out) {
-  out.byte(image_item::volume);
-  out.number(info.id.value);
-  out.byte(static_cast<std::uint8_t>(info.state));
-  out.byte(static_cast<std::uint8_t>(info.reason));
-  out.byte(info.replication);
-  out.number(info.generation);
-  out.number(info.members.size());
-  for (const node_id& member : info.members) out.id(member.value);
-  out.number(info.next_key);
-  out.number(info.granted_bytes);
-  out.number(info.length);
-  out.number(info.removal_number);
-  out.number(info.digest.count);
-  out.number(info.digest.bytes);
-  out.fixed64(info.digest.sum);
-}
-
-void write_grant(const grant_info& grant, image_output& out) {
-  out.byte(image_item::grant);
-  out.number(grant.generation);
-  out.number(grant.first);
-  out.number(grant.count);
-  out.number(grant.bytes);
-  out.id(grant.owner.value);
-  out.signed_number(grant.granted_ms);
-  out.number(grant.committed_keys);
-  out.number(grant.committed_bytes);
-  out.number(grant.committed.size());
-  for (const std::uint64_t word : grant.committed) out.fixed64(word);
-}
-
-void write_removal(const removal_batch& batch, image_output& out) {
-  out.byte(image_item::removal);
-  out.number(batch.number);
-  out.number(batch.txid.value);
-  out.number(batch.keys.size());
-  std::uint64_t before = 0;
-  for (const chunk_key key : batch.keys) {
-    out.difference(key, before);
-    before = key;
-  }
+  image_head head;
+  head.cluster = s.cluster();
+  head.epoch = s.epoch();
+  head.txid = s.last_txid();
+  head.chain = s.chain();
+  head.log_time_ms = s.log_time_ms();
+  head.files = all.files;
+  head.directories = all.directories;
+  head.bytes = all.bytes;
+  head.digest = s.digest();
+  head.next_volume = static_cast<std::uint32_t>(s.next_volume().value & UINT32_MAX);
+  head.next_serial = s.names().next_serial();
+  return head;
 }
 
 result<void> write_volumes(const state& s, image_frames& frames) {
@@ -81,14 +40,8 @@ result<void> write_volumes(const state& s, image_frames& frames) {
     }
     for (std::size_t at = 0; at < entry.freed.size(); at += freed_run) {
       const std::size_t end = std::min(at + freed_run, entry.freed.size());
-      out.byte(image_item::freed);
-      out.number(end - at);
-      for (std::size_t f = at; f < end; ++f) {
-        out.number(entry.freed[f].key);
-        out.number(entry.freed[f].size);
-        out.fixed32(entry.freed[f].crc32c);
-        out.fixed32(entry.freed[f].freed_s);
-      }
+      const auto from = entry.freed.begin() + static_cast<std::ptrdiff_t>(at);
+      write_freed({from, from + static_cast<std::ptrdiff_t>(end - at)}, out);
       if (frames.full()) SSDFS_TRY(frames.close(image_section::volumes));
     }
     if (frames.full()) SSDFS_TRY(frames.close(image_section::volumes));
@@ -99,17 +52,9 @@ result<void> write_volumes(const state& s, image_frames& frames) {
 result<void> write_results(const state& s, image_frames& frames) {
   image_output& out = frames.out;
   for (const auto& client : s.results().clients()) {
-    out.byte(image_item::client);
-    out.id(client.client.value);
-    out.signed_number(client.last_ms);
-    out.number(client.lowest_unanswered);
+    write_client(client, out);
     for (const auto& entry : client.results) {
-      out.byte(image_item::result);
-      out.number(entry.sequence);
-      out.signed_number(entry.time_ms);
-      out.number(entry.result.txid.value);
-      out.byte(entry.result.replaced ? 1 : 0);
-      out.text(entry.result.path);
+      write_result(entry, out);
       if (frames.full()) SSDFS_TRY(frames.close(image_section::results));
     }
     if (frames.full()) SSDFS_TRY(frames.close(image_section::results));
@@ -152,7 +97,7 @@ result<void> write_image_tables(const state& s, image_frames& frames) {
 result<void> write_image(const state& s, image_sink& sink) {
   image_frames frames(sink);
   SSDFS_TRY(frames.header());
-  write_head(s, frames.out);
+  write_head(head_of(s), frames.out);
   SSDFS_TRY(frames.close(image_section::head));
   SSDFS_TRY(write_image_tables(s, frames));
   SSDFS_TRY(write_image_names(s, frames));
