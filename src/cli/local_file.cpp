@@ -18,6 +18,7 @@ namespace ssdfs::cli {
 namespace {
 
 constexpr std::size_t piece = 1 << 20;
+constexpr const char* own_descriptors = "/proc/self/fd";
 
 failure system_failure() {
   const boost::system::error_code ec(errno, boost::system::system_category());
@@ -153,19 +154,33 @@ result<local_target> local_target::create(const std::string& path, bool overwrit
   const std::string directory = slash == std::string::npos ? "" : path.substr(0, slash + 1);
   out.path_ = path;
   out.overwrite_ = overwrite;
-  out.temporary_ = directory + ".ssdfs-" + std::to_string(io::random_u64()) + ".part";
-  out.file_ =
-      descriptor(::open(out.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (out.file_.get() < 0) {
-    out.temporary_.clear();
-    return system_failure();
+  out.spare_name_ = directory + ".ssdfs-" + std::to_string(io::random_u64()) + ".part";
+  // Without a name nothing is left behind, whatever ends this process.
+  if (::access(own_descriptors, X_OK) == 0) {
+    out.file_ = descriptor(::open(directory.empty() ? "." : directory.c_str(),
+                                  O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666));
+    if (out.file_.get() >= 0) return out;
   }
+  // File systems that do not have that.
+  out.file_ =
+      descriptor(::open(out.spare_name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (out.file_.get() < 0) return system_failure();
+  out.temporary_ = out.spare_name_;
   return out;
+}
+
+// Gives the file without a name one; errc::exists if that is taken.
+result<void> local_target::link_as(const std::string& name) {
+  const std::string self = own_descriptors + ("/" + std::to_string(file_.get()));
+  if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) return {};
+  if (errno == EEXIST) return failure(errc::exists);
+  return system_failure();
 }
 
 local_target::local_target(local_target&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::exchange(other.temporary_, {})),
+      spare_name_(std::move(other.spare_name_)),
       overwrite_(other.overwrite_),
       file_(std::move(other.file_)) {}
 
@@ -174,6 +189,11 @@ local_target::~local_target() {
 }
 
 result<void> local_target::commit() {
+  if (temporary_.empty()) {
+    if (!overwrite_) return link_as(path_);
+    SSDFS_TRY(link_as(spare_name_));  // only rename() replaces
+    temporary_ = spare_name_;
+  }
   // link() refuses an existing name, which rename() would replace.
   if (overwrite_) {
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) return system_failure();

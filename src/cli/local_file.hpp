@@ -46,8 +46,9 @@ struct local_status {
 /// Names in a directory, sorted by bytes.
 [[nodiscard]] result<std::vector<std::string>> local_list(const std::string& path);
 
-/// A file that appears whole: written under a temporary name beside the target, then renamed.
-/// Removed by the destructor if commit() was not called.
+/// A file that appears whole: written without a name in the target's directory, so that nothing is
+/// left of it if the process dies, and linked when it is complete. Where the file system cannot do
+/// that, under a temporary name, which the destructor removes if commit() was not called.
 class local_target {
  public:
   /// `overwrite`: an existing file may be replaced; else errc::exists.
@@ -60,8 +61,10 @@ class local_target {
 
  private:
   local_target() = default;
+  result<void> link_as(const std::string& name);
   std::string path_;
-  std::string temporary_;
+  std::string temporary_;   // empty while the file has no name
+  std::string spare_name_;  // for the moment before it replaces another
   bool overwrite_ = false;
   descriptor file_;
 };

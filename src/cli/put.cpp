@@ -210,7 +210,11 @@ int run_put(const std::vector<std::string>& arguments) {
       .flag("no-target-directory,T", "DST is the new name even if it is a directory")
       .flag("preserve,p", "keep modification time and mode")
       .value("jobs,j", "N", "files in flight", "64")
-      .value("ack", "all|one", "answered when all copies are written, or the first", "all");
+      .value("ack", "all|one",
+             "a small file (256 KiB) is stored when all copies are written, or the first: quicker, "
+             "but "
+             "lost if that one's node dies before the others have it",
+             "all");
   if (!line.parse(arguments)) return line.exit_code();
   const auto in_flight = line.integer("jobs", 1, 1024);
   if (!in_flight) return line.exit_code();

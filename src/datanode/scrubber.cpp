@@ -59,7 +59,7 @@ void scrubber::set_rate(std::uint64_t scrub_bytes_per_s, std::uint64_t repair_by
 
 void scrubber::repair_soon(volume_id id) {
   const std::lock_guard lock(mutex_);
-  repairs_[id] = {};  // at once, also one that waits for its next try
+  repairs_[id].at_ms = 0;  // also one that waits for its next try
   wake_.notify_all();
 }
 
@@ -71,7 +71,7 @@ std::uint64_t scrubber::begin_pass() {
   bytes_done_ = 0;
   asked_ = true;
   next_pass_ms_ = 0;
-  for (auto& [id, r] : repairs_) r = {};
+  for (auto& [id, r] : repairs_) r.at_ms = 0;
   wake_.notify_all();
   return at_.pass;
 }
@@ -128,7 +128,8 @@ void scrubber::run() {
 void scrubber::repair(lock_type& lock, volume_id id) {
   const std::int64_t pause =
       std::clamp(repairs_[id].pause_ms * 2, first_retry_ms, longest_retry_ms);
-  repairs_[id] = {never, pause};  // repair_soon() puts it first again
+  const std::size_t known = repairs_[id].known;
+  repairs_[id] = {never, pause, known};  // repair_soon() puts it first again
   const std::uint64_t rate = repair_rate_;
   lock.unlock();
   result<repair_counts> done = repair_counts{};
@@ -144,8 +145,10 @@ void scrubber::repair(lock_type& lock, volume_id id) {
   }
   if (before > 0) parts_.changed(id);
   lock.lock();
+  at_.bad += before > known ? before - known : 0;
   if (done) at_.repaired += done->repaired;
   const auto entry = repairs_.find(id);
+  entry->second.known = done ? done->left : before;
   if (entry->second.at_ms != never) return;  // asked for again meanwhile
   if (done && done->left == 0) {
     repairs_.erase(entry);
@@ -184,8 +187,7 @@ void scrubber::step(lock_type& lock) {
   const bool moved = at_.pass == from.pass && at_.volume == from.volume && at_.key == from.key &&
                      at_.began_ms == from.began_ms;
   if (done && done->bad > 0) {
-    at_.bad += done->bad;
-    repairs_[id] = {};
+    repairs_[id].at_ms = 0;
   }
   if (!moved) return;  // a new pass has begun meanwhile
   if (!v) return end_pass();

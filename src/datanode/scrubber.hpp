@@ -66,6 +66,7 @@ class scrubber {
   struct retry {
     std::int64_t at_ms = 0;
     std::int64_t pause_ms = 0;
+    std::size_t known = 0;  // records that were bad after the last try
   };
   using lock_type = std::unique_lock<std::mutex>;
 
