@@ -1,0 +1,195 @@
+"""Nodes that hang, die and come back under load: users see no error, and nothing is lost at the end.
+
+SSDFS_TEST_FULL=1 makes the storm last ten minutes; its seed is printed.
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from local_cluster import BINARY, Cluster, wait_until
+
+FULL = os.environ.get("SSDFS_TEST_FULL") == "1"  # the long forms
+
+
+def environment(cluster):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("SSDFS_")}
+    return {**clean, "SSDFS_MASTER": cluster.address}
+
+
+class Hanging(unittest.TestCase):
+    def bench(self, cluster, operation, pause_after, pause_for, victim, files):
+        """Runs a bench while one node hangs for a while; its result."""
+        with subprocess.Popen(
+                [BINARY, "bench", operation, "--files", str(files), "--size", "4096",
+                 "--concurrency", "16", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env=environment(cluster), text=True) as load:
+            time.sleep(pause_after)
+            running = load.poll() is None
+            victim.pause()
+            time.sleep(pause_for)
+            victim.go_on()
+            out, errors = load.communicate(timeout=300)
+        self.assertTrue(running, "the load ended before the node was stopped")
+        self.assertEqual(load.returncode, 0, errors)
+        return json.loads(out)
+
+    def test_a_hanging_datanode_is_not_seen_but_once_for_a_second(self):
+        files = 60_000
+        with Cluster(datanodes=3) as c:
+            for operation in ("put", "get"):
+                result = self.bench(c, operation, 1.0, 3.0, c.datanodes[0], files)
+                self.assertEqual(result["errors"], 0, result)
+                worst_ms = result["latency_us"]["max"] / 1000
+                print(f"{operation} with a hanging node: worst {worst_ms:.0f} ms, "
+                      f"p99 {result['latency_us']['p99'] / 1000:.0f} ms")
+                # A second, and what a busy machine adds to it.
+                self.assertLess(worst_ms, 2500, result)
+                c.wait_live(3)
+
+    def test_single_commands_while_a_node_hangs(self):
+        with Cluster(datanodes=3) as c, tempfile.TemporaryDirectory() as work:
+            picture = os.path.join(work, "picture")
+            with open(picture, "wb") as f:
+                f.write(os.urandom(20_000))
+            for i in range(8):
+                c.ok("put", picture, f"/before/{i}")
+            c.datanodes[0].pause()
+            worst = 0.0
+            for i in range(8):
+                for arguments in (("put", picture, f"/while/{i}"),
+                                  ("verify", picture, f"/before/{i}"),
+                                  ("verify", picture, f"/while/{i}")):
+                    began = time.monotonic()
+                    c.ok(*arguments)
+                    worst = max(worst, time.monotonic() - began)
+            print(f"single commands with a hanging node: worst {worst * 1000:.0f} ms")
+            self.assertLess(worst, 4)
+            c.datanodes[0].go_on()
+            c.wait_healthy()
+
+
+class Writer(threading.Thread):
+    """Puts, overwrites and removes small files; journals what was answered."""
+
+    def __init__(self, cluster, work, number, stop):
+        super().__init__()
+        self.cluster, self.number, self.stop_event = cluster, number, stop
+        self.source = os.path.join(work, f"source{number}")
+        self.random = random.Random(1000 + number)
+        self.stored = {}      # name: content
+        self.removed = set()
+        self.unknown = set()  # not answered: anything may be true
+        self.failures = []
+
+    def run(self):
+        i = 0
+        while not self.stop_event.is_set():
+            i += 1
+            name = f"/w{self.number}/{i}"
+            content = self.random.randbytes(self.random.choice([10, 4096, 70_000, 600_000]))
+            with open(self.source, "wb") as f:
+                f.write(content)
+            self.change(name, content, "put", "--timeout=60s", self.source, name)
+            if self.stored and self.random.random() < 0.3:
+                victim = self.random.choice(list(self.stored))
+                self.change(victim, None, "rm", "--skip-trash", "--timeout=60s", victim)
+            if self.stored and self.random.random() < 0.3:
+                self.read_back(self.random.choice(list(self.stored)))
+
+    def change(self, name, content, *command):
+        self.stored.pop(name, None)
+        self.unknown.add(name)
+        done = self.cluster.run(*command)
+        if done.returncode != 0:
+            self.failures.append((command, done.stderr))
+            return
+        self.unknown.discard(name)
+        if content is None:
+            self.removed.add(name)
+        else:
+            self.stored[name] = content
+
+    def read_back(self, name):
+        got = self.cluster.run("cat", "--timeout=60s", name, text=False)
+        if got.returncode != 0 or got.stdout != self.stored[name]:
+            self.failures.append((("cat", name), got.stderr))
+
+
+class Storm(unittest.TestCase):
+    def disturb(self, cluster, rng, seconds):
+        """One process after the other is killed, stopped or restarted; the last one is up again
+        before the next goes, as one failure at a time is what two copies bear."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            victim = rng.choice([*cluster.datanodes, *cluster.datanodes, cluster.master])
+            what = rng.choice(["kill", "stop", "hang"])
+            if what == "hang":
+                victim.pause()
+                time.sleep(rng.uniform(0.2, 4.0))
+                victim.go_on()
+            else:
+                if what == "kill":
+                    victim.kill()
+                else:
+                    victim.stop()
+                time.sleep(rng.uniform(0.0, 1.5))
+                victim.start(wait=False)
+                wait_until(victim.is_ready, f"{victim.name} is back", 60)
+            cluster.wait_live(len(cluster.datanodes), 60)
+            wait_until(lambda: self.nothing_missing(cluster), "copies are good again", 120)
+
+    @staticmethod
+    def nothing_missing(cluster):
+        report = cluster.report()
+        return report["missing"] == 0 and report["under_replicated"] == 0
+
+    def test_storm(self):
+        seed = int(os.environ.get("SSDFS_TEST_SEED", random.randrange(1 << 30)))
+        print(f"storm with SSDFS_TEST_SEED={seed}")
+        rng = random.Random(seed)
+        stop = threading.Event()
+        work = tempfile.mkdtemp(prefix="ssdfs-storm-")
+        self.addCleanup(shutil.rmtree, work)
+        master = ["--delete-grace=2s", "--volume-size=32MiB", "--dead-after=20s"]
+        with Cluster(datanodes=4, master=master) as c:
+            writers = [Writer(c, work, n, stop) for n in range(4)]
+            for w in writers:
+                w.start()
+            try:
+                self.disturb(c, rng, 600 if FULL else 30)
+            finally:
+                stop.set()
+                for w in writers:
+                    w.join()
+            self.check(c, writers)
+
+    def check(self, cluster, writers):
+        failures = [f for w in writers for f in w.failures]
+        self.assertEqual(failures, [])
+        count = 0
+        for w in writers:
+            for name, content in w.stored.items():
+                got = cluster.run("cat", name, text=False)
+                self.assertEqual(got.returncode, 0, (name, got.stderr))
+                self.assertEqual(got.stdout, content, name)
+                count += 1
+            for name in w.removed - w.unknown:
+                if name not in w.stored:
+                    self.assertEqual(cluster.run("test", "-e", name).returncode, 1, name)
+        print(f"{count} acknowledged files are there, "
+              f"{sum(len(w.removed) for w in writers)} removed ones are not")
+        self.assertGreater(count, 30)
+        cluster.wait_healthy(120)
+        done = cluster.run("fsck")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
