@@ -123,6 +123,15 @@ function showNodes(nodes) {
   at("no-nodes").hidden = rows.length > 0;
 }
 
+function showBackups(backups) {
+  at("backups").replaceChildren(...(backups.length ? backups.map((b) => {
+    const kind = b.state === "synced" ? "good" : b.state === "catching up" ? "odd" : "bad";
+    const behind = b.lag_ms ? `${ago(b.lag_ms)} behind` : "holds every change";
+    return element("li", {}, `${b.name || b.address} `, element("span", {class: `state ${kind}`}, b.state),
+      element("small", {class: "quiet"}, ` ${behind}, heard ${ago(b.last_heard_ms)} ago`));
+  }) : [element("li", {class: "quiet"}, "None: there is one copy of the edits log.")]));
+}
+
 const conditionNames = {
   open: "open for writing", opening: "being opened", waiting_for_log: "waiting for the log",
   sealed_for_grants: "waiting for writers", sealed_for_members: "being sealed",
@@ -168,6 +177,7 @@ async function refreshStatus() {
   say("version", `ssdfs ${status.version}, up ${ago(status.at_ms - status.started_ms)}`);
   showFigures(status);
   showNodes(status.nodes);
+  showBackups(status.backups);
   showVolumes(status.conditions);
   showRepairs(status.repairs, status.repairing);
 }

@@ -4,9 +4,9 @@
 #include "http/common_metrics.hpp"
 #include "http/dashboard.hpp"
 #include "io/clock.hpp"
+#include "io/epoch_file.hpp"
 #include "io/file.hpp"
 #include "io/identity.hpp"
-#include "master/accepted_loss.hpp"
 #include "master/browser.hpp"
 #include "master/checkpointer.hpp"
 #include "master/gate.hpp"
@@ -71,7 +71,11 @@ class running final : public master {
     core_.on_log_durable = [this](txid upto) {
       if (journal_service* to = backups_raw_) to->log_durable(upto);
     };
-    SSDFS_TRY(core_.open(who->node, who->cluster, promoting_));
+    // A backup may have heard of masters of whose log it got nothing: a promotion goes beyond them.
+    const auto heard = io::read_epoch_file(files, options_.data_dir + "/" + io::heard_epoch_file);
+    if (!heard) return heard.error();
+    const core::beginning begin{who->node, who->cluster, promoting_, *heard};
+    SSDFS_TRY(core_.open(begin));
     const cluster_id cluster = core_.state().cluster();
     if (who->cluster == cluster_id() || promoting_) {
       // A promotion is complete with this: the epoch that it began is in the log.
@@ -81,7 +85,8 @@ class running final : public master {
     }
     cluster_ = cluster;
     SSDFS_TRY(look_for_newer_master());
-    const auto accepted = read_accepted_loss(files, options_.data_dir);
+    const auto accepted =
+        io::read_epoch_file(files, options_.data_dir + "/" + io::accepted_loss_file);
     if (!accepted) return accepted.error();
     core_.set_accepted_loss(*accepted);
     core_.begin();
@@ -90,7 +95,8 @@ class running final : public master {
     serve_backups(*accepted);
     checkpoints_->start();
     // The strand may run from here on, so the service's timer starts there.
-    observer_ = std::make_shared<observer>(io_, core_, server_->metrics());
+    observer_ = std::make_shared<observer>(
+        io_, core_, observer::sources{server_->metrics(), [this] { return backups_->backups(); }});
     boost::asio::post(core_.strand(), [s = service_, o = observer_] {
       s->start();
       o->start();

@@ -95,6 +95,20 @@ void write_nodes(http::metrics_text& to, const snapshot& s) {
   }
 }
 
+void write_backups(http::metrics_text& to, const snapshot& s) {
+  to.gauge("backups", "Backups that this master has heard of.", s.backups.size());
+  to.gauge("backup_silence_seconds", "Time since a backup was heard last.");
+  for (const auto& b : s.backups) {
+    to.sample(static_cast<double>(b.last_heard_ms) / 1000, {{"node", to_string(b.node)}});
+  }
+  to.gauge("backup_lag_seconds", "Age of the oldest record that is not in the backup's tree.");
+  for (const auto& b : s.backups) {
+    to.sample(static_cast<double>(b.lag_ms) / 1000, {{"node", to_string(b.node)}});
+  }
+  to.gauge("backup_durable_txid", "Last record that is durable at the backup.");
+  for (const auto& b : s.backups) to.sample(b.durable.value, {{"node", to_string(b.node)}});
+}
+
 }  // namespace
 
 void write_metrics(http::metrics_text& to, const snapshot& of) {
@@ -102,6 +116,7 @@ void write_metrics(http::metrics_text& to, const snapshot& of) {
   write_log(to, of);
   write_volumes(to, of);
   write_nodes(to, of);
+  write_backups(to, of);
 }
 
 }  // namespace ssdfs::master

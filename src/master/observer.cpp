@@ -21,9 +21,9 @@ std::uint64_t count_of(const net::server_metrics& m, wire::opcode code) {
 
 }  // namespace
 
-observer::observer(boost::asio::io_context& io, core& of, const net::server_metrics& traffic)
+observer::observer(boost::asio::io_context& io, core& of, sources from)
     : core_(of),
-      traffic_(traffic),
+      from_(std::move(from)),
       timer_(io),
       started_ms_(io::wall_ms()),
       last_turn_ms_(io::steady_ms()) {}
@@ -107,6 +107,7 @@ void observer::observe() {
         node.disks.begin(), node.disks.end(), [](const auto& d) { return d.failed; }));
     next->nodes.push_back(std::move(n));
   }
+  next->backups = from_.backups();
   next->volumes = walked_;
   last_turn_ms_.store(next->steady_ms, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
@@ -158,11 +159,11 @@ void observer::look_at(const volume_info& info) {
 traffic_totals observer::traffic() const {
   using wire::opcode;
   traffic_totals out;
-  out.lookups = count_of(traffic_, opcode::lookup);
-  out.commits = count_of(traffic_, opcode::commit_file);
+  out.lookups = count_of(from_.traffic, opcode::lookup);
+  out.commits = count_of(from_.traffic, opcode::commit_file);
   for (const auto code : {opcode::list, opcode::summary, opcode::make_directory, opcode::rename,
                           opcode::remove, opcode::set_attributes}) {
-    out.others += count_of(traffic_, code);
+    out.others += count_of(from_.traffic, code);
   }
   return out;
 }

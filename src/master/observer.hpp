@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,8 +26,12 @@ class observer : public std::enable_shared_from_this<observer> {
   static constexpr std::int64_t interval_ms = 500;
   static constexpr std::size_t volumes_per_turn = 500;
 
-  /// `traffic` outlives the observer's last turn.
-  observer(boost::asio::io_context& io, core& of, const net::server_metrics& traffic);
+  /// What is shown besides the core's figures; asked on the strand, valid until the last turn.
+  struct sources {
+    const net::server_metrics& traffic;
+    std::function<std::vector<wire::backup_status>()> backups;
+  };
+  observer(boost::asio::io_context& io, core& of, sources from);
 
   void start();
   void stop();
@@ -50,7 +55,7 @@ class observer : public std::enable_shared_from_this<observer> {
   [[nodiscard]] traffic_totals traffic() const;
 
   core& core_;
-  const net::server_metrics& traffic_;
+  const sources from_;
   boost::asio::steady_timer timer_;
   bool stopped_ = false;     // on the strand
   std::int64_t started_ms_;  // since 1970

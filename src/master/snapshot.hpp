@@ -5,6 +5,7 @@
 #include "base/ids.hpp"
 #include "cluster/controller.hpp"
 #include "meta/tree_types.hpp"
+#include "wire/admin_messages.hpp"
 
 #include <array>
 #include <cstdint>
@@ -79,6 +80,7 @@ struct snapshot {
   meta::tree_memory memory;
   cluster::cluster_counts counts;
   std::vector<node_figures> nodes;
+  std::vector<wire::backup_status> backups;
   volume_figures volumes;
 };
 

@@ -37,6 +37,20 @@ json::array nodes_json(const snapshot& s) {
   return out;
 }
 
+json::array backups_json(const snapshot& s) {
+  json::array out;
+  for (const auto& b : s.backups) {
+    out.push_back({{"node", to_string(b.node)},
+                   {"name", b.name},
+                   {"address", b.address},
+                   {"state", b.state},
+                   {"durable_txid", std::to_string(b.durable.value)},
+                   {"lag_ms", b.lag_ms},
+                   {"last_heard_ms", b.last_heard_ms}});
+  }
+  return out;
+}
+
 json::array repairs_json(const volume_figures& v) {
   json::array out;
   for (const repair_figures& r : v.repairs) {
@@ -85,6 +99,10 @@ health_verdict health_of(const snapshot& s) {
   if (c.bad_records > 0) {
     return {"warning", plural(c.bad_records, "damaged record") + " set aside; other copies serve."};
   }
+  for (const auto& b : s.backups) {
+    if (b.state == "silent") return {"warning", "Backup " + b.name + " does not answer."};
+    if (b.state == "diverged") return {"warning", "Backup " + b.name + " has diverged."};
+  }
   if (failed_disks > 0) return {"warning", plural(failed_disks, "disk") + " failed."};
   if (c.under_replicated > 0) {
     return {"warning", plural(c.under_replicated, "volume") + " with too few copies."};
@@ -128,6 +146,7 @@ std::string status_json(const snapshot& s) {
       {"orders", s.counts.orders_outstanding},
       {"repairing", s.volumes.repairing},
       {"repairs", repairs_json(s.volumes)},
+      {"backups", backups_json(s)},
       {"nodes", nodes_json(s)}};
   return json::serialize(out) + "\n";
 }

@@ -128,9 +128,10 @@ class Dashboard(unittest.TestCase):
         self.page.open("about:blank")
 
     def show(self, hash_part=""):
+        self.page.open("about:blank")
         self.page.open(self.http + hash_part)
         self.page.wait_for('document.readyState === "complete"')
-        self.page.wait_for('document.getElementById("health").dataset.level === "ok"')
+        self.page.wait_for('document.getElementById("health")?.dataset.level === "ok"')
         self.page.wait_for('document.querySelectorAll("#nodes tbody tr").length === 3')
         self.page.wait_for('document.querySelectorAll("#charts svg").length === 4')
 
@@ -215,7 +216,7 @@ class Dashboard(unittest.TestCase):
 
     def test_a_directory_that_is_not_there(self):
         self.page.open(self.http + "#/no/such")
-        self.page.wait_for('!document.getElementById("files-error").hidden')
+        self.page.wait_for('document.getElementById("files-error")?.hidden === false')
         self.assertIn("no such file", self.page.evaluate('document.getElementById("files-error").innerText'))
 
     def test_z_health_turns_within_five_seconds_of_a_killed_datanode(self):
