@@ -53,6 +53,8 @@ _ssdfs() {
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     [[ $word == -* || $word == '=' ]] || words+=("$word")
   done
+  # A server has no command.
+  if [[ " ${COMP_WORDS[*]} " == *' --role'[\ =]* ]]; then words=(); fi
 
   # The command: one word, or two ("admin report").
   local name=${words[0]-} rest
