@@ -1,5 +1,7 @@
 // admin report, volumes, seal, config and safemode.
 #include "base/units.hpp"
+#include "cli/admin_backup.hpp"
+#include "cli/admin_healing.hpp"
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "cli/session.hpp"
@@ -80,6 +82,33 @@ void print_report(const wire::admin_report_reply& r) {
   rows.print();
 }
 
+void add_healing(boost::json::object& to, const wire::admin_healing_reply& h) {
+  boost::json::array nodes;
+  for (const auto& n : h.nodes) nodes.push_back(cli::to_json(n));
+  to["repair"] = cli::to_json(h.repairs);
+  to["decommission"] = cli::to_json(h.decommissions);
+  to["rebalance"] = cli::to_json(h.rebalance);
+  to["decided_nodes"] = std::move(nodes);
+}
+
+/// What goes on in the background; nothing where nothing does.
+void print_healing(const wire::admin_healing_reply& h) {
+  const auto busy = [](const wire::copy_status& c) {
+    return c.volumes_running + c.volumes_waiting > 0;
+  };
+  if (busy(h.repairs)) std::cout << "\nrepair: " << describe(h.repairs) << "\n";
+  if (busy(h.decommissions)) std::cout << "\ndecommission: " << describe(h.decommissions) << "\n";
+  if (h.rebalance.running) {
+    std::cout << "\nrebalance: " << h.rebalance.reason << "; " << describe(h.rebalance.progress)
+              << "\n";
+  }
+  for (const auto& n : h.nodes) {
+    if (n.volumes_stuck == 0) continue;
+    std::cout << "\n"
+              << n.name << ": no other node can take " << n.volumes_stuck << " of its volumes\n";
+  }
+}
+
 std::optional<volume_id> parse_volume(command_line& line, const std::string& text) {
   std::uint64_t id = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), id);
@@ -150,13 +179,19 @@ int run_admin_report(const std::vector<std::string>& arguments) {
   if (!to) return line.exit_code();
   for (;;) {
     const auto report = detail::master_call(to->client(), wire::admin_report_request{});
-    if (!report) {
-      to->error("", report.error());
+    const auto healing = detail::master_call(to->client(), wire::admin_healing_request{});
+    if (!report || !healing) {
+      to->error("", !report ? report.error() : healing.error());
     } else if (line.json()) {
-      print_json(to_json(*report));
+      boost::json::object all = to_json(*report);
+      add_healing(all, *healing);
+      add_backups(all, *report);
+      print_json(all);
     } else {
       if (line.has("watch") && ::isatty(STDOUT_FILENO) == 1) std::cout << "\033[H\033[J";
       print_report(*report);
+      print_healing(*healing);
+      print_backups(*report);
     }
     if (!line.has("watch")) return to->exit_code();
     std::cout.flush();

@@ -324,6 +324,8 @@ void controller::leave_safe_mode(time_ms now) {
   impl_->settle(now);
 }
 
+void controller::distrust(std::string why) { impl_->registry_.distrust(std::move(why)); }
+
 void controller::accept_loss(time_ms now) {
   impl_->registry_.accept_loss();
   impl_->mark_all();

@@ -253,6 +253,8 @@ class controller {
   [[nodiscard]] bool safe_mode() const noexcept;
   /// "off", or what it waits for, for people.
   [[nodiscard]] std::string safe_mode_reason() const;
+  /// A backup has seen history that the log lacks: as if a node had (see read_only_reason()).
+  void distrust(std::string why);
   /// An operator accepts lost history (see registry::accept_loss).
   void accept_loss(time_ms now);
 

@@ -105,6 +105,10 @@ void controller::impl::empty_leaving_nodes() {
     if (node.wish != node_wish::leaving) continue;
     node_record& record = nodes_[id];
     record.stuck = 0;
+    // A node that is gone takes its surplus copies with it; one that is there drops them.
+    const bool emptied = record.member_of.empty() && (node.state != node_state::live ||
+                                                      (node.usable() && record.holds.empty()));
+    registry_.set_emptied(id, emptied);
     if (!node.usable()) continue;  // it comes back, or is dead and its volumes are repaired
     for (const volume_id volume : record.member_of) {
       volume_record& moving = volumes_[volume];
@@ -363,15 +367,7 @@ node_progress controller::progress_of(node_id node) const {
       out.bytes_left += info == nullptr ? 0 : info->length;
     }
   }
-  switch (view->wish) {
-    case node_wish::normal: out.state = name_of(view->state); break;
-    case node_wish::maintenance: out.state = "maintenance"; break;
-    case node_wish::leaving:
-      out.state = out.volumes_left == 0             ? "decommissioned"
-                  : view->state == node_state::live ? "decommissioning"
-                                                    : name_of(view->state);
-      break;
-  }
+  out.state = standing_of(*view);
   return out;
 }
 

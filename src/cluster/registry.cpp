@@ -37,6 +37,18 @@ std::string_view name_of(node_state state) noexcept {
   return "unknown";
 }
 
+std::string_view standing_of(const node_view& node) noexcept {
+  switch (node.wish) {
+    case node_wish::normal: break;
+    case node_wish::maintenance: return "maintenance";
+    case node_wish::leaving:
+      if (node.emptied) return "decommissioned";
+      if (node.state == node_state::live) return "decommissioning";
+      break;
+  }
+  return name_of(node.state);
+}
+
 std::uint64_t node_view::capacity_bytes() const noexcept {
   std::uint64_t sum = 0;
   for (const disk_report& disk : disks) sum += disk.failed ? 0 : disk.capacity_bytes;
@@ -83,7 +95,13 @@ void registry::set_wish(node_id node, node_wish wish, time_ms now) {
     view.excused_until = now;
   }
   view.wish = wish;
+  view.emptied = false;
   changed_.push_back(node);
+}
+
+void registry::set_emptied(node_id node, bool emptied) {
+  const auto at = nodes_.find(node);
+  if (at != nodes_.end()) at->second.emptied = emptied;
 }
 
 result<void> registry::register_node(const node_registration& registration,
@@ -260,6 +278,7 @@ void registry::check_witness(const node_view& from, const witness& seen) {
     if (!deposed_by_ || deposed_by_->epoch < seen.epoch) deposed_by_ = seen;
     return;
   }
+  if (seen.epoch <= settings_.accepted_epoch) return;
   if (loss_accepted_ || read_only_reason_ || seen.epoch < history_.front().epoch) return;
   const auto at = std::find_if(history_.begin(), history_.end(),
                                [&](const reign& r) { return r.epoch == seen.epoch; });
@@ -274,6 +293,10 @@ void registry::check_witness(const node_view& from, const witness& seen) {
                       std::to_string(seen.durable.value) + " of epoch " +
                       std::to_string(seen.epoch.value) +
                       ", which this master's edits log does not hold: history is lost";
+}
+
+void registry::distrust(std::string why) {
+  if (!loss_accepted_ && !read_only_reason_) read_only_reason_ = std::move(why);
 }
 
 void registry::accept_loss() noexcept {

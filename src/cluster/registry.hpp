@@ -46,6 +46,7 @@ struct node_view {
   time_ms last_heard = 0;
   node_wish wish = node_wish::normal;
   time_ms excused_until = 0;  ///< silence up to here, in maintenance, does not count
+  bool emptied = false;       ///< it was to leave, and no volume needs it any more
 
   [[nodiscard]] std::uint64_t capacity_bytes() const noexcept;
   [[nodiscard]] std::uint64_t used_bytes() const noexcept;
@@ -59,6 +60,9 @@ struct node_view {
   [[nodiscard]] bool takes_data() const noexcept { return usable() && wish == node_wish::normal; }
 };
 
+/// As operators see it: live, stale, dead, decommissioning, decommissioned or maintenance.
+[[nodiscard]] std::string_view standing_of(const node_view& node) noexcept;
+
 /// One reign of the edits log: its START record. A node's witness must fit into the list of them.
 struct reign {
   epoch_t epoch;
@@ -71,6 +75,8 @@ struct registry_settings {
   std::int64_t stale_after_ms = 5'000;
   std::int64_t dead_after_ms = 600'000;
   std::int64_t mass_silence_max_ms = 600'000;  ///< then silent nodes die all the same
+  /// What was lost in epochs up to this one was accepted by an operator.
+  epoch_t accepted_epoch;
 };
 
 /// Names a connection of a node: chosen by the master, ascending in the order in which connections
@@ -106,6 +112,8 @@ class registry {
 
   /// What an operator wants of it; such a node is expected, too.
   void set_wish(node_id node, node_wish wish, time_ms now);
+  /// Whether anything is left on a node that leaves; only for reports.
+  void set_emptied(node_id node, bool emptied);
 
   /// Takes a registration; the node is live but not `reported` until its last page is in.
   /// errc::duplicate_node; errc::invalid_argument for a nil identity or too long texts;
@@ -151,6 +159,8 @@ class registry {
   }
   /// A higher epoch that a node has heard of: another master leads, this one must stop.
   [[nodiscard]] const std::optional<witness>& deposed_by() const noexcept { return deposed_by_; }
+  /// The same, seen by somebody else than a datanode: a backup holds what this log does not.
+  void distrust(std::string why);
   /// The operator accepts that what the witnesses saw is lost.
   void accept_loss() noexcept;
 

@@ -1,5 +1,7 @@
 // Requests of operators.
 #include "base/log.hpp"
+#include "master/admin_views.hpp"
+#include "master/journal_service.hpp"
 #include "master/mutate.hpp"
 
 #include <algorithm>
@@ -10,16 +12,11 @@ namespace {
 constexpr std::uint32_t volumes_limit = 1000;
 constexpr std::size_t volumes_bytes = 512 << 10;  // a page stays well below a frame's message
 
-std::string state_name(const cluster::node_view& node, const meta::state& s) {
-  const auto decided = s.nodes().find(node.node);
-  if (node.state == cluster::node_state::live && decided != s.nodes().end()) {
-    if (decided->second.decision == meta::node_decision::maintenance) return "maintenance";
-    if (decided->second.decision == meta::node_decision::decommission) return "decommissioning";
-  }
-  return std::string(cluster::name_of(node.state));
-}
-
 }  // namespace
+
+std::string state_name(const cluster::node_view& node, const meta::state&) {
+  return std::string(cluster::standing_of(node));
+}
 
 void service::admin_report(net::request r) {
   wire::admin_report_request q;
@@ -63,6 +60,12 @@ void service::admin_report(net::request r) {
     status.disks = node.disks;
     reply.nodes.push_back(std::move(status));
   }
+  reply.backups = backups_->backups();
+  reply.min_sync_backups = core_.options().min_sync_backups;
+  reply.committed = core_.committed();
+  reply.problem = not_ready();
+  // Not held back for backups that are missing: it is what tells about them.
+  if (core_.options().min_sync_backups > 0) return r.reply(reply);
   answer_read(std::move(r), std::move(reply));
 }
 
@@ -152,6 +155,17 @@ void service::admin_safemode(net::request r) {
   }
   if (q.action != "get") SSDFS_LOG(info) << "safe mode: " << q.action << " by an operator";
   r.reply(wire::admin_safemode_reply{core_.nodes().safe_mode(), core_.nodes().safe_mode_reason()});
+}
+
+void service::admin_checkpoint(net::request r) {
+  wire::admin_checkpoint_request q;
+  if (!r.decode(q)) return r.fail(errc::protocol);
+  if (q.begin) {
+    if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
+    if (auto begun = checkpoints_.request(); !begun) return r.fail(begun.error());
+  }
+  auto now = checkpoints_.status();
+  r.reply(wire::admin_checkpoint_reply{now.image, now.wanted, std::move(now.failure)});
 }
 
 }  // namespace ssdfs::master

@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "base/log.hpp"
+#include "cluster/lineage.hpp"
 #include "io/clock.hpp"
 #include "io/file.hpp"
 #include "journal/restore.hpp"
@@ -161,8 +162,9 @@ result<known_state> core::mark(std::int64_t max_age_ms) {
   return *marks_.newest();
 }
 
-result<void> core::open(node_id node, cluster_id expected, bool promotion) {
-  node_ = node;
+result<void> core::open(const beginning& how) {
+  node_ = how.node;
+  const cluster_id expected = how.cluster;
   io::file_system& files = options_.files != nullptr ? *options_.files : io::system_files();
   SSDFS_TRY(restore(files));
   const journal::log_position end{state_->last_txid(), state_->chain()};
@@ -195,8 +197,13 @@ result<void> core::open(node_id node, cluster_id expected, bool promotion) {
 
   if (cluster == cluster_id()) cluster = expected;
   if (cluster == cluster_id()) cluster = cluster_id(io::random_uuid());
-  auto begun = meta::make_start(*state_, {node, cluster, promotion}, context());
+  auto begun = meta::make_start(*state_, {how.node, cluster, how.promotion}, context());
   if (!begun) return begun.error();
+  auto& start = std::get<meta::start_record>(begun->body);
+  if (how.promotion && start.epoch <= how.heard) {
+    start.epoch =
+        epoch_t((how.heard.value / cluster::promotion_step + 1) * cluster::promotion_step);
+  }
   SSDFS_TRY(log(*begun));
   flush();
   SSDFS_TRY(first->wait_for(begun->txid));

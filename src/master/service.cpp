@@ -2,13 +2,14 @@
 
 #include "base/log.hpp"
 #include "io/clock.hpp"
+#include "master/journal_service.hpp"
 
 #include <boost/asio/post.hpp>
 
 namespace ssdfs::master {
 
-service::service(boost::asio::io_context& io, core& shared)
-    : core_(shared), timer_(io), live_lists_(shared.state()) {
+service::service(boost::asio::io_context& io, core& shared, checkpointer& checkpoints)
+    : core_(shared), checkpoints_(checkpoints), timer_(io), live_lists_(shared.state()) {
   core_.slow_op_ms = shared.options().slow_op_ms;
   core_.on_committed = [this] { settle(); };
 }
@@ -38,7 +39,13 @@ void service::handle(std::span<net::request> batch) {
   bool post = false;
   {
     const std::lock_guard lock(queue_mutex_);
-    for (net::request& r : batch) queue_.emplace_back(std::move(r));
+    for (net::request& r : batch) {
+      if (journal_service::takes(r.code())) {
+        backups_->handle(std::move(r));
+      } else {
+        queue_.emplace_back(std::move(r));
+      }
+    }
     post = !std::exchange(draining_, true);
   }
   if (post) boost::asio::post(core_.strand(), [this] { drain(); });
@@ -93,6 +100,8 @@ void service::dispatch(net::request& r) {
     case wire::opcode::rename: rename(std::move(r)); break;
     case wire::opcode::remove: remove(std::move(r)); break;
     case wire::opcode::set_attributes: set_attributes(std::move(r)); break;
+    case wire::opcode::set_quota: set_quota(std::move(r)); break;
+    case wire::opcode::get_quota: get_quota(std::move(r)); break;
     case wire::opcode::trash_empty: trash_empty(std::move(r)); break;
     case wire::opcode::grant: grant(std::move(r)); break;
     case wire::opcode::end_grant: end_grant(std::move(r)); break;
@@ -105,6 +114,13 @@ void service::dispatch(net::request& r) {
     case wire::opcode::admin_seal: admin_seal(std::move(r)); break;
     case wire::opcode::admin_config: admin_config(std::move(r)); break;
     case wire::opcode::admin_safemode: admin_safemode(std::move(r)); break;
+    case wire::opcode::log_status: log_status(std::move(r)); break;
+    case wire::opcode::admin_accept_loss: admin_accept_loss(std::move(r)); break;
+    case wire::opcode::admin_checkpoint: admin_checkpoint(std::move(r)); break;
+    case wire::opcode::admin_healing: admin_healing(std::move(r)); break;
+    case wire::opcode::admin_node: admin_node(std::move(r)); break;
+    case wire::opcode::admin_rebalance: admin_rebalance(std::move(r)); break;
+    case wire::opcode::fsck: fsck(std::move(r)); break;
     default: return r.fail(failure(errc::unsupported, "a master does not answer this request"));
   }
   const std::int64_t now_ns = io::steady_ns();
@@ -119,6 +135,7 @@ void service::dispatch(net::request& r) {
 
 void service::start() {
   started_ms_ = core::steady_now_ms();
+  adopt_decisions();
   arm_tick();
 }
 

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "base/histogram.hpp"
+#include "master/checkpointer.hpp"
 #include "master/core.hpp"
 #include "master/live_lists.hpp"
 #include "meta/queries.hpp"
 #include "net/server.hpp"
 #include "wire/admin_messages.hpp"
 #include "wire/cluster_messages.hpp"
+#include "wire/healing_messages.hpp"
 #include "wire/namespace_messages.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -22,6 +24,8 @@
 
 namespace ssdfs::master {
 
+class journal_service;
+
 /// Operation: requests and session events of all connections are queued in their order and drained
 /// in one turn of the namespace strand, so that a turn handles everything that is waiting: one
 /// strand hop and one group of answers for many requests. After each turn settle() lets the
@@ -32,13 +36,17 @@ namespace ssdfs::master {
 /// quiet, and by its timer.
 class service final : public net::service, public std::enable_shared_from_this<service> {
  public:
-  service(boost::asio::io_context& io, core& shared);
+  service(boost::asio::io_context& io, core& shared, checkpointer& checkpoints);
 
   result<wire::hello_reply> hello(const wire::hello_request& caller,
                                   net::connection& from) override;
   void handle(std::span<net::request> batch) override;
   void closed(net::connection& from) override;
 
+  /// Requests of backups go there. Before the server starts.
+  void serve_backups(std::shared_ptr<journal_service> backups);
+  /// Another master leads: this one must end. On the strand.
+  void replaced(const std::string& why);
   /// Starts the timer of tick().
   void start();
   /// Ends the timers and refuses what waits. On the strand.
@@ -53,6 +61,8 @@ class service final : public net::service, public std::enable_shared_from_this<s
     const std::lock_guard lock(ready_mutex_);
     return not_ready_;
   }
+  /// Bounds of background copies, bytes per second and node. Any thread.
+  void set_rates(std::uint64_t repair, std::uint64_t scrub, std::uint64_t rebalance);
   /// Any thread.
   void set_slow_op_ms(std::int64_t ms) noexcept { core_.slow_op_ms = ms; }
 
@@ -75,6 +85,8 @@ class service final : public net::service, public std::enable_shared_from_this<s
   void rename(net::request r);
   void remove(net::request r);
   void set_attributes(net::request r);
+  void set_quota(net::request r);
+  void get_quota(net::request r);
   void trash_empty(net::request r);
 
   // grant_service.cpp
@@ -115,6 +127,25 @@ class service final : public net::service, public std::enable_shared_from_this<s
   void admin_seal(net::request r);
   void admin_config(net::request r);
   void admin_safemode(net::request r);
+  void admin_checkpoint(net::request r);
+
+  // backup_service.cpp
+  void log_status(net::request r);
+  void admin_accept_loss(net::request r);
+
+  // healing_service.cpp
+  void admin_healing(net::request r);
+  void admin_node(net::request r);
+  void admin_rebalance(net::request r);
+  void end_maintenance();
+  void adopt_decisions();
+  [[nodiscard]] result<node_id> find_node(std::string_view text) const;
+  [[nodiscard]] result<void> decide_node(node_id node, meta::node_entry entry);
+  [[nodiscard]] wire::decided_node decided_node_of(const cluster::node_view& node);
+
+  // health_service.cpp
+  void fsck(net::request r);
+
   [[nodiscard]] wire::volume_status volume_status_of(const volume_info& info);
 
   // What follows is shared by the files above.
@@ -134,6 +165,8 @@ class service final : public net::service, public std::enable_shared_from_this<s
   };
 
   core& core_;
+  checkpointer& checkpoints_;
+  std::shared_ptr<journal_service> backups_;
   boost::asio::steady_timer timer_;
 
   std::mutex queue_mutex_;

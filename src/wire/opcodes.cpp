@@ -26,6 +26,10 @@ std::string_view name_of(opcode code) noexcept {
     case opcode::admin_config: return "admin_config";
     case opcode::admin_safemode: return "admin_safemode";
     case opcode::trash_empty: return "trash_empty";
+    case opcode::admin_checkpoint: return "admin_checkpoint";
+    case opcode::admin_healing: return "admin_healing";
+    case opcode::admin_node: return "admin_node";
+    case opcode::admin_rebalance: return "admin_rebalance";
     case opcode::admin_accept_loss: return "admin_accept_loss";
     case opcode::fsck: return "fsck";
     case opcode::register_node: return "register_node";

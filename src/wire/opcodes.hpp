@@ -34,6 +34,10 @@ enum class opcode : std::uint16_t {
   admin_config = 51,
   admin_safemode = 52,
   trash_empty = 53,
+  admin_checkpoint = 54,
+  admin_healing = 59,
+  admin_node = 60,
+  admin_rebalance = 61,
   admin_accept_loss = 62,
   fsck = 63,
   // datanode to master
