@@ -25,16 +25,16 @@ install(FILES ${etc}/nginx/ssdfs.conf DESTINATION share/doc/ssdfs/examples RENAM
   COMPONENT package EXCLUDE_FROM_ALL)
 install(DIRECTORY ${etc}/prometheus DESTINATION share/doc/ssdfs/examples COMPONENT package
   EXCLUDE_FROM_ALL)
-install(PROGRAMS $<TARGET_FILE:ssdfs> DESTINATION bin COMPONENT package EXCLUDE_FROM_ALL)
+install(TARGETS ssdfs RUNTIME DESTINATION bin COMPONENT package EXCLUDE_FROM_ALL)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME ssdfs)
 set(CPACK_PACKAGE_CONTACT "SSDFS <ssdfs@example.com>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "distributed store for many small files")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
-" A real directory tree over 100 million pictures and more, several copies of
- every file on different machines, one disk access a read. The package holds
- every server role and the command line client.")
+"A real directory tree over 100 million pictures and more, several copies of
+every file on different machines, one disk access a read. The package holds
+every server role and the command line client.")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_SET_DESTDIR OFF)
