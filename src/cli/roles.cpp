@@ -38,20 +38,25 @@ class running final : public running_role {
   void route(http::server& to) override {
     if constexpr (requires { role_->route(to); }) role_->route(to);
   }
+  http::local_chunks* chunks() override {
+    if constexpr (requires { role_->chunks(); }) {
+      return &role_->chunks();
+    } else {
+      return nullptr;
+    }
+  }
+  cluster_id cluster() const override {
+    if constexpr (requires { role_->cluster(); }) {
+      return role_->cluster();
+    } else {
+      return {};
+    }
+  }
   void stop() override { role_->stop(); }
 
  private:
   std::unique_ptr<Role> role_;
 };
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, ',');) {
-    if (!part.empty()) parts.push_back(part);
-  }
-  return parts;
-}
 
 // "DIR" or "DIR:CAPACITY"; a colon that no size follows belongs to the path.
 datanode::data_dir parse_data_dir(const std::string& text) {
@@ -74,6 +79,15 @@ std::vector<wire::config_entry> config_of(const settings& options) {
 }
 
 }  // namespace
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, ',');) {
+    if (!part.empty()) parts.push_back(part);
+  }
+  return parts;
+}
 
 result<std::unique_ptr<running_role>> start_master(boost::asio::io_context& io,
                                                    const settings& options, const role_place& place,
@@ -99,7 +113,7 @@ result<std::unique_ptr<running_role>> start_master(boost::asio::io_context& io,
   to.min_sync_backups = static_cast<std::uint32_t>(options.integer("min-sync-backups"));
   to.promote = options.flag("promote");
   if (options.which() == role::master && options.given("master")) {
-    to.masters = split(options.text("master"));
+    to.masters = split_list(options.text("master"));
   }
   to.slow_op_ms = options.duration_ms("slow-op");
   to.config = config_of(options);
@@ -127,7 +141,7 @@ result<std::unique_ptr<running_role>> start_backup(boost::asio::io_context& io,
     to.advertise = options.text("advertise");
     if (!options.text("advertise-http").empty()) to.http_address = options.text("advertise-http");
   }
-  to.masters = split(place.master);
+  to.masters = split_list(place.master);
   to.name = place.name.empty() ? "backup" : place.name;
   to.checkpoint_interval_ms = options.duration_ms("checkpoint-interval");
   to.checkpoint_txns = static_cast<std::uint64_t>(options.integer("checkpoint-txns"));
@@ -142,7 +156,7 @@ result<std::unique_ptr<running_role>> start_datanode(boost::asio::io_context& io
                                                      const settings& options,
                                                      const role_place& place) {
   datanode::datanode_options to;
-  for (const auto& part : split(place.data_dir)) to.data_dirs.push_back(parse_data_dir(part));
+  for (const auto& part : split_list(place.data_dir)) to.data_dirs.push_back(parse_data_dir(part));
   to.listen = place.listen;
   // Inside --role=all what is advertised is the master's own.
   if (options.which() == role::datanode) to.advertise = options.text("advertise");
@@ -150,7 +164,7 @@ result<std::unique_ptr<running_role>> start_datanode(boost::asio::io_context& io
   if (options.which() == role::datanode && !options.text("advertise-http").empty()) {
     to.http_address = options.text("advertise-http");
   }
-  to.masters = split(place.master);
+  to.masters = split_list(place.master);
   to.name = place.name;
   to.rack = options.text("rack");
   const std::string& sync = options.text("sync");

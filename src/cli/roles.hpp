@@ -4,6 +4,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "cli/options.hpp"
+#include "http/local_chunks.hpp"
 #include "http/server.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 namespace ssdfs::cli {
 
@@ -29,6 +31,9 @@ class running_role {
   [[nodiscard]] virtual bool alive() const = 0;
   /// Adds the role's pages to its HTTP server, before that is started.
   virtual void route(http::server& to) = 0;
+  /// What the role stores itself; null if it stores nothing.
+  [[nodiscard]] virtual http::local_chunks* chunks() = 0;
+  [[nodiscard]] virtual cluster_id cluster() const = 0;
   virtual void stop() = 0;
 };
 
@@ -47,6 +52,9 @@ struct start_hooks {
   std::function<void(int percent)> on_progress;
   std::stop_token stop;
 };
+
+/// The parts of "a,b".
+[[nodiscard]] std::vector<std::string> split_list(const std::string& text);
 
 [[nodiscard]] result<std::unique_ptr<running_role>> start_master(boost::asio::io_context& io,
                                                                  const settings& options,

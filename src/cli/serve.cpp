@@ -5,6 +5,7 @@
 #include "cli/notify.hpp"
 #include "cli/roles.hpp"
 #include "cli/watchdog.hpp"
+#include "cli/web.hpp"
 #include "http/server.hpp"
 #include "io/file.hpp"
 #include "net/address.hpp"
@@ -14,6 +15,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,6 +35,8 @@ namespace asio = boost::asio;
 struct part {
   std::unique_ptr<http::server> http;
   std::unique_ptr<running_role> role;
+  std::shared_ptr<web> doors;  // null for a backup, and without HTTP
+  std::string masters;         // that the front doors ask; empty: none are opened
 
   /// What /readyz says. Any thread.
   std::string not_ready() {
@@ -73,6 +77,7 @@ class composition {
 
   void stop() {
     for (auto& p : parts_) {
+      if (p->doors) p->doors->stop();
       if (p->http) p->http->stop();
     }
     // Clients of the others first: datanodes before the master they talk to.
@@ -153,6 +158,7 @@ class composition {
     auto& p = add_part();
     SSDFS_TRY(add_http(p, place.http));
     place.http = http_address(p);
+    p.masters = place.master;
     return finish(p, start_datanode(io_, options_, place));
   }
 
@@ -174,12 +180,29 @@ class composition {
   result<void> finish(part& p, result<std::unique_ptr<running_role>> started) {
     if (!started) return started.error();
     p.role = std::move(*started);
-    if (p.http) p.role->route(*p.http);
+    if (&p == master_) p.masters = p.role->address();
+    if (p.http) {
+      p.role->route(*p.http);
+      SSDFS_TRY(open_doors(p));
+    }
     {
       const std::lock_guard lock(p.mutex);
       p.started = true;
     }
     if (p.http && &p != master_) p.http->start();
+    return {};
+  }
+
+  result<void> open_doors(part& p) {
+    if (p.masters.empty()) return {};
+    web_options to;
+    to.masters = split_list(p.masters);
+    to.local = p.role->chunks();
+    to.names = &p == master_;
+    to.cluster = [role = p.role.get()] { return role->cluster(); };
+    auto opened = open_web(io_, options_, *p.http, std::move(to));
+    if (!opened) return opened.error();
+    p.doors = std::move(*opened);
     return {};
   }
 
@@ -252,6 +275,15 @@ result<void> start_until_signal(composition& roles,
   return started;
 }
 
+// A connection each: the usual soft limit of 1024 descriptors is there for programs that use
+// select.
+void raise_descriptor_limit() {
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return;
+  descriptors.rlim_cur = descriptors.rlim_max;
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &descriptors));
+}
+
 int report(const failure& why) {
   std::cerr << "ssdfs: " << why.message() << "\n";
   return why.code == make_error_code(errc::invalid_argument) ? 2 : 1;
@@ -270,6 +302,7 @@ int serve(const settings& options, const std::vector<std::string>& arguments,
   for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&blocked, s);
   pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   start_logging(options.text("log-level"), options.text("log-format"));
 
   asio::io_context io(static_cast<int>(thread_count(options)));

@@ -1,5 +1,6 @@
 // Requests of datanodes, and the log's side of what the controller decides.
 #include "base/log.hpp"
+#include "master/journal_service.hpp"
 #include "master/mutate.hpp"
 
 #include <boost/asio/post.hpp>
@@ -92,6 +93,7 @@ void service::drop_heartbeat(node_id node) {
 void service::connection_ended(const wire::hello_request& peer, std::uint64_t number) {
   const auto now = core::steady_now_ms();
   if (peer.role == wire::peer_role::client) core_.clients().closed(peer.client, now);
+  if (peer.role == wire::peer_role::backup) backups_->closed(peer.node, number);
   if (peer.role != wire::peer_role::datanode) return;
   const auto held = held_.find(peer.node);
   if (held != held_.end() && connection_of(held->second.request) == number) {

@@ -197,10 +197,11 @@ result<void> core::open(const beginning& how) {
 
   if (cluster == cluster_id()) cluster = expected;
   if (cluster == cluster_id()) cluster = cluster_id(io::random_uuid());
-  auto begun = meta::make_start(*state_, {how.node, cluster, how.promotion}, context());
+  const bool promotion = how.promotion && (!how.again || how.heard > state_->epoch());
+  auto begun = meta::make_start(*state_, {how.node, cluster, promotion}, context());
   if (!begun) return begun.error();
   auto& start = std::get<meta::start_record>(begun->body);
-  if (how.promotion && start.epoch <= how.heard) {
+  if (promotion && start.epoch <= how.heard) {
     start.epoch =
         epoch_t((how.heard.value / cluster::promotion_step + 1) * cluster::promotion_step);
   }

@@ -55,12 +55,22 @@ class durable_view final : public cluster::durable_state {
 /// Everything here belongs to the namespace strand, but what says otherwise.
 class core {
  public:
+  /// What open() has to know.
+  struct beginning {
+    node_id node;
+    cluster_id cluster;      ///< nil: what the log says, or a new one
+    bool promotion = false;  ///< the epoch jumps to the next multiple of 256
+    epoch_t heard;           ///< and beyond this one
+    /// The directory is a master's already: it is promoted only if `heard` is above its epoch.
+    bool again = false;
+  };
+
   core(boost::asio::io_context& io, const master_options& options);
 
   /// Loads the newest image, replays the log and begins a new epoch. Before any other use; blocks;
-  /// errors as master::start. A log of another cluster than `expected` (nil: any) is left as it is:
-  /// errc::wrong_cluster. With `promotion` the epoch jumps to the next multiple of 256.
-  result<void> open(node_id node, cluster_id expected, bool promotion);
+  /// errors as master::start. A log of another cluster is left as it is:
+  /// errc::wrong_cluster.
+  result<void> open(const beginning& how);
   /// What was lost in epochs up to this one is accepted. Before begin().
   void set_accepted_loss(epoch_t upto) noexcept { accepted_loss_ = upto; }
   /// Builds the cluster's side. After open().

@@ -74,7 +74,7 @@ class running final : public master {
     // A backup may have heard of masters of whose log it got nothing: a promotion goes beyond them.
     const auto heard = io::read_epoch_file(files, options_.data_dir + "/" + io::heard_epoch_file);
     if (!heard) return heard.error();
-    const core::beginning begin{who->node, who->cluster, promoting_, *heard};
+    const core::beginning begin{who->node, who->cluster, options_.promote, *heard, !promoting_};
     SSDFS_TRY(core_.open(begin));
     const cluster_id cluster = core_.state().cluster();
     if (who->cluster == cluster_id() || promoting_) {
@@ -196,8 +196,9 @@ class running final : public master {
   void serve_backups(epoch_t accepted_loss) {
     journal_hooks hooks;
     hooks.replaced = [this](epoch_t newer) {
-      service_->replaced("a backup has followed a master of epoch " + std::to_string(newer.value) +
-                         ", this one is epoch " + std::to_string(core_.state().epoch().value));
+      service_->replaced(newer, "a backup has followed a master of epoch " +
+                                    std::to_string(newer.value) + ", this one is epoch " +
+                                    std::to_string(core_.state().epoch().value));
     };
     hooks.lost_history = [this](const std::string& why) {
       SSDFS_LOG(error) << why << "; nothing is changed until `ssdfs admin accept-loss`";
@@ -213,8 +214,8 @@ class running final : public master {
     backups_raw_ = backups_.get();
     if (!watch_) return;
     watch_->start([this](const newer_master& other) {
-      boost::asio::post(core_.strand(),
-                        [s = service_, why = replaced_by(other)] { s->replaced(why); });
+      boost::asio::post(core_.strand(), [s = service_, epoch = other.epoch,
+                                         why = replaced_by(other)] { s->replaced(epoch, why); });
     });
   }
 
@@ -237,7 +238,9 @@ class running final : public master {
     if (*found) {
       promoting_ = options_.promote && (*found)->role == "backup";
       if (options_.promote && (*found)->role == "master") {
-        SSDFS_LOG(warning) << options_.data_dir << ": is a master's already, nothing to promote";
+        SSDFS_LOG(warning)
+            << options_.data_dir
+            << ": is a master's already; only if it was replaced is it promoted again";
       }
       if (!promoting_ && (*found)->role == "backup") {
         return failure(

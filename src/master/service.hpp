@@ -46,7 +46,7 @@ class service final : public net::service, public std::enable_shared_from_this<s
   /// Requests of backups go there. Before the server starts.
   void serve_backups(std::shared_ptr<journal_service> backups);
   /// Another master leads: this one must end. On the strand.
-  void replaced(const std::string& why);
+  void replaced(epoch_t newer, const std::string& why);
   /// Starts the timer of tick().
   void start();
   /// Ends the timers and refuses what waits. On the strand.

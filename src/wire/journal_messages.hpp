@@ -99,7 +99,7 @@ struct upload_image_reply {
 };
 BOOST_DESCRIBE_STRUCT(upload_image_reply, (), (received))
 /// The body: bytes of the image at `offset`, which must be where the master's copy ends; without a
-/// body it only asks. errc::precondition: the offset is another (ask again).
+/// body it only asks. errc::busy: the offset is another (ask again).
 struct upload_image_request {
   static constexpr opcode code = opcode::upload_image;
   using reply = upload_image_reply;

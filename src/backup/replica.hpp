@@ -1,0 +1,145 @@
+// A backup's copy: the edits log on its own disk, and the tree that is made from it.
+#pragma once
+
+#include "base/log_place.hpp"
+#include "base/result.hpp"
+#include "base/unique_function.hpp"
+#include "io/file.hpp"
+#include "journal/image_store.hpp"
+#include "journal/journal.hpp"
+#include "meta/record_codec.hpp"
+#include "meta/state.hpp"
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+namespace ssdfs::backup {
+
+struct replica_options {
+  std::string directory;
+  std::int64_t checkpoint_interval_ms = 3'600'000;
+  std::uint64_t checkpoint_txns = 1'000'000;
+};
+
+struct replica_callbacks {
+  /// More is durable. On the journal's thread: must only wake or post.
+  unique_function<void(txid)> on_durable;
+  /// An image was made. On the copy's thread.
+  unique_function<void(const journal::image_file&)> on_image;
+  /// The log has failed, or the tree cannot follow the log: the copy is of no more use. Any thread.
+  unique_function<void(const failure&)> on_failed;
+};
+
+/// How the tree stands.
+struct tree_status {
+  txid applied;
+  std::uint64_t digest = 0;
+  std::uint64_t files = 0;
+  std::uint64_t directories = 0;
+};
+
+/// Operation: append() puts lines of the master's log into a log of the same form, whose own thread
+/// makes them durable. A thread of the copy reads them back and applies them to the tree, up to
+/// what the master calls committed. A checkpoint is made on that thread, at a MARK, whose digest
+/// was just compared: only applying waits for it, not pulling.
+///
+/// Concurrency: append() and place() belong to one thread (the puller's). Everything else is
+/// thread-safe. stop() must not be called by a callback.
+class replica {
+ public:
+  /// Loads what the directory holds. damaged (with what to do), or the disk's failures.
+  static result<std::unique_ptr<replica>> open(io::file_system& fs, replica_options options,
+                                               replica_callbacks on);
+  ~replica();
+  replica(const replica&) = delete;
+  replica& operator=(const replica&) = delete;
+
+  // --- The log ---
+
+  /// Whole lines that follow place(). damaged: they do not continue the chain; what stands before
+  /// the bad one is taken. busy: the disk is far behind, nothing or a part was taken. Others as
+  /// journal::append_line.
+  result<void> append(std::string_view lines);
+  /// Where the log ends, durable or not.
+  [[nodiscard]] const log_place& place() const noexcept { return place_; }
+  /// Who logged the reign that place() is in; nil for an empty log.
+  [[nodiscard]] node_id leader() const noexcept { return leader_; }
+  /// The last place of the log that is durable, of those where a call of append() ended.
+  [[nodiscard]] log_place durable_place();
+  [[nodiscard]] txid durable() const noexcept { return journal_->durable(); }
+  /// True once everything appended is durable; false if that takes longer or the log has failed.
+  [[nodiscard]] bool wait_durable(std::int64_t timeout_ms);
+
+  // --- The tree ---
+
+  /// Records up to here may be applied.
+  void commit(txid upto);
+  [[nodiscard]] txid applied() const;
+  /// Calls `answer` on the copy's thread, between two records; errc::busy if too many wait.
+  result<void> ask(unique_function<void(const tree_status&)> answer);
+  /// An image at or behind `mark` is wanted: it is made at the next MARK that is applied.
+  void want_checkpoint(txid mark);
+  /// True if a checkpoint is due by time or by number of records, and a MARK is needed for it.
+  [[nodiscard]] bool checkpoint_due() const;
+  /// Last record in the newest image; 0: none.
+  [[nodiscard]] txid image() const;
+
+  [[nodiscard]] cluster_id cluster() const;
+  /// Ends the threads, what was appended becomes durable. A checkpoint that is being made is
+  /// finished. Later calls give the same answer.
+  result<void> stop();
+
+ private:
+  replica(io::file_system& fs, replica_options options, replica_callbacks on);
+  result<void> load();
+  void note_durable(txid upto);
+  void note_start(std::string_view line);
+  void run();
+  [[nodiscard]] bool work_to_do() const;
+  result<void> apply_some(txid upto);
+  result<void> apply_line(std::string_view line);
+  void answer_questions();
+  void checkpoint();
+  void fail(const failure& why);
+
+  io::file_system& fs_;
+  const replica_options options_;
+  replica_callbacks on_;
+  std::unique_ptr<journal::journal> journal_;
+
+  // The puller's.
+  log_place place_;
+  node_id leader_;
+  std::deque<log_place> places_;  // ends of appends that may not be durable yet
+  log_place durable_place_;
+  meta::line_parser start_parser_;
+
+  // The copy's thread's.
+  std::unique_ptr<meta::state> state_;
+  meta::line_parser parser_;
+  meta::record record_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;    // of the copy's thread
+  std::condition_variable synced_;  // of wait_durable()
+  txid committed_;                  // under mutex_, as all that follows
+  txid applied_;
+  txid wanted_mark_;
+  txid image_;
+  cluster_id cluster_;
+  std::uint64_t changes_ = 0;       // applied since the last checkpoint
+  std::int64_t checkpoint_ms_ = 0;  // when the last one was made, or the copy opened
+  std::deque<unique_function<void(const tree_status&)>> questions_;
+  bool stopping_ = false;
+  bool failed_ = false;
+  std::thread thread_;
+};
+
+}  // namespace ssdfs::backup
