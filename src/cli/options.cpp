@@ -23,6 +23,7 @@ using kind = option_kind;
 constexpr std::uint8_t in_master = 1 | 8;
 constexpr std::uint8_t in_backup = 2;
 constexpr std::uint8_t in_datanode = 4 | 8;
+constexpr std::uint8_t in_front = in_master | in_datanode;
 constexpr std::uint8_t in_all = 8;
 constexpr std::uint8_t in_every = 1 | 2 | 4 | 8;
 constexpr auto max_int = std::numeric_limits<std::int64_t>::max();
@@ -89,16 +90,20 @@ constexpr std::array table = {
                 "upper bound of scrubbing, bytes a second and node"},
     option_spec{"rebalance-rate", kind::size, "SIZE", "100MiB", in_master, "", 1 << 16, max_int,
                 "upper bound of rebalancing, bytes a second and node"},
-    option_spec{"http-write", kind::choice, "on|off", "off", in_datanode, "on|off", 0, 0,
+    option_spec{"http-write", kind::choice, "on|off", "off", in_front, "on|off", 0, 0,
                 "PUT and DELETE over HTTP"},
-    option_spec{"http-list", kind::choice, "on|off", "off", in_datanode, "on|off", 0, 0,
+    option_spec{"http-list", kind::choice, "on|off", "off", in_front, "on|off", 0, 0,
                 "directory listings over HTTP"},
-    option_spec{"http-cache-control", kind::repeated, "PREFIX=VALUE", "", in_datanode, "", 0, 0,
+    option_spec{"http-cache-control", kind::repeated, "PREFIX=VALUE", "", in_front, "", 0, 0,
                 "Cache-Control of files below a path; may be repeated"},
-    option_spec{"http-lookup-ttl", kind::duration, "TIME", "1s", in_datanode, "", 0, 3600000,
+    option_spec{"http-lookup-ttl", kind::duration, "TIME", "1s", in_front, "", 0, 3600000,
                 "how long HTTP may use a lookup again"},
-    option_spec{"url-secret", kind::text, "FILE", "", in_datanode, "", 0, 0,
+    option_spec{"url-secret", kind::text, "FILE", "", in_front, "", 0, 0,
                 "file with the key of signed URLs"},
+    option_spec{"url-signing", kind::choice, "WHEN", "optional", in_front, "optional|required", 0,
+                0, "whether files are given without a signed URL; required needs url-secret"},
+    option_spec{"http-max-body", kind::size, "SIZE", "1GiB", in_front, "", 1, max_int,
+                "longest file that HTTP takes"},
     option_spec{"permissions", kind::choice, "on|off", "off", in_master, "on|off", 0, 0,
                 "check owner, group and mode"},
     option_spec{"slow-op", kind::duration, "TIME", "500ms", in_every, "", 0, max_int,

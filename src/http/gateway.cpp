@@ -1,0 +1,122 @@
+#include "http/gateway.hpp"
+
+#include "http/content_type.hpp"
+#include "http/date.hpp"
+#include "http/http_errors.hpp"
+#include "http/signed_url.hpp"
+#include "http/url.hpp"
+#include "io/clock.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace ssdfs::http {
+namespace {
+
+constexpr std::string_view top = "/fs";
+
+// A media type that cannot break out of its line.
+bool is_printable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 127; });
+}
+
+}  // namespace
+
+gateway::gateway(boost::asio::any_io_executor executor, client_config config,
+                 gateway_options options)
+    : client_(std::move(executor), std::move(config)),
+      options_(std::move(options)),
+      lookups_(std::make_shared<lookup_cache>(
+          client_, options_.lookup_ttl_ms,
+          [this](file_status status) { return describe(std::move(status)); })),
+      nodes_(std::make_shared<node_directory>(client_)) {}
+
+void gateway::route(server& to) {
+  to.route_prefix(std::string(top),
+                  [self = shared_from_this()](const exchange_ptr& e) { self->handle(e); });
+}
+
+void gateway::begin_stop() {
+  client_.async_close([self = shared_from_this()] {});
+}
+
+std::string_view gateway::cache_control_of(std::string_view path) const {
+  std::string_view best_prefix;
+  std::string_view best;
+  for (const auto& [prefix, value] : options_.cache_control) {
+    if (path.starts_with(prefix) && prefix.size() >= best_prefix.size()) {
+      best_prefix = prefix;
+      best = value;
+    }
+  }
+  return best;
+}
+
+// The tag names the content (CRC and length) and, as contents that differ may have the same CRC,
+// the time of its last change: all of them are the master's, so they are the same at every node.
+file_info gateway::describe(file_status status) const {
+  file_info info;
+  char tag[64];
+  const int n = std::snprintf(tag, sizeof tag, "\"%08x-%llx-%llx\"", status.crc32c,
+                              static_cast<unsigned long long>(status.size),
+                              static_cast<unsigned long long>(status.mtime_ms));
+  info.etag.assign(tag, static_cast<std::size_t>(n));
+  info.mtime_s = status.mtime_ms / 1000;
+  std::string& lines = info.fields_of_304;
+  lines = "ETag: " + info.etag + "\r\nLast-Modified: " +
+          http_date(std::clamp<std::int64_t>(info.mtime_s, 0, 253402300799)) + "\r\n";
+  if (const auto caching = cache_control_of(status.path); !caching.empty()) {
+    lines.append("Cache-Control: ").append(caching).append("\r\n");
+  }
+  const bool stored = !status.content_type.empty() && is_printable(status.content_type);
+  info.fields = "Content-Type: ";
+  info.fields.append(stored ? std::string_view(status.content_type) : content_type_of(status.path));
+  // What it is was said: nobody is to guess something more dangerous from the bytes.
+  info.fields.append("\r\nX-Content-Type-Options: nosniff\r\nAccept-Ranges: bytes\r\n");
+  std::snprintf(tag, sizeof tag, "X-Ssdfs-Crc32c: %08x\r\n", status.crc32c);
+  info.fields.append(tag).append(lines);
+  info.status = std::move(status);
+  return info;
+}
+
+void gateway::handle(const exchange_ptr& e) {
+  const request_head& head = e->request();
+  // "/fsx" is somebody else's.
+  if (head.path.size() > top.size() && head.path[top.size()] != '/') {
+    return respond_error(*e, 404, "not_found", "no such page", {});
+  }
+  auto path = store_path(head.path, top);
+  if (!path) {
+    return respond_error(*e, 400, "invalid_path", "the path is not percent-encoded properly", {});
+  }
+  const bool reads = head.verb == method::get || head.verb == method::head;
+  if (reads && !options_.secret.empty()) {
+    const auto now_s = io::wall_ms() / 1000;
+    const signature s = check_signature(options_.secret, *path, head.query, now_s);
+    if (s == signature::expired) {
+      return respond_error(*e, 403, "expired", "the link has expired", *path);
+    }
+    if (s == signature::bad || (s == signature::none && options_.only_signed)) {
+      return respond_error(*e, 403, "signature", "a valid signature is needed", *path);
+    }
+  }
+  if (reads) return serve_file(e, std::move(*path));
+  const bool writes = head.verb == method::put || head.verb == method::del;
+  if (!writes || !options_.write) {
+    return respond_error(
+        *e, 405, "method", "only reading is possible here", *path,
+        options_.write ? "Allow: GET, HEAD, PUT, DELETE\r\n" : "Allow: GET, HEAD\r\n");
+  }
+  if (head.verb == method::put) return put(e, *path);
+  remove(e, *path);
+}
+
+void gateway::serve_file(const exchange_ptr& e, std::string path) {
+  if (const auto known = lookups_->find(path)) return serve(e, path, known, false);
+  lookups_->get(path, [self = shared_from_this(), e, path](result<file_info_ptr> info) {
+    if (!info) return respond_error(*e, info.error(), path);
+    self->serve(e, path, *info, true);
+  });
+}
+
+}  // namespace ssdfs::http

@@ -1,0 +1,41 @@
+// Directories as JSON, page by page.
+#include "http/gateway.hpp"
+#include "http/http_errors.hpp"
+#include "http/url.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+namespace ssdfs::http {
+
+void gateway::list(const exchange_ptr& e, const std::string& path) {
+  list_options options;
+  options.after = query_value(e->request().query, "after").value_or("");
+  const auto limit = parse_number(query_value(e->request().query, "limit").value_or("1000"));
+  options.limit =
+      static_cast<std::uint32_t>(std::clamp<std::uint64_t>(limit.value_or(1000), 1, 4096));
+  client_.async_list(path, options, [e, path](boost::system::error_code ec, list_page page) {
+    if (ec) return respond_error(*e, failure(ec), path);
+    boost::json::object body;
+    body["path"] = path;
+    boost::json::array entries;
+    for (const file_status& s : page.entries) {
+      boost::json::object entry;
+      entry["name"] = s.path.substr(s.path.rfind('/') + 1);
+      entry["type"] = s.type == entry_type::directory ? "directory" : "file";
+      entry["size"] = s.size;
+      entry["mtime_ms"] = s.mtime_ms;
+      entries.push_back(std::move(entry));
+    }
+    body["entries"] = std::move(entries);
+    body["more"] = page.more;
+    if (page.more) body["next"] = page.next;
+    e->respond(200, "Content-Type: application/json\r\nCache-Control: no-store\r\n",
+               boost::json::serialize(body) + "\n");
+  });
+}
+
+}  // namespace ssdfs::http

@@ -1,0 +1,183 @@
+// PUT and DELETE.
+#include "base/crc32c.hpp"
+#include "http/conditions.hpp"
+#include "http/gateway.hpp"
+#include "http/http_errors.hpp"
+#include "http/url.hpp"
+
+#include <charconv>
+
+namespace ssdfs::http {
+namespace {
+
+std::optional<std::uint32_t> parse_crc(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [at, ec] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  if (text.size() != 8 || ec != std::errc() || at != text.data() + text.size()) return {};
+  return value;
+}
+
+// One request body on its way into the store. Keeps itself alive through what it waits for; when it
+// goes without a commit, the writer gives the upload up and nothing was ever visible.
+class upload_task : public std::enable_shared_from_this<upload_task> {
+ public:
+  upload_task(client& to, exchange_ptr e, std::uint64_t most, std::optional<std::uint32_t> expected,
+              gateway::upload_handler done)
+      : client_(to), e_(std::move(e)), most_(most), expected_(expected), done_(std::move(done)) {}
+
+  void start(std::string path, put_options options) {
+    options.diag = &diag_;
+    client_.async_open_write(
+        std::move(path), std::move(options),
+        [self = shared_from_this()](boost::system::error_code ec, file_writer writer) {
+          if (ec) return self->finish(self->failed(ec));
+          self->writer_ = std::move(writer);
+          self->read();
+        });
+  }
+
+ private:
+  [[nodiscard]] failure failed(boost::system::error_code ec) const { return {ec, diag_.message}; }
+  void finish(result<mutation_result> outcome) {
+    writer_ = file_writer();
+    auto done = std::move(done_);
+    done(std::move(outcome));
+  }
+
+  void read() {
+    e_->read_body([self = shared_from_this()](result<bytes_view> piece) {
+      if (!piece) return self->finish(piece.error());
+      if (piece->empty()) return self->commit();
+      self->size_ += piece->size();
+      if (self->size_ > self->most_) return self->finish(errc::too_large);
+      self->crc_ = crc32c(*piece, self->crc_);
+      self->rest_ = *piece;
+      self->write();
+    });
+  }
+  void write() {
+    writer_.async_write_some(
+        boost::asio::buffer(rest_.data(), rest_.size()),
+        [self = shared_from_this()](boost::system::error_code ec, std::size_t n) {
+          if (ec) return self->finish(self->failed(ec));
+          self->rest_ = self->rest_.subspan(n);
+          if (self->rest_.empty()) return self->read();
+          self->write();
+        });
+  }
+  void commit() {
+    if (expected_ && *expected_ != crc_) {
+      return finish(failure(errc::invalid_argument, "the body does not match X-Ssdfs-Crc32c"));
+    }
+    writer_.async_commit(
+        [self = shared_from_this()](boost::system::error_code ec, mutation_result result) {
+          if (ec) return self->finish(self->failed(ec));
+          self->finish(std::move(result));
+        });
+  }
+
+  client& client_;
+  const exchange_ptr e_;
+  const std::uint64_t most_;
+  const std::optional<std::uint32_t> expected_;
+  gateway::upload_handler done_;
+  diagnostics diag_;
+  file_writer writer_;
+  bytes_view rest_;
+  std::uint64_t size_ = 0;
+  std::uint32_t crc_ = 0;
+};
+
+}  // namespace
+
+void gateway::upload(const exchange_ptr& e, std::string path, upload_options options,
+                     upload_handler done) {
+  if (e->request().content_length.value_or(0) > options_.max_body) {
+    return done(failure(errc::too_large, "the body is longer than what is taken here"));
+  }
+  auto task = std::make_shared<upload_task>(client_, e, options_.max_body, options.expected_crc32c,
+                                            std::move(done));
+  task->start(std::move(path), std::move(options.put));
+}
+
+// Conditions are looked at before a body is read, by a lookup of this moment.
+void gateway::check_then(const exchange_ptr& e, const std::string& path,
+                         unique_function<void(bool)> go_on) {
+  const request_head& head = e->request();
+  const bool conditional = !head.get(field::if_match).empty() ||
+                           !head.get(field::if_none_match).empty() ||
+                           !head.get(field::if_unmodified_since).empty();
+  if (!conditional) return go_on(true);
+  lookups_->drop(path);
+  lookups_->get(path, [e, path, go_on = std::move(go_on)](result<file_info_ptr> info) mutable {
+    if (!info && !(info.error() == errc::not_found)) return respond_error(*e, info.error(), path);
+    validators now{false, {}, 0};
+    if (info) now = {true, (*info)->etag, (*info)->mtime_s};
+    if (check_conditions(e->request(), now) != verdict::proceed) {
+      return respond_error(*e, 412, "precondition", "a condition does not hold", path);
+    }
+    go_on(now.exists);
+  });
+}
+
+void gateway::put(const exchange_ptr& e, const std::string& path) {
+  const request_head& head = e->request();
+  upload_options options;
+  options.put.content_type = head.get(field::content_type);
+  if (options.put.content_type.size() > 255) {
+    return respond_error(*e, 400, "invalid_argument", "the Content-Type is too long", path);
+  }
+  if (!head.get(field::content_range).empty()) {
+    return respond_error(*e, 400, "invalid_argument", "a PUT replaces the whole file", path);
+  }
+  if (const auto crc = head.find("X-Ssdfs-Crc32c"); !crc.empty()) {
+    options.expected_crc32c = parse_crc(crc);
+    if (!options.expected_crc32c) {
+      return respond_error(*e, 400, "invalid_argument", "X-Ssdfs-Crc32c needs 8 hex digits", path);
+    }
+  }
+  // Only the commit knows for sure whether a file is there.
+  const bool only_new = head.get(field::if_none_match) == "*";
+  options.put.overwrite = !only_new;
+  check_then(
+      e, path,
+      [self = shared_from_this(), e, path, only_new, options = std::move(options)](bool) mutable {
+        self->upload(
+            e, path, std::move(options), [self, e, path, only_new](result<mutation_result> stored) {
+              self->lookups_->drop(path);
+              if (!stored) {
+                if (only_new && stored.error() == errc::exists) {
+                  return respond_error(*e, 412, "precondition", "the file exists", path);
+                }
+                if (stored.error() == errc::protocol) {
+                  return respond_error(*e, 400, "protocol", stored.error().message(), path);
+                }
+                return respond_error(*e, stored.error(), path);
+              }
+              if (stored->replaced) return e->respond_head(204, {}, {});
+              e->respond(201, "Location: /fs" + percent_encode(path) + "\r\n", {});
+            });
+      });
+}
+
+void gateway::remove(const exchange_ptr& e, const std::string& path) {
+  check_then(e, path, [self = shared_from_this(), e, path](bool) {
+    auto diag = std::make_shared<diagnostics>();
+    remove_options options;
+    options.diag = diag.get();
+    self->lookups_->get(path, [self, e, path, options, diag](result<file_info_ptr> info) {
+      if (info && (*info)->status.type == entry_type::directory) {
+        return respond_error(*e, failure(errc::is_directory, "this is a directory"), path);
+      }
+      self->client_.async_remove(
+          path, options,
+          [self, e, path, diag](boost::system::error_code ec, const mutation_result&) {
+            self->lookups_->drop(path);
+            if (ec) return respond_error(*e, failure(ec, diag->message), path);
+            e->respond_head(204, {}, {});
+          });
+    });
+  });
+}
+
+}  // namespace ssdfs::http

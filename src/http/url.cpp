@@ -1,0 +1,99 @@
+#include "http/url.hpp"
+
+#include "http/exchange.hpp"
+
+#include <charconv>
+
+namespace ssdfs::http {
+namespace {
+
+int digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~' || c == '/';
+}
+
+}  // namespace
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    if (text.size() - i < 3) return {};
+    const int high = digit(text[i + 1]);
+    const int low = digit(text[i + 2]);
+    if (high < 0 || low < 0) return {};
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return out;
+}
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    if (unreserved(c)) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += digits[byte >> 4];
+    out += digits[byte & 15];
+  }
+  return out;
+}
+
+std::optional<std::string> store_path(std::string_view url_path, std::string_view prefix,
+                                      bool* slash) {
+  if (!url_path.starts_with(prefix)) return {};
+  std::optional<std::string> path = percent_decode(url_path.substr(prefix.size()));
+  if (!path || path->find('\0') != std::string::npos) return {};
+  if (slash != nullptr) *slash = path->ends_with('/') || path->empty();
+  while (path->ends_with('/')) path->pop_back();
+  if (path->empty()) return "/";
+  if (path->front() != '/') return {};
+  return path;
+}
+
+std::optional<std::string> query_value(std::string_view query, std::string_view name,
+                                       bool any_case) {
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const std::string_view item = query.substr(0, end);
+    const auto equals = item.find('=');
+    const std::string_view key = item.substr(0, equals);
+    if (any_case ? iequal(key, name) : key == name) {
+      std::string value(equals == std::string_view::npos ? std::string_view()
+                                                         : item.substr(equals + 1));
+      for (char& c : value) {
+        if (c == '+') c = ' ';
+      }
+      return percent_decode(value);
+    }
+    if (end == std::string_view::npos) break;
+    query.remove_prefix(end + 1);
+  }
+  return {};
+}
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [at, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc() || at != text.data() + text.size() || text.empty()) return {};
+  return value;
+}
+
+}  // namespace ssdfs::http
