@@ -27,8 +27,12 @@ double seconds_since(std::int64_t begin_ns) {
   return static_cast<double>(io::steady_ns() - begin_ns) / 1e9;
 }
 void report(const char* what, std::size_t n, double seconds) {
-  std::printf("%-36s %9.0f /s  %7.0f ns each\n", what, static_cast<double>(n) / seconds,
-              seconds / static_cast<double>(n) * 1e9);
+  std::printf("{\"op\":\"%s\",\"count\":%zu,\"seconds\":%.3f,\"per_s\":%.0f}\n", what, n, seconds,
+              static_cast<double>(n) / seconds);
+  std::fflush(stdout);
+}
+void report_value(const char* what, double value) {
+  std::printf("{\"op\":\"%s\",\"value\":%.1f}\n", what, value);
 }
 
 void must(bool ok, const char* what) {
@@ -96,9 +100,8 @@ void commands(strand& s, std::size_t n) {
     must(d.has_value(), "make_create");
     s.change(std::move(d->change));
   }
-  report("create: check, encode, apply", n, seconds_since(begin));
-  std::printf("%-36s %9.0f bytes\n", "a line",
-              static_cast<double>(s.log.size()) / static_cast<double>(n));
+  report("edit: create, check, encode, apply", n, seconds_since(begin));
+  report_value("bytes of an edit", static_cast<double>(s.log.size()) / static_cast<double>(n));
 }
 
 template <class Each>
@@ -123,7 +126,7 @@ void codec(std::string_view log) {
     must(crc.has_value(), "parse");
     chain = *crc;
   });
-  report("parse", n, seconds_since(begin));
+  report("edit: parse", n, seconds_since(begin));
 
   double encoding = 0;
   meta::text_buffer out;
@@ -137,7 +140,7 @@ void codec(std::string_view log) {
     }
     encoding += seconds_since(from) / 16;
   });
-  report("encode", encoded, encoding);
+  report("edit: encode", encoded, encoding);
 
   auto twin = std::make_unique<meta::state>();
   begin = io::steady_ns();
@@ -145,7 +148,7 @@ void codec(std::string_view log) {
     auto crc = parser.parse(line, twin->chain(), r);
     must(crc && twin->apply(r, *crc), "replay");
   }));
-  report("replay: parse and apply", n, seconds_since(begin));
+  report("edit: replay, parse and apply", n, seconds_since(begin));
 }
 
 void durable(const std::string& directory, std::size_t n) {
@@ -178,9 +181,8 @@ void durable(const std::string& directory, std::size_t n) {
     for (std::uint64_t seen = done; id - seen >= in_flight; seen = done) done.wait(seen);
   }
   must((*log)->stop().has_value(), "stop");
-  report("durable, 256 in flight", n, seconds_since(begin));
-  std::printf("%-36s %9.1f\n", "records a sync",
-              static_cast<double>(n) / static_cast<double>(batches));
+  report("edits durable, 256 in flight", n, seconds_since(begin));
+  report_value("edits a sync", static_cast<double>(n) / static_cast<double>(batches));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // What one RPC costs: a client and a server process over loopback, one thread each. Prints, for
-// several kinds of requests and numbers in flight, the rate and the CPU time per request of both
-// sides.
+// several kinds of requests and numbers in flight, the rate and the CPU time of both sides, as one
+// JSON object a line.
 //
 //   bench_net [SECONDS_PER_LINE]
 #include "io/clock.hpp"
@@ -92,9 +92,11 @@ class client {
     const auto own = own_cpu_us() - before;
     const auto server = server_cpu_us() - server_before;
     const auto n = static_cast<double>(done_);
-    std::printf("%-14s %4d in flight %9.0f /s   client %5.2f us   server %5.2f us CPU each\n",
-                what.name, what.in_flight, n / took, static_cast<double>(own) / n,
-                static_cast<double>(server) / n);
+    std::printf(
+        "{\"op\":\"RPC, %s, %d in flight\",\"count\":%.0f,\"seconds\":%.3f,\"per_s\":%.0f,"
+        "\"cpu_seconds\":%.3f,\"per_cpu_s\":%.0f}\n",
+        what.name, what.in_flight, n, took, n / took, static_cast<double>(own + server) / 1e6,
+        n * 1e6 / static_cast<double>(own + server));
     std::fflush(stdout);
   }
 

@@ -1,14 +1,13 @@
-// What the codec of frames and messages and the checksums cost.
+// What the codec of frames and messages and the checksums cost. Prints one JSON object a line.
 //
 //   bench_wire [SECONDS_PER_LINE]
 #include "base/crc32c.hpp"
+#include "bench/measure.hpp"
 #include "wire/chunk_messages.hpp"
 #include "wire/codec.hpp"
 #include "wire/frame.hpp"
 #include "wire/namespace_messages.hpp"
 
-#include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -25,21 +24,16 @@ void keep(const T& value) {
   asm volatile("" : : "g"(&value) : "memory");
 }
 
-// Runs `action` for the time of a line; prints nanoseconds each, and the rate if it moves bytes.
+// Runs `action` for the time of a line.
 template <class F>
-void measure(const char* name, std::size_t bytes, F&& action) {
-  using clock = std::chrono::steady_clock;
-  const auto start = clock::now();
+void measure(const std::string& name, F&& action) {
+  const bench::stopwatch watch;
   std::uint64_t n = 0;
-  double took = 0;
   do {
     for (int i = 0; i < 1000; ++i) action();
     n += 1000;
-    took = std::chrono::duration<double>(clock::now() - start).count();
-  } while (took < seconds_per_line);
-  std::printf("%-34s %8.1f ns", name, took * 1e9 / static_cast<double>(n));
-  if (bytes > 0) std::printf("  %6.1f GB/s", static_cast<double>(n * bytes) / took / 1e9);
-  std::printf("\n");
+  } while (watch.seconds() < seconds_per_line);
+  bench::report_rate(name.c_str(), n, watch);
 }
 
 template <class Message>
@@ -58,7 +52,7 @@ std::vector<std::byte> frame_of(const Message& m, std::size_t body) {
 template <class Message>
 void measure_message(const std::string& name, const Message& m) {
   std::vector<std::byte> out;
-  measure(("encode " + name).c_str(), 0, [&] {
+  measure("encode " + name, [&] {
     out.resize(wire::frame_header_size);
     wire::encode(m, out);
     wire::frame_header h;
@@ -67,7 +61,7 @@ void measure_message(const std::string& name, const Message& m) {
     keep(out);
   });
   const auto frame = frame_of(m, 4096);
-  measure(("decode " + name).c_str(), 0, [&] {
+  measure("decode " + name, [&] {
     const wire::decode_result r = wire::decode_frame(frame);
     Message back;
     if (!wire::decode(r.frame.message, back)) std::abort();
@@ -98,10 +92,10 @@ int main(int argc, char** argv) {
   std::vector<std::byte> data(1U << 20);
   for (const std::size_t n : {std::size_t{44}, std::size_t{100}, std::size_t{512},
                               std::size_t{4096}, std::size_t{65536}, std::size_t{1} << 20}) {
-    measure(("crc32c of " + std::to_string(n) + " bytes").c_str(), n,
+    measure("crc32c of " + std::to_string(n) + " bytes",
             [&] { keep(crc32c(bytes_view(data).first(n))); });
   }
-  measure("crc32c_combine over 64 KiB", 0,
+  measure("crc32c_combine over 64 KiB",
           [] { keep(crc32c_combine(0x12345678, 0x9abcdef0, 65536)); });
   return 0;
 }

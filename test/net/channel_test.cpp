@@ -519,4 +519,26 @@ BOOST_AUTO_TEST_CASE(a_pool_opens_further_connections_only_while_others_are_busy
   BOOST_TEST((late.failure_code() == errc::aborted));
 }
 
+BOOST_AUTO_TEST_CASE(a_pool_returns_to_the_first_channel_when_its_calls_are_answered) {
+  echo_fixture f;
+  channel_pool pool(f.io.context().get_executor(), echo_fixture::channel_defaults(), 3);
+  const auto all = pool.all(f.server->address());
+  BOOST_TEST_REQUIRE(all.size() == 3U);
+  BOOST_TEST((pool.all(f.server->address()) == all));
+  for (int i = 0; i < 5; ++i) {
+    const auto c = pool.get(f.server->address());
+    BOOST_TEST((c == all[0]));
+    pending_call call;
+    call.start(*c);
+    BOOST_TEST(call.future.get().has_value());
+  }
+  shelf waiting;
+  f.service.on_request = waiting.keeper();
+  pending_call busy;
+  busy.start(*all[0]);
+  BOOST_TEST((pool.get(f.server->address()) == all[1]));
+  pool.stop();
+  BOOST_TEST((busy.failure_code() == errc::aborted));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
