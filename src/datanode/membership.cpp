@@ -67,6 +67,19 @@ void membership::stop() {
   quiet.get_future().wait();
 }
 
+void membership::leave(std::string why) {
+  boost::asio::post(strand_, [self = shared_from_this(), why = std::move(why)]() mutable {
+    if (self->stopped_) return;
+    SSDFS_LOG(error) << "leaving the cluster: " << why;
+    self->stopped_ = true;
+    self->timer_.cancel();
+    self->close_channel();
+    const std::lock_guard lock(self->mutex_);
+    self->registered_ = false;
+    self->problem_ = std::move(why);
+  });
+}
+
 bool membership::registered() const {
   const std::lock_guard lock(mutex_);
   return registered_;

@@ -57,6 +57,10 @@ class membership final : public std::enable_shared_from_this<membership> {
   /// more that touches the parts, but for orders in the background pool. Not from an io thread.
   void stop();
 
+  /// Ends the membership for good, as if the process had died: the master gives the node's volumes
+  /// to others. `why` is for people.
+  void leave(std::string why);
+
   /// Reports the lengths of open volumes and the disks, if they changed. For a timer.
   void refresh();
   /// True while a master knows this node.

@@ -133,7 +133,8 @@ result<void> compactor::copy_blocks(const chunk_entry& e) {
 
 // A bad record stops the compaction: it has to be replaced from another replica first.
 failure compactor::bad(const chunk_entry& e) {
-  volume_.note_bad({source_, e.offset + header_size, e.key, e.size, e.crc}, "found by compaction");
+  volume_.note_bad({source_, e.offset + header_size, e.key, e.size, e.crc},
+                   failure(errc::checksum, "found by compaction"));
   return {errc::checksum, volume_.path_ + ": chunk " + std::to_string(e.key) + " is bad"};
 }
 

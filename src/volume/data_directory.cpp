@@ -85,6 +85,33 @@ void data_directory::fail(const failure& why) {
   problem_ = why.message();
 }
 
+bool data_directory::check() {
+  if (!usable() || !troubled_.exchange(false)) return false;
+  const auto works = try_out();
+  if (works || works.error() == errc::no_space) return false;
+  fail(works.error());
+  return true;
+}
+
+// Enough to meet a disk that has gone or a file system that has been made read-only.
+result<void> data_directory::try_out() {
+  const std::string path = options_.path + "/probe.tmp";
+  constexpr std::size_t size = 4096;
+  const std::vector<std::byte> written(size, std::byte{0x5a});
+  {
+    auto file = fs_.open(path, io::open_mode::create);
+    if (!file) return file.error();
+    const bytes_view part(written);
+    SSDFS_TRY((*file)->write({&part, 1}, 0));
+    SSDFS_TRY((*file)->sync());
+    std::vector<std::byte> found(size);
+    auto got = (*file)->read(found, 0);
+    if (!got) return got.error();
+    if (found != written) return failure(errc::io, path + ": what was written is not there");
+  }
+  return fs_.remove(path);
+}
+
 void data_directory::measure() {
   auto space = fs_.space(path());
   if (!space) {

@@ -50,6 +50,12 @@ class data_directory final : public space_gate {
 
   /// space_gate: asks the file system once in a while, not for every append.
   bool admit(std::uint64_t bytes, std::uint64_t volume_length) override;
+  void trouble() noexcept override { troubled_ = true; }
+
+  /// If a call to the disk has failed since the last time: writes, syncs and reads a small file to
+  /// see whether the disk still does its work, and is out of use from here on if not. True if that
+  /// has just happened. Blocks.
+  [[nodiscard]] bool check();
 
   /// Looks at the disk again. `used` is what the volumes here take, `largest` the largest of them.
   void refresh(std::uint64_t used, std::uint64_t largest);
@@ -60,6 +66,7 @@ class data_directory final : public space_gate {
 
  private:
   result<void> prepare();
+  result<void> try_out();
   void measure();                                                 // under mutex_
   [[nodiscard]] std::uint64_t room(std::uint64_t largest) const;  // under mutex_
 
@@ -68,6 +75,8 @@ class data_directory final : public space_gate {
   const std::optional<std::uint64_t> reserved_option_;
   std::unique_ptr<io::directory_lock> lock_;
   std::optional<io::identity> identity_;
+
+  std::atomic<bool> troubled_{false};
 
   mutable std::mutex mutex_;
   std::string problem_;

@@ -41,6 +41,8 @@ class space_gate {
   /// True if a volume file of `volume_length` bytes may grow by `bytes` and the disk still keeps
   /// its reserve and room to rewrite its largest volume.
   virtual bool admit(std::uint64_t bytes, std::uint64_t volume_length) = 0;
+  /// A call to the disk failed with errc::io: it should be looked at. Does not block.
+  virtual void trouble() noexcept = 0;
 };
 
 /// What a volume needs from its surroundings; all of it outlives the volume.
@@ -274,6 +276,10 @@ class volume : public std::enable_shared_from_this<volume> {
   /// Syncs and writes a checkpoint now, for a graceful stop.
   result<void> checkpoint();
 
+  /// The disk has failed: no more changes, and the replica counts as damaged. What can still be
+  /// read is served.
+  void fail(const failure& why) { static_cast<void>(fence(why)); }
+
   /// No more changes of its files from here on (errc::shutting_down): they go away, or the process
   /// does. Waits for those under way, but not for a compaction, which gives up.
   void retire();
@@ -330,7 +336,7 @@ class volume : public std::enable_shared_from_this<volume> {
   // volume_read.cpp
   result<void> read_with(const location& at, std::uint32_t offset, bytes_span out, bool cached);
   result<std::vector<chunk_entry>> entries(chunk_key from, std::size_t limit) const;
-  void note_bad(const location& at, const std::string& why) const;
+  void note_bad(const location& at, const failure& why) const;
 
   // volume_scrub.cpp
   result<void> scrub_start();

@@ -21,6 +21,7 @@ std::string fence_path(const std::string& volume_path) { return volume_path + ".
 // Returns `why`, so that callers can pass it on.
 failure volume::fence(const failure& why) {
   if (fenced_.exchange(true)) return why;
+  if (why == errc::io && env_.space != nullptr) env_.space->trouble();
   SSDFS_LOG(error) << path_ << ": no more changes: " << why.message();
   // What the kernel dropped may still look whole after a restart, so the verdict has to last. On a
   // disk that takes no more files it cannot, and needs not: there the restart fails as well.

@@ -134,7 +134,7 @@ result<void> volume::read_with(const location& at, std::uint32_t offset, bytes_s
   }
   if (out.empty()) return {};
   auto done = chunk_reader(at, cached).read(offset, out.size(), out);
-  if (!done && !(done.error() == errc::busy)) note_bad(at, done.error().message());
+  if (!done && !(done.error() == errc::busy)) note_bad(at, done.error());
   return done;
 }
 
@@ -144,11 +144,12 @@ result<void> volume::verify(const location& at, std::uint32_t offset, std::uint3
   }
   if (length == 0) return {};
   auto done = chunk_reader(at, false).read(offset, length, {});
-  if (!done) note_bad(at, done.error().message());
+  if (!done) note_bad(at, done.error());
   return done;
 }
 
-void volume::note_bad(const location& at, const std::string& why) const {
+void volume::note_bad(const location& at, const failure& why) const {
+  if (why == errc::io && env_.space != nullptr) env_.space->trouble();
   const guard lock(index_mutex_);
   const find_result known = index_.find(at.key);
   // What was moved or removed meanwhile is not bad any more.
@@ -157,7 +158,7 @@ void volume::note_bad(const location& at, const std::string& why) const {
     return;
   }
   if (bad_.emplace(at.key, at.offset).second) {
-    SSDFS_LOG(error) << path_ << ": chunk " << at.key << " is bad: " << why;
+    SSDFS_LOG(error) << path_ << ": chunk " << at.key << " is bad: " << why.message();
   }
 }
 

@@ -59,7 +59,7 @@ result<scrub_result> volume::scrub(chunk_key from, std::uint64_t max_bytes) {
       if (!verify(*at, 0, at->size)) {
         ++out.bad;
       } else if (!header_intact(*at)) {
-        note_bad(*at, "its header does not match");
+        note_bad(*at, failure(errc::checksum, "its header does not match"));
         ++out.bad;
       }
     }

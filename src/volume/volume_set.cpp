@@ -306,6 +306,13 @@ result<void> volume_set::drop(volume_id id) {
   }
   // From here on nothing makes its files again, not even a compaction that is under way.
   if (dropped.open) dropped.open->retire();
+  if (!dropped.home->usable()) {
+    // Its files can't be removed. Should the disk be back one day, the replica is compared like any
+    // other, or left alone if another directory has the volume by then.
+    const std::lock_guard lock(mutex_);
+    volumes_.erase(id);
+    return {};
+  }
   // The volume file first: an index without a volume is nothing, the reverse would come back.
   io::file_system& fs = *options_.fs;
   if (auto removed = fs.remove(dropped.path); !removed && !(removed.error() == errc::not_found)) {
@@ -356,7 +363,29 @@ std::size_t volume_set::sync_dirty() {
       SSDFS_LOG(warning) << v->path() << ": " << done.error().message();
     }
   }
+  return failed + check_disks();
+}
+
+std::size_t volume_set::check_disks() {
+  std::size_t failed = 0;
+  for (const auto& d : directories_) {
+    if (!d->check()) continue;
+    std::vector<std::shared_ptr<volume>> lost;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [id, e] : volumes_) {
+        if (e.home == d.get() && e.open) lost.push_back(e.open);
+      }
+    }
+    for (const auto& v : lost) v->fail(failure(errc::io, d->path() + ": the disk has failed"));
+    failed += lost.size();
+  }
   return failed;
+}
+
+bool volume_set::any_usable() const {
+  return std::any_of(directories_.begin(), directories_.end(),
+                     [](const auto& d) { return d->usable(); });
 }
 
 void volume_set::stop() {

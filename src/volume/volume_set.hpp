@@ -95,8 +95,12 @@ class volume_set {
 
   /// What a timer calls every sync interval: under sync_policy::interval makes everything appended
   /// durable; under all policies writes index checkpoints that are due and looks at the disks'
-  /// free space. Failures are logged and fence their volume. Returns how many volumes failed.
+  /// free space. Failures are logged and fence their volume. A directory whose disk does not work
+  /// any more goes out of use: its volumes count as damaged, and dropping them only forgets them.
+  /// Returns how many volumes failed.
   std::size_t sync_dirty();
+  /// False once every directory is out of use.
+  [[nodiscard]] bool any_usable() const;
 
   /// Syncs and checkpoints every volume, then lets go of the directories. Changes after it fail
   /// with errc::shutting_down; reads go on for those who hold a volume.
@@ -115,6 +119,7 @@ class volume_set {
   result<void> agree_on_identity();
   result<void> write_identities(const io::identity& own);
   std::vector<std::shared_ptr<volume>> measure();
+  std::size_t check_disks();
   void open_volumes(data_directory& home);
   void open_volume(data_directory& home, volume_id id, const std::string& path);
   data_directory* choose(const create_options& options) const;

@@ -5,6 +5,7 @@
 #include "datanode/op_metrics.hpp"
 #include "datanode/order_job.hpp"
 #include "datanode/repeating_timer.hpp"
+#include "datanode/scrub_position.hpp"
 #include "datanode/witness_file.hpp"
 #include "io/clock.hpp"
 #include "util/io_threads.hpp"
@@ -51,6 +52,36 @@ BOOST_AUTO_TEST_CASE(a_budget_is_counted_by_distance) {
   BOOST_TEST(b.take(0, 1));
   b.give_back(2, 60);
   BOOST_TEST(b.take(2, 100));
+}
+
+BOOST_AUTO_TEST_CASE(the_scrubbers_position_comes_back_or_not_at_all) {
+  test::sim_files fs;
+  BOOST_REQUIRE(fs.make_directories("/d"));
+  BOOST_TEST((load_scrub_position(fs, "/d") == scrub_position{}));
+  const scrub_position at{.pass = 3,
+                          .began_ms = 1767225600000,
+                          .volume = volume_id(4294967298),
+                          .key = 17,
+                          .last_full_ms = 1767225000000,
+                          .bad = 2,
+                          .repaired = 2};
+  BOOST_REQUIRE(store_scrub_position(fs, "/d", at));
+  BOOST_TEST((load_scrub_position(fs, "/d") == at));
+  // As docs/formats/scrub.md shows it.
+  const std::string golden =
+      R"({"format":"ssdfs-scrub-1","pass":"3","began_ms":"1767225600000","volume":"4294967298",)"
+      R"("key":"17","last_full_ms":"1767225000000","bad":"2","repaired":"2"} c0b983c2)"
+      "\n";
+  BOOST_TEST(to_text(at) == golden);
+  // Every prefix and every flipped bit is told from the whole.
+  for (std::size_t n = 0; n < golden.size(); ++n) {
+    BOOST_TEST(!parse_scrub_position(as_bytes(golden.substr(0, n))));
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string bad = golden;
+      bad[n] = static_cast<char>(bad[n] ^ (1 << bit));
+      BOOST_TEST(!parse_scrub_position(as_bytes(bad)));
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(only_broken_members_are_reported) {
