@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <memory>
@@ -32,6 +33,30 @@ BOOST_AUTO_TEST_CASE(copied_bytes_are_the_copys_own) {
   text = "xxxxxxxx";
   BOOST_TEST(as_chars(copy.view) == "pictures");
   BOOST_TEST(copy_bytes({}).view.empty());
+}
+
+// Blocks are used again, also by threads that did not make them: each use has all of its room.
+BOOST_AUTO_TEST_CASE(buffers_of_all_sizes_pass_between_threads) {
+  std::vector<buffer_ref> handed;
+  for (int round = 0; round < 20; ++round) {
+    std::vector<buffer_ref> made;
+    std::thread maker([&] {
+      handed.clear();  // frees what the last round's thread made
+      for (std::size_t size = 1; size < 80'000; size += size / 3 + 1) {
+        for (int i = 0; i < 3; ++i) {
+          made.push_back(buffer::make(size));
+          std::fill_n(made.back()->data(), size, static_cast<std::byte>(made.size()));
+        }
+      }
+    });
+    maker.join();
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      const auto value = static_cast<std::byte>(i + 1);
+      BOOST_TEST_REQUIRE((made[i]->data()[0] == value));
+      BOOST_TEST_REQUIRE((made[i]->data()[made[i]->capacity() - 1] == value));
+    }
+    handed = std::move(made);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(the_last_of_many_threads_frees) {
