@@ -83,6 +83,9 @@ class blocking_client {
   [[nodiscard]] result<content_summary> summary(std::string path, call_settings settings = {});
   [[nodiscard]] result<mutation_result> set_attributes(std::string path, attribute_changes changes,
                                                        call_settings settings = {});
+  [[nodiscard]] result<quota_status> quota(std::string path, call_settings settings = {});
+  [[nodiscard]] result<mutation_result> set_quota(std::string path, quota_changes changes,
+                                                  call_settings settings = {});
   [[nodiscard]] result<std::uint64_t> trash_empty(call_settings settings = {});
   [[nodiscard]] std::vector<outcome<mutation_result>> put_many(std::vector<put_item> items,
                                                                many_options options = {});

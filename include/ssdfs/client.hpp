@@ -59,6 +59,9 @@ void start_list(const core_ptr&, std::string path, list_options, handler_for<lis
 void start_summary(const core_ptr&, std::string path, call_settings, handler_for<content_summary>);
 void start_set_attributes(const core_ptr&, std::string path, attribute_changes, call_settings,
                           handler_for<mutation_result>);
+void start_quota(const core_ptr&, std::string path, call_settings, handler_for<quota_status>);
+void start_set_quota(const core_ptr&, std::string path, quota_changes, call_settings,
+                     handler_for<mutation_result>);
 void start_trash_empty(const core_ptr&, call_settings, handler_for<std::uint64_t>);
 void start_put_many(const core_ptr&, std::vector<put_item>, many_options,
                     handler_for<std::vector<outcome<mutation_result>>>);
@@ -210,6 +213,31 @@ class client {
   auto async_set_attributes(std::string path, attribute_changes changes, Token&& token) {
     return async_set_attributes(std::move(path), std::move(changes), call_settings{},
                                 std::forward<Token>(token));
+  }
+
+  /// Limits and use of a directory; errc::not_directory for a file. Completes with
+  /// (error_code, quota_status).
+  template <class Token>
+  auto async_quota(std::string path, call_settings settings, Token&& token) {
+    return initiate<quota_status>(&detail::start_quota, token, std::move(path), settings);
+  }
+  template <class Token>
+  auto async_quota(std::string path, Token&& token) {
+    return async_quota(std::move(path), call_settings{}, std::forward<Token>(token));
+  }
+
+  /// Changes the limits of a directory; the superuser's where permissions are checked. From then
+  /// on what would exceed one fails with errc::quota_exceeded. Completes with
+  /// (error_code, mutation_result).
+  template <class Token>
+  auto async_set_quota(std::string path, quota_changes changes, call_settings settings,
+                       Token&& token) {
+    return initiate<mutation_result>(&detail::start_set_quota, token, std::move(path), changes,
+                                     settings);
+  }
+  template <class Token>
+  auto async_set_quota(std::string path, quota_changes changes, Token&& token) {
+    return async_set_quota(std::move(path), changes, call_settings{}, std::forward<Token>(token));
   }
 
   /// Removes everything that is in the trash for good. Completes with

@@ -34,6 +34,14 @@ struct file_status {
   std::vector<chunk_location> chunks;  ///< filled by stat and lookup, not by list
 };
 
+/// Limits of a directory, and what counts against them: everything below it, itself not included.
+struct quota_status {
+  std::uint64_t names_limit = 0;  ///< 0: none
+  std::uint64_t bytes_limit = 0;  ///< 0: none
+  std::uint64_t names_used = 0;   ///< files and directories
+  std::uint64_t bytes_used = 0;   ///< content, one copy
+};
+
 /// Totals below a path.
 struct content_summary {
   std::uint64_t files = 0;        ///< files

@@ -159,6 +159,7 @@ int run_trash_ls(const std::vector<std::string>& arguments) {
     return from->exit_code();
   }
   table rows({"trash path", "original path", ">bytes"});
+  std::uint64_t files = 0;
   walk(*from, *top, [&](const file_status& e, std::size_t depth) {
     if (e.type != entry_type::file) return true;
     const auto bucket_end = e.path.find('/', trash.size() + 1);
@@ -168,6 +169,7 @@ int run_trash_ls(const std::vector<std::string>& arguments) {
       print_json({{"path", e.path}, {"original", original}, {"size", e.size}});
     } else {
       rows.add({shown_name(e.path), shown_name(original), std::to_string(e.size)});
+      if (++files % 4096 == 0) rows.print();
     }
     return true;
   });

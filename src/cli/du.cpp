@@ -34,14 +34,13 @@ void print_du(session& from, const std::string& path, const command_line& line) 
 
 // As du does: what is below first, the directory itself last.
 void print_du_below(session& from, const std::string& directory, const command_line& line) {
-  std::vector<std::string> below;
-  each_entry(from, directory, [&](const file_status& e) {
-    if (e.type == entry_type::directory) below.push_back(e.path);
+  each_page(from, directory, 1000, [&](const std::vector<file_status>& page) {
+    for (const auto& e : page) {
+      if (e.type != entry_type::directory) continue;
+      print_du_below(from, e.path, line);
+      print_du(from, e.path, line);
+    }
   });
-  for (const auto& path : below) {
-    print_du_below(from, path, line);
-    print_du(from, path, line);
-  }
 }
 
 }  // namespace

@@ -28,39 +28,62 @@ void sort_entries(std::vector<file_status>& entries, const ls_options& o) {
   }
 }
 
-void print_entries(const std::vector<file_status>& entries, const ls_options& o, bool full_path) {
-  if (o.json) {
-    for (const auto& e : entries) print_json(to_json(e, false));
-    return;
+/// Prints entries, as many at a time as there are: the columns of `ls -l` get no narrower.
+class entry_printer {
+ public:
+  entry_printer(const ls_options& o, bool full_paths) : options_(o), full_paths_(full_paths) {}
+
+  void print(const std::vector<file_status>& entries) {
+    for (const auto& e : entries) {
+      if (options_.json) {
+        print_json(to_json(e, false));
+      } else if (options_.details) {
+        add_row(e);
+      } else {
+        std::cout << name_of(e) << "\n";
+      }
+    }
+    if (options_.details && !options_.json) rows_.print();
   }
-  const auto name_of = [&](const file_status& e) {
-    return shown_name(full_path || e.path == "/" ? e.path : base_name(e.path));
-  };
-  if (!o.details) {
-    for (const auto& e : entries) std::cout << name_of(e) << "\n";
-    return;
+
+ private:
+  [[nodiscard]] std::string name_of(const file_status& e) const {
+    return shown_name(full_paths_ || e.path == "/" ? e.path : base_name(e.path));
   }
-  table rows({"", ">", "", "", ">", "", ""});
-  for (const auto& e : entries) {
+  void add_row(const file_status& e) {
     const bool file = e.type == entry_type::file;
-    rows.add({format_mode(e), file ? std::to_string(e.replication) : "-", e.owner, e.group,
-              file ? format_bytes(e.size, o.human) : "-", format_time(e.mtime_ms), name_of(e)});
+    rows_.add({format_mode(e), file ? std::to_string(e.replication) : "-", e.owner, e.group,
+               file ? format_bytes(e.size, options_.human) : "-", format_time(e.mtime_ms),
+               name_of(e)});
   }
-  rows.print();
-}
+
+  const ls_options& options_;
+  bool full_paths_;
+  table rows_{{"", ">", "", "", ">", "", ""}};
+};
 
 void list_directory(session& from, const file_status& directory, const ls_options& o, bool titled,
                     bool recursive, bool& first) {
-  std::vector<file_status> entries;
-  each_entry(from, directory.path, [&](const file_status& e) { entries.push_back(e); });
-  sort_entries(entries, o);
   if (titled && !o.json) {
     std::cout << (first ? "" : "\n") << shown_name(directory.path) << ":\n";
   }
   first = false;
-  print_entries(entries, o, o.json);
+  entry_printer printer(o, o.json);
+  std::vector<file_status> kept;  // to be sorted, or directories to be entered
+  const bool sorted = o.by_time || o.by_size;
+  each_page(from, directory.path, 4096, [&](std::vector<file_status>& page) {
+    if (!sorted) printer.print(page);
+    if (!sorted && !recursive) return;
+    for (auto& e : page) {
+      if (sorted || e.type == entry_type::directory) kept.push_back(std::move(e));
+    }
+  });
+  if (sorted) {
+    sort_entries(kept, o);
+    printer.print(kept);
+  }
   if (!recursive) return;
-  for (const auto& e : entries) {
+  for (const auto& e : kept) {
     if (e.type == entry_type::directory) list_directory(from, e, o, titled, true, first);
   }
 }
@@ -91,7 +114,7 @@ int run_ls(const std::vector<std::string>& arguments) {
     (list ? directories : single).push_back(std::move(*status));
   }
   sort_entries(single, o);
-  print_entries(single, o, true);
+  entry_printer(o, true).print(single);
   bool first = single.empty();
   const bool titled = line.has("recursive") || paths.size() > 1;
   for (const auto& d : directories) {
@@ -105,11 +128,7 @@ namespace {
 void print_branch(session& from, const file_status& directory, const std::string& indent,
                   std::int64_t levels, content_summary& seen) {
   if (levels == 0) return;
-  std::vector<file_status> entries;
-  each_entry(from, directory.path, [&](const file_status& e) { entries.push_back(e); });
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const bool last = i + 1 == entries.size();
-    const auto& e = entries[i];
+  const auto print = [&](const file_status& e, bool last) {
     std::cout << indent << (last ? "└── " : "├── ") << shown_name(base_name(e.path)) << "\n";
     if (e.type == entry_type::directory) {
       ++seen.directories;
@@ -117,7 +136,16 @@ void print_branch(session& from, const file_status& directory, const std::string
     } else {
       ++seen.files;
     }
-  }
+  };
+  // One entry is held back until it is known whether it is the last.
+  std::optional<file_status> held;
+  each_page(from, directory.path, 1000, [&](std::vector<file_status>& page) {
+    for (auto& e : page) {
+      if (held) print(*held, false);
+      held = std::move(e);
+    }
+  });
+  if (held) print(*held, true);
 }
 
 }  // namespace

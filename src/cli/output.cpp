@@ -105,30 +105,37 @@ std::string shown_name(const std::string& name) {
   return out;
 }
 
-void table::print() const {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows_) {
-    if (widths.size() < row.size()) widths.resize(row.size());
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool mark = &row == &rows_.front() && row[i].starts_with('>');
-      widths[i] = std::max(widths[i], width_of(row[i]) - (mark ? 1 : 0));
-    }
+void table::widen(const std::vector<std::string>& row) {
+  if (widths_.size() < row.size()) widths_.resize(row.size());
+  for (std::size_t i = 0; i < row.size(); ++i) widths_[i] = std::max(widths_[i], width_of(row[i]));
+}
+
+void table::print_row(const std::vector<std::string>& row) const {
+  std::string line;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const bool right = i < header_.size() && header_[i].starts_with('>');
+    const std::string pad(widths_[i] - width_of(row[i]), ' ');
+    if (i > 0) line += "  ";
+    line += right ? pad + row[i] : row[i] + pad;
   }
-  const auto& header = rows_.front();
-  const bool has_header = std::any_of(header.begin(), header.end(),
-                                      [](const std::string& h) { return !h.empty() && h != ">"; });
-  for (std::size_t r = has_header ? 0 : 1; r < rows_.size(); ++r) {
-    std::string line;
-    for (std::size_t i = 0; i < rows_[r].size(); ++i) {
-      const bool right = i < header.size() && header[i].starts_with('>');
-      const std::string cell = r == 0 && right ? rows_[r][i].substr(1) : rows_[r][i];
-      const std::string pad(widths[i] - width_of(cell), ' ');
-      if (i > 0) line += "  ";
-      line += right ? pad + cell : cell + pad;
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    std::cout << line << "\n";
+  line.erase(line.find_last_not_of(' ') + 1);
+  std::cout << line << "\n";
+}
+
+void table::print() {
+  std::vector<std::string> titles = header_;
+  for (auto& title : titles) {
+    if (title.starts_with('>')) title.erase(0, 1);
   }
+  const bool titled =
+      !header_done_ && std::any_of(titles.begin(), titles.end(),
+                                   [](const std::string& title) { return !title.empty(); });
+  if (titled) widen(titles);
+  for (const auto& row : rows_) widen(row);
+  if (titled) print_row(titles);
+  for (const auto& row : rows_) print_row(row);
+  header_done_ = true;
+  rows_.clear();
 }
 
 }  // namespace ssdfs::cli

@@ -35,12 +35,19 @@ void print_json(const boost::json::value& value);
 /// to the right.
 class table {
  public:
-  explicit table(std::vector<std::string> header) : rows_{std::move(header)} {}
+  explicit table(std::vector<std::string> header) : header_(std::move(header)) {}
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-  /// To standard output; the header only if it has texts.
-  void print() const;
+  /// The rows added since the last time, to standard output; first the header, if it has texts.
+  /// A long table can so be printed in parts: columns get no narrower from part to part.
+  void print();
 
  private:
+  void widen(const std::vector<std::string>& row);
+  void print_row(const std::vector<std::string>& row) const;
+
+  std::vector<std::string> header_;
+  bool header_done_ = false;
+  std::vector<std::size_t> widths_;
   std::vector<std::vector<std::string>> rows_;
 };
 

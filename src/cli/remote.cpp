@@ -18,11 +18,26 @@ std::string trim_path(std::string path) {
   return path;
 }
 
-bool each_entry(session& from, const std::string& directory,
-                const std::function<void(const file_status&)>& visit) {
+namespace {
+
+// Pages that a walk holds on its way down are smaller than those that are looked at one at a time.
+constexpr std::uint32_t walk_page = 1000;
+constexpr std::uint32_t largest_page = 4096;
+
+// Names become local paths in get: a server is not trusted with ".." or a slash.
+bool is_possible(const file_status& entry, const std::string& directory) {
+  const std::string name = base_name(entry.path);
+  return !name.empty() && name != "." && name != ".." && name.find('\0') == std::string::npos &&
+         entry.path == join_path(directory, name);
+}
+
+}  // namespace
+
+bool each_page(session& from, const std::string& directory, std::uint32_t limit,
+               const std::function<void(std::vector<file_status>&)>& visit) {
   diagnostics diag;
   list_options options;
-  options.limit = 4096;
+  options.limit = limit;
   options.diag = &diag;
   for (;;) {
     auto page = from.client().list(directory, options);
@@ -30,19 +45,22 @@ bool each_entry(session& from, const std::string& directory,
       from.error(directory, page.error(), &diag);
       return false;
     }
-    for (const auto& entry : page->entries) {
-      // Names become local paths in get: a server is not trusted with ".." or a slash.
-      const std::string name = base_name(entry.path);
-      if (name.empty() || name == "." || name == ".." || name.find('\0') != std::string::npos ||
-          entry.path != join_path(directory, name)) {
-        from.error(entry.path, "the server sent an impossible name");
-        continue;
-      }
-      visit(entry);
-    }
+    std::erase_if(page->entries, [&](const file_status& entry) {
+      if (is_possible(entry, directory)) return false;
+      from.error(entry.path, "the server sent an impossible name");
+      return true;
+    });
+    visit(page->entries);
     if (!page->more) return true;
-    options.after = page->next;
+    options.after = std::move(page->next);
   }
+}
+
+bool each_entry(session& from, const std::string& directory,
+                const std::function<void(const file_status&)>& visit) {
+  return each_page(from, directory, largest_page, [&](const std::vector<file_status>& page) {
+    for (const auto& entry : page) visit(entry);
+  });
 }
 
 namespace {
@@ -50,11 +68,9 @@ namespace {
 void walk_below(session& from, const file_status& entry, std::size_t depth,
                 const std::function<bool(const file_status&, std::size_t)>& visit) {
   if (!visit(entry, depth) || entry.type != entry_type::directory) return;
-  // A directory's entries are collected first, so that the depth of the walk does not hold pages
-  // of every level while it talks to the master.
-  std::vector<file_status> entries;
-  each_entry(from, entry.path, [&](const file_status& e) { entries.push_back(e); });
-  for (const auto& e : entries) walk_below(from, e, depth + 1, visit);
+  each_page(from, entry.path, walk_page, [&](const std::vector<file_status>& page) {
+    for (const auto& e : page) walk_below(from, e, depth + 1, visit);
+  });
 }
 
 }  // namespace

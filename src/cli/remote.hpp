@@ -17,14 +17,19 @@ namespace ssdfs::cli {
 /// Without trailing slashes (but "/" stays), as people type directories.
 [[nodiscard]] std::string trim_path(std::string path);
 
-/// All entries of a directory in byte order of names, page by page. False, with the error printed,
-/// if a page cannot be read; entries seen so far have been visited.
+/// A directory in byte order of names, in pages of at most `limit` entries, which `visit` may take
+/// apart: however large the directory is, no more than a page is held. The next page is asked for
+/// when visit returns. False, with the error printed, if a page cannot be read.
+bool each_page(session& from, const std::string& directory, std::uint32_t limit,
+               const std::function<void(std::vector<file_status>&)>& visit);
+
+/// All entries of a directory, one after the other; otherwise as each_page.
 bool each_entry(session& from, const std::string& directory,
                 const std::function<void(const file_status&)>& visit);
 
 /// The entry and everything below it, parents before children, in byte order. `visit` gets the
 /// depth below `top` (0 for it). A directory is not entered if visit returns false for it. Errors
-/// are printed and the walk goes on.
+/// are printed and the walk goes on. Holds one page of each directory on the way down.
 void walk(session& from, const file_status& top,
           const std::function<bool(const file_status&, std::size_t depth)>& visit);
 

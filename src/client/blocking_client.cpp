@@ -118,6 +118,20 @@ blocking_client::result<mutation_result> blocking_client::set_attributes(std::st
   });
 }
 
+blocking_client::result<quota_status> blocking_client::quota(std::string path,
+                                                             call_settings settings) {
+  return wait<quota_status>(
+      [&](auto done) { async().async_quota(std::move(path), settings, std::move(done)); });
+}
+
+blocking_client::result<mutation_result> blocking_client::set_quota(std::string path,
+                                                                    quota_changes changes,
+                                                                    call_settings settings) {
+  return wait<mutation_result>([&](auto done) {
+    async().async_set_quota(std::move(path), changes, settings, std::move(done));
+  });
+}
+
 blocking_client::result<std::uint64_t> blocking_client::trash_empty(call_settings settings) {
   return wait<std::uint64_t>(
       [&](auto done) { async().async_trash_empty(settings, std::move(done)); });

@@ -1,4 +1,4 @@
-// mkdir, rename, remove, set_attributes: one request each, with an operation id.
+// mkdir, rename, remove, set_attributes, set_quota: one request each, with an operation id.
 #include "client/mutation.hpp"
 #include "client/operations.hpp"
 
@@ -125,9 +125,41 @@ class attributes_change final : public change {
       request.mask |= wire::attribute_group;
       request.group = *changes_.group;
     }
+    if (changes_.replication) {
+      request.mask |= wire::attribute_replication;
+      request.replication = *changes_.replication;
+    }
+    if (changes_.content_type) {
+      request.mask |= wire::attribute_content_type;
+      request.content_type = *changes_.content_type;
+    }
     ask_for(request);
   }
   attribute_changes changes_;
+};
+
+class quota_change final : public change {
+ public:
+  quota_change(const core_ptr& c, std::string path, quota_changes changes,
+               const call_settings& settings, handler_for<mutation_result> handler)
+      : change(c, std::move(path), settings.timeout, settings.diag, std::move(handler)),
+        changes_(changes) {}
+
+ private:
+  void send() override {
+    wire::set_quota_request request;
+    request.path = path();
+    if (changes_.names) {
+      request.mask |= wire::quota_names;
+      request.names = *changes_.names;
+    }
+    if (changes_.bytes) {
+      request.mask |= wire::quota_bytes;
+      request.bytes = *changes_.bytes;
+    }
+    ask_for(request);
+  }
+  quota_changes changes_;
 };
 
 }  // namespace
@@ -156,6 +188,11 @@ void start_set_attributes(const core_ptr& c, std::string path, attribute_changes
                           call_settings settings, handler_for<mutation_result> handler) {
   launch(
       new attributes_change(c, std::move(path), std::move(changes), settings, std::move(handler)));
+}
+
+void start_set_quota(const core_ptr& c, std::string path, quota_changes changes,
+                     call_settings settings, handler_for<mutation_result> handler) {
+  launch(new quota_change(c, std::move(path), changes, settings, std::move(handler)));
 }
 
 }  // namespace ssdfs::detail

@@ -1,5 +1,5 @@
-// stat, list, summary, trash_empty: requests to the master that change nothing, or nothing that a
-// repetition would change again.
+// stat, list, summary, quota, trash_empty: requests to the master that change nothing, or nothing
+// that a repetition would change again.
 #include "client/completion.hpp"
 #include "client/entries.hpp"
 #include "client/master_operation.hpp"
@@ -156,6 +156,22 @@ class summary_query final : public query<content_summary> {
   }
 };
 
+class quota_query final : public query<quota_status> {
+ public:
+  using query::query;
+
+ private:
+  void send() override {
+    wire::get_quota_request request;
+    request.path = path();
+    sign(request);
+    ask(request, [this](net::response<wire::get_quota_reply>& reply) {
+      const wire::get_quota_reply& m = reply.message;
+      succeed({m.names_limit, m.bytes_limit, m.names_used, m.bytes_used});
+    });
+  }
+};
+
 class trash_empty_query final : public query<std::uint64_t> {
  public:
   using query::query;
@@ -190,6 +206,11 @@ void start_summary(const core_ptr& c, std::string path, call_settings settings,
                    handler_for<content_summary> handler) {
   launch(
       new summary_query(c, std::move(path), settings.timeout, settings.diag, std::move(handler)));
+}
+
+void start_quota(const core_ptr& c, std::string path, call_settings settings,
+                 handler_for<quota_status> handler) {
+  launch(new quota_query(c, std::move(path), settings.timeout, settings.diag, std::move(handler)));
 }
 
 void start_trash_empty(const core_ptr& c, call_settings settings,

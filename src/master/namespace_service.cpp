@@ -150,14 +150,40 @@ void service::set_attributes(net::request r) {
         to.path = q.path;
         // Only the protocol's own bits: what it has no field for cannot be set by it.
         to.mask = q.mask & (wire::attribute_mtime | wire::attribute_mode | wire::attribute_owner |
-                            wire::attribute_group);
+                            wire::attribute_group | wire::attribute_replication |
+                            wire::attribute_content_type);
         to.mtime_ms = q.mtime_ms;
         to.mode = q.mode;
         to.owner = q.owner;
         to.group = q.group;
+        to.replication = q.replication;
+        to.content_type = q.content_type;
         to.by = meta::caller{q.user, {}};
         return meta::make_set_attributes(core_.state(), to, c);
       });
+}
+
+void service::set_quota(net::request r) {
+  mutate<wire::set_quota_request>(
+      std::move(r), [this](const auto& q, const meta::operation& op, meta::context& c) {
+        meta::quota_request to;
+        to.op = op;
+        to.path = q.path;
+        if ((q.mask & wire::quota_names) != 0) to.names = q.names;
+        if ((q.mask & wire::quota_bytes) != 0) to.bytes = q.bytes;
+        to.by = meta::caller{q.user, {}};
+        return meta::make_quota(core_.state(), to, c);
+      });
+}
+
+void service::get_quota(net::request r) {
+  wire::get_quota_request q;
+  if (!r.decode(q)) return r.fail(errc::protocol);
+  const auto found = meta::quota_use_of(core_.state(), q.path, viewer_of(q.user));
+  if (!found) return core_.refuse(std::move(r), found.error());
+  answer_read(std::move(r), wire::get_quota_reply{found->limits.names, found->limits.bytes,
+                                                  found->below.files + found->below.directories,
+                                                  found->below.bytes});
 }
 
 void service::trash_empty(net::request r) {

@@ -53,23 +53,20 @@ result<void> check_access(const state& s, std::string_view owner, std::string_vi
   SSDFS_TRY(check_text(group, "the group"));
   if (mode > 07777) return failure(errc::invalid_argument, "the mode is over 07777");
   const access_table& table = s.access();
-  if (table.size() + 2 <= max_access_rights) return {};
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    const auto id = static_cast<std::uint16_t>(i);
-    if (table.owner(id) == owner && table.group(id) == group && table.mode(id) == mode) return {};
-  }
-  return failure(errc::too_large, "too many combinations of owner, group and mode");
+  // One more for the directories that a record may make.
+  if (table.size() + 2 <= max_access_rights || table.find(owner, group, mode)) return {};
+  return failure(errc::too_large, "there are " + std::to_string(max_access_rights) +
+                                      " combinations of owner, group and mode already; no new one "
+                                      "can be added");
 }
 
 result<void> check_type(const state& s, std::string_view type) {
   if (type.empty()) return {};
   SSDFS_TRY(check_text(type, "the content type"));
   const content_type_table& table = s.types();
-  if (table.size() < content_type_table::max_size) return {};
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    if (table.text(static_cast<std::uint16_t>(i)) == type) return {};
-  }
-  return failure(errc::too_large, "too many different content types");
+  if (table.size() < content_type_table::max_size || table.find(type)) return {};
+  return failure(errc::too_large, "there are " + std::to_string(table.size()) +
+                                      " content types already; no new one can be added");
 }
 
 result<void> check_target(std::string_view path) {

@@ -137,10 +137,13 @@ result<decision> make_set_attributes(const state& s, const attributes_request& q
 struct quota_request {
   operation op;
   std::string_view path;
-  quota limits;  ///< 0 for none
+  std::optional<std::uint64_t> names;  ///< 0 for no limit; not given: the limit stays
+  std::optional<std::uint64_t> bytes;
   caller by;
 };
-/// not_found, not_directory; permission_denied for all but the superuser when permissions are on.
+/// A limit below what is there is allowed; then nothing can be added until enough is gone.
+/// not_found, not_directory; permission_denied for all but the superuser when permissions are on;
+/// invalid_argument: neither limit is given.
 result<decision> make_quota(const state& s, const quota_request& q, context& c);
 
 // --- The master's own changes ---

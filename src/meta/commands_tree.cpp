@@ -18,19 +18,14 @@ result<void> check_rename_target(const state& s, const rename_request& q, const 
     const directory_id parent = names.parent_of(to.last);
     SSDFS_TRY(require(s, names.inode_of(parent), 2, v));
     body.replaced = true;
-    if (names.check_quota_move(moved, parent)) return {};
-    // The file that goes makes room.
-    const std::uint64_t size = names.attributes(moved).size;
-    const std::uint64_t old_size = names.attributes(to.last).size;
-    return names.check_quota(parent, 0, size > old_size ? size - old_size : 0);
+    return names.check_quota_move(moved, parent, 0, to.last);
   }
   const directory_id parent = names.directory_of(to.last);
   if (parent == no_directory) return errc::not_directory;
   SSDFS_TRY(require(s, to.last, 2, v));
   body.parents = count_components(to.rest) - 1;
   if (body.parents > 0 && !q.parents) return errc::not_found;
-  SSDFS_TRY(names.check_quota(parent, body.parents, 0));
-  return names.check_quota_move(moved, parent);
+  return names.check_quota_move(moved, parent, body.parents);
 }
 
 }  // namespace
@@ -200,15 +195,18 @@ result<decision> make_quota(const state& s, const quota_request& q, context& c) 
   if (!answered) return answered.error();
   if (*answered) return d;
   SSDFS_TRY(check_target(q.path));
+  if (!q.names && !q.bytes) return failure(errc::invalid_argument, "no limit is given");
   if (c.permissions && owner_of(q.by) != c.superuser) return errc::permission_denied;
   auto entry = s.names().lookup(q.path);
   if (!entry) return entry.error();
-  if (!s.names().is_directory(*entry)) return errc::not_directory;
+  const directory_id directory = s.names().directory_of(*entry);
+  if (directory == no_directory) return errc::not_directory;
+  const quota before = s.names().quota_of(directory);
   d.change = next_record(s, c, q.op);
   auto& body = d.change.body.emplace<quota_record>();
   body.path = q.path;
-  body.names = q.limits.names;
-  body.bytes = q.limits.bytes;
+  body.names = q.names.value_or(before.names);
+  body.bytes = q.bytes.value_or(before.bytes);
   return d;
 }
 

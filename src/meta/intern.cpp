@@ -5,6 +5,13 @@
 #include <algorithm>
 
 namespace ssdfs::meta {
+namespace {
+
+constexpr std::uint64_t pack(std::uint16_t owner, std::uint16_t group, std::uint16_t mode) {
+  return std::uint64_t{owner} << 32 | std::uint64_t{group} << 16 | mode;
+}
+
+}  // namespace
 
 string_table::string_table() {
   texts_.emplace_back();
@@ -28,6 +35,11 @@ result<std::uint16_t> string_table::intern(std::string_view text) {
   return id;
 }
 
+std::optional<std::uint16_t> string_table::find(std::string_view text) const {
+  const auto known = ids_.find(text);
+  return known == ids_.end() ? std::nullopt : std::optional(known->second);
+}
+
 std::string_view string_table::text(std::uint16_t id) const {
   SSDFS_ASSERT(id < texts_.size());
   return texts_[id];
@@ -48,8 +60,7 @@ result<std::uint16_t> access_table::intern(std::string_view owner, std::string_v
   if (!owner_id) return owner_id.error();
   const auto group_id = names_.intern(group);
   if (!group_id) return group_id.error();
-  const std::uint64_t packed =
-      std::uint64_t{*owner_id} << 32 | std::uint64_t{*group_id} << 16 | mode;
+  const std::uint64_t packed = pack(*owner_id, *group_id, mode);
   if (const auto known = ids_.find(packed); known != ids_.end()) return known->second;
   if (triples_.size() >= max_size) {
     return failure(errc::too_large, "more than 65535 combinations of owner, group and mode");
@@ -58,6 +69,15 @@ result<std::uint16_t> access_table::intern(std::string_view owner, std::string_v
   triples_.push_back({*owner_id, *group_id, mode});
   ids_.emplace(packed, id);
   return id;
+}
+
+std::optional<std::uint16_t> access_table::find(std::string_view owner, std::string_view group,
+                                                std::uint16_t mode) const {
+  const auto owner_id = names_.find(owner);
+  const auto group_id = names_.find(group);
+  if (!owner_id || !group_id) return std::nullopt;
+  const auto known = ids_.find(pack(*owner_id, *group_id, mode));
+  return known == ids_.end() ? std::nullopt : std::optional(known->second);
 }
 
 std::string_view access_table::owner(std::uint16_t id) const {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,8 @@ class string_table {
   /// The id of `text`, a new one if it has none. too_large: the table is full or the text too
   /// long; invalid_argument: a control character in it.
   result<std::uint16_t> intern(std::string_view text);
+  /// The id of `text` if it has one.
+  [[nodiscard]] std::optional<std::uint16_t> find(std::string_view text) const;
   /// `id` must be below size(). Valid as long as the table.
   [[nodiscard]] std::string_view text(std::uint16_t id) const;
   [[nodiscard]] std::size_t size() const noexcept { return texts_.size(); }
@@ -57,6 +60,10 @@ class access_table {
   /// too_large: the table is full or a name over 255 bytes; invalid_argument: an empty name, a
   /// control character in one, or a mode over 07777.
   result<std::uint16_t> intern(std::string_view owner, std::string_view group, std::uint16_t mode);
+
+  /// The id of this combination if it has one.
+  [[nodiscard]] std::optional<std::uint16_t> find(std::string_view owner, std::string_view group,
+                                                  std::uint16_t mode) const;
 
   /// `id` must be below size().
   [[nodiscard]] std::string_view owner(std::uint16_t id) const;

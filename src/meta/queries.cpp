@@ -90,6 +90,15 @@ result<bool> list(const state& s, std::string_view path, std::string_view after,
   return page.size() > n;
 }
 
+result<quota_use> quota_use_of(const state& s, std::string_view path, const viewer& v) {
+  auto entry = find(s, path, v);
+  if (!entry) return entry.error();
+  const directory_id directory = s.names().directory_of(*entry);
+  if (directory == no_directory) return errc::not_directory;
+  SSDFS_TRY(require(s, *entry, 4, v));
+  return quota_use{s.names().quota_of(directory), s.names().totals(directory)};
+}
+
 subtree_totals trash_totals(const state& s) {
   const inode trash = s.names().find(root_directory, trash_path.substr(1));
   if (trash == no_inode) return {};

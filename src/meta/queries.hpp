@@ -51,6 +51,14 @@ result<bool> list(const state& s, std::string_view path, std::string_view after,
 /// /.trash out. Failures as lookup.
 result<subtree_totals> summarize(const state& s, std::string_view path, const viewer& v);
 
+/// Limits of a directory and what counts against them.
+struct quota_use {
+  quota limits;
+  subtree_totals below;  ///< the directory itself not included; the root's includes the trash
+};
+/// Failures as lookup; not_directory for a file.
+result<quota_use> quota_use_of(const state& s, std::string_view path, const viewer& v);
+
 /// What the trash holds.
 [[nodiscard]] subtree_totals trash_totals(const state& s);
 

@@ -146,8 +146,12 @@ class tree {
   /// for so many more names and bytes. A limit that is not added to may be exceeded already.
   [[nodiscard]] result<void> check_quota(directory_id directory, std::uint64_t names,
                                          std::uint64_t bytes) const;
-  /// The same for moving `entry` to `parent`: directories that hold both are not charged.
-  [[nodiscard]] result<void> check_quota_move(inode entry, directory_id parent) const;
+  /// The same for moving `entry` to `parent`, below `made` new directories, or in the place of the
+  /// file `replaced` (no_inode: nothing is there). Directories that hold the entry already are
+  /// charged for the new directories only, and what is replaced makes room.
+  [[nodiscard]] result<void> check_quota_move(inode entry, directory_id parent,
+                                              std::uint64_t made = 0,
+                                              inode replaced = no_inode) const;
 
   /// Digest of everything reachable from the root: names, attributes, chunks and quotas. Equal
   /// for equal contents, whatever the order of the changes that led there among the files; it

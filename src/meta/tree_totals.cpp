@@ -149,16 +149,26 @@ result<void> tree::check_quota(directory_id directory, std::uint64_t names,
   return {};
 }
 
-result<void> tree::check_quota_move(inode entry, directory_id parent) const {
+result<void> tree::check_quota_move(inode entry, directory_id parent, std::uint64_t made,
+                                    inode replaced) const {
   if (quotas_.empty()) return {};
   std::vector<directory_id> holders;  // directories that hold the entry already
   for (directory_id at = parent_of(entry); at != no_directory; at = parent_of(inode_of(at))) {
     holders.push_back(at);
   }
+  const bool replaces = replaced != no_inode;
+  const std::uint64_t names_gone = replaces ? 1 : 0;
+  const std::uint64_t bytes_gone = replaces ? file(replaced).size.load() : 0;
   const weight moved = weight_of(entry, 0);
+  std::uint64_t names = made + moved.files + moved.directories;
+  std::uint64_t bytes = moved.bytes;
   for (; parent != no_directory; parent = parent_of(inode_of(parent))) {
-    if (std::find(holders.begin(), holders.end(), parent) != holders.end()) break;
-    SSDFS_TRY(check_limits(parent, std::uint64_t{moved.files} + moved.directories, moved.bytes));
+    if (std::find(holders.begin(), holders.end(), parent) != holders.end()) {
+      names = made;
+      bytes = 0;
+    }
+    SSDFS_TRY(check_limits(parent, names - std::min(names, names_gone),
+                           bytes - std::min(bytes, bytes_gone)));
   }
   return {};
 }

@@ -196,6 +196,8 @@ inline constexpr std::uint8_t attribute_mtime = 1;
 inline constexpr std::uint8_t attribute_mode = 2;
 inline constexpr std::uint8_t attribute_owner = 4;
 inline constexpr std::uint8_t attribute_group = 8;
+inline constexpr std::uint8_t attribute_replication = 16;   ///< files only
+inline constexpr std::uint8_t attribute_content_type = 32;  ///< files only
 struct set_attributes_request {
   static constexpr opcode code = opcode::set_attributes;
   using reply = mutation_reply;
@@ -208,9 +210,46 @@ struct set_attributes_request {
   std::string_view group;
   std::string_view user;
   std::string_view token;
+  std::uint8_t replication = 0;
+  std::string_view content_type;
 };
 BOOST_DESCRIBE_STRUCT(set_attributes_request, (),
-                      (op, path, mask, mtime_ms, mode, owner, group, user, token))
+                      (op, path, mask, mtime_ms, mode, owner, group, user, token, replication,
+                       content_type))
+
+/// Bits of set_quota_request::mask.
+inline constexpr std::uint8_t quota_names = 1;
+inline constexpr std::uint8_t quota_bytes = 2;
+/// Limits of a directory. What the mask leaves out stays as it is; 0 is no limit.
+struct set_quota_request {
+  static constexpr opcode code = opcode::set_quota;
+  using reply = mutation_reply;
+  operation op;
+  std::string_view path;
+  std::uint8_t mask = 0;
+  std::uint64_t names = 0;
+  std::uint64_t bytes = 0;
+  std::string_view user;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(set_quota_request, (), (op, path, mask, names, bytes, user, token))
+
+struct get_quota_reply {
+  std::uint64_t names_limit = 0;  ///< 0: none
+  std::uint64_t bytes_limit = 0;  ///< 0: none
+  std::uint64_t names_used = 0;   ///< files and directories below, without the directory itself
+  std::uint64_t bytes_used = 0;   ///< content below, one copy
+};
+BOOST_DESCRIBE_STRUCT(get_quota_reply, (), (names_limit, bytes_limit, names_used, bytes_used))
+/// Limits of a directory and what counts against them.
+struct get_quota_request {
+  static constexpr opcode code = opcode::get_quota;
+  using reply = get_quota_reply;
+  std::string_view path;
+  std::string_view user;
+  std::string_view token;
+};
+BOOST_DESCRIBE_STRUCT(get_quota_request, (), (path, user, token))
 
 struct grant_reply {
   volume_id volume;

@@ -245,7 +245,8 @@ BOOST_AUTO_TEST_CASE(quotas_hold_at_commit) {
   BOOST_REQUIRE(rig.mkdir("/q").has_value());
   quota_request q;
   q.path = "/q";
-  q.limits = {2, 150};
+  q.names = 2;
+  q.bytes = 150;
   BOOST_REQUIRE(rig.finish(make_quota(rig.state(), q, rig.context())).has_value());
   BOOST_REQUIRE(rig.create("/q/a", v, key, 100).has_value());
   require_error(rig.create("/q/b", v, key + 1, 100), errc::quota_exceeded);
@@ -255,9 +256,96 @@ BOOST_AUTO_TEST_CASE(quotas_hold_at_commit) {
   BOOST_REQUIRE(rig.touch("/c").has_value());
   require_error(rig.rename("/c", "/q/c"), errc::quota_exceeded);
   BOOST_TEST(rig.rename("/c", "/q/b", true).has_value());
-  q.limits = {};
+  q.names = 0;
+  q.bytes = std::nullopt;  // stays
   BOOST_REQUIRE(rig.finish(make_quota(rig.state(), q, rig.context())).has_value());
   BOOST_TEST(rig.touch("/q/c").has_value());
+  const auto use = quota_use_of(rig.state(), "/q", {});
+  BOOST_REQUIRE(use.has_value());
+  BOOST_TEST((use->limits == quota{.names = 0, .bytes = 150}));
+  BOOST_TEST((use->below == subtree_totals{.files = 3, .directories = 0, .bytes = 150}));
+  require_error(quota_use_of(rig.state(), "/q/a", {}), errc::not_directory);
+  require_error(quota_use_of(rig.state(), "/none", {}), errc::not_found);
+  q.bytes = std::nullopt;
+  q.names = std::nullopt;
+  require_error(make_quota(rig.state(), q, rig.context()), errc::invalid_argument);
+  BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+}
+
+// What a move adds to each directory above its target, no more and no less.
+BOOST_AUTO_TEST_CASE(quotas_count_moves_exactly) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  BOOST_REQUIRE(rig.create("/top/x", v, key, 60).has_value());
+  BOOST_REQUIRE(rig.create("/top/in/y", v, key + 1, 40).has_value());
+  const auto limit = [&](std::string_view path, std::uint64_t names, std::uint64_t bytes) {
+    quota_request q;
+    q.path = path;
+    q.names = names;
+    q.bytes = bytes;
+    BOOST_REQUIRE(rig.finish(make_quota(rig.state(), q, rig.context())).has_value());
+  };
+  // Both are full. Within /top nothing is added, and what is replaced makes room in /top/in.
+  limit("/top", 3, 100);
+  limit("/top/in", 1, 60);
+  BOOST_TEST(rig.rename("/top/x", "/top/in/y", true).has_value());
+  BOOST_TEST(rig.rename("/top/in/y", "/top/z").has_value());
+  limit("/top/in", 1, 59);
+  require_error(rig.rename("/top/z", "/top/in/y"), errc::quota_exceeded);
+  // Directories that a move makes count together with what moves.
+  rename_request deep;
+  deep.from = "/top/z";
+  deep.to = "/elsewhere/a/b/z";
+  deep.parents = true;
+  BOOST_REQUIRE(rig.mkdir("/elsewhere").has_value());
+  limit("/elsewhere", 2, 0);
+  require_error(make_rename(rig.state(), deep, rig.context()), errc::quota_exceeded);
+  limit("/elsewhere", 3, 0);
+  BOOST_REQUIRE(rig.finish(make_rename(rig.state(), deep, rig.context())).has_value());
+  // Back, with a new directory inside of the limit that holds the file already.
+  deep.from = "/elsewhere/a/b/z";
+  deep.to = "/elsewhere/c/z";
+  require_error(make_rename(rig.state(), deep, rig.context()), errc::quota_exceeded);
+  // What is removed frees its share at once, whether it goes to the trash or for good.
+  BOOST_REQUIRE(rig.remove("/elsewhere/a", true).has_value());
+  BOOST_TEST((quota_use_of(rig.state(), "/elsewhere", {})->below == subtree_totals{}));
+  BOOST_REQUIRE(rig.create("/elsewhere/d", v, key + 2, 5).has_value());
+  BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+}
+
+// The table of owners, groups and modes is bounded: a new combination is refused, known ones stay
+// usable, and replay agrees.
+BOOST_AUTO_TEST_CASE(combinations_of_owner_group_and_mode_end) {
+  state_rig rig;
+  BOOST_REQUIRE(rig.touch("/f").has_value());
+  attributes_request q;
+  q.path = "/f";
+  q.mask = attribute_owner | attribute_mode;
+  std::string owner;
+  std::size_t made = 0;
+  for (;; ++made) {
+    owner = "user" + std::to_string(made / 512);
+    q.owner = owner;
+    q.mode = static_cast<std::uint16_t>(made % 512);
+    auto d = make_set_attributes(rig.state(), q, rig.context());
+    if (!d) {
+      BOOST_TEST(d.error().code == make_error_code(errc::too_large), d.error().message());
+      BOOST_TEST(d.error().message().find("32000") != std::string::npos, d.error().message());
+      break;
+    }
+    rig.log_record(std::move(d->change));
+    BOOST_REQUIRE(made < 33'000);
+  }
+  BOOST_TEST(made > 31'900);
+  q.owner = "user3";  // known
+  q.mode = 7;
+  BOOST_TEST(rig.finish(make_set_attributes(rig.state(), q, rig.context())).has_value());
+  BOOST_TEST(rig.touch("/g").has_value());
+  directory_request fresh;
+  fresh.path = "/d";
+  fresh.by = {"nobody-yet", ""};
+  require_error(make_directory(rig.state(), fresh, rig.context()), errc::too_large);
   BOOST_TEST(rig.state().digest() == rig.replay()->digest());
 }
 
