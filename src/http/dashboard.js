@@ -125,7 +125,7 @@ function showNodes(nodes) {
 
 function showBackups(backups) {
   at("backups").replaceChildren(...(backups.length ? backups.map((b) => {
-    const kind = b.state === "synced" ? "good" : b.state === "catching up" ? "odd" : "bad";
+    const kind = b.state === "following" ? "good" : /^(catching up|comparing)$/.test(b.state) ? "odd" : "bad";
     const behind = b.lag_ms ? `${ago(b.lag_ms)} behind` : "holds every change";
     return element("li", {}, `${b.name || b.address} `, element("span", {class: `state ${kind}`}, b.state),
       element("small", {class: "quiet"}, ` ${behind}, heard ${ago(b.last_heard_ms)} ago`));

@@ -100,8 +100,11 @@ health_verdict health_of(const snapshot& s) {
     return {"warning", plural(c.bad_records, "damaged record") + " set aside; other copies serve."};
   }
   for (const auto& b : s.backups) {
-    if (b.state == "silent") return {"warning", "Backup " + b.name + " does not answer."};
-    if (b.state == "diverged") return {"warning", "Backup " + b.name + " has diverged."};
+    if (b.state == "gone") return {"warning", "Backup " + b.name + " does not answer."};
+    // What else it may be is told in words.
+    if (b.state != "following" && b.state != "catching up" && b.state != "comparing") {
+      return {"warning", "Backup " + b.name + ": " + b.state + "."};
+    }
   }
   if (failed_disks > 0) return {"warning", plural(failed_disks, "disk") + " failed."};
   if (c.under_replicated > 0) {

@@ -65,6 +65,13 @@ BOOST_AUTO_TEST_CASE(health_is_one_sentence_and_the_worst_counts) {
   s.not_ready = "disk full";
   BOOST_TEST(health_of(s).sentence == "Changes are refused: disk full.");
   s = healthy();
+  s.backups.emplace_back();
+  s.backups[0].name = "b";
+  s.backups[0].state = "following";
+  BOOST_TEST(health_of(s).level == "ok");
+  s.backups[0].state = "gone";
+  BOOST_TEST(health_of(s).sentence == "Backup b does not answer.");
+  s = healthy();
   s.nodes.clear();
   BOOST_TEST(health_of(s).level == "error");
 }
