@@ -13,7 +13,7 @@
 
 namespace ssdfs::cli {
 
-void notify_service_manager(std::string_view message) {
+void notify_service_manager(std::string_view message, bool may_be_lost) {
   const char* path = std::getenv("NOTIFY_SOCKET");
   sockaddr_un address{};
   if (path == nullptr || (path[0] != '/' && path[0] != '@')) return;
@@ -25,8 +25,10 @@ void notify_service_manager(std::string_view message) {
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  if (::sendto(fd, message.data(), message.size(), MSG_NOSIGNAL,
-               reinterpret_cast<const sockaddr*>(&address), size) < 0) {
+  const int flags = MSG_NOSIGNAL | (may_be_lost ? MSG_DONTWAIT : 0);
+  if (::sendto(fd, message.data(), message.size(), flags,
+               reinterpret_cast<const sockaddr*>(&address), size) < 0 &&
+      !may_be_lost) {
     SSDFS_LOG(warning) << "service manager cannot be told: " << std::strerror(errno);
   }
   ::close(fd);

@@ -6,6 +6,7 @@
 namespace ssdfs::cli {
 
 /// Sends e.g. "READY=1" to the socket named by NOTIFY_SOCKET; does nothing without one.
-void notify_service_manager(std::string_view message);
+/// `may_be_lost`: rather than wait for a manager that does not read.
+void notify_service_manager(std::string_view message, bool may_be_lost = false);
 
 }  // namespace ssdfs::cli

@@ -7,6 +7,7 @@
 #include "cli/watchdog.hpp"
 #include "cli/web.hpp"
 #include "http/server.hpp"
+#include "io/clock.hpp"
 #include "io/file.hpp"
 #include "net/address.hpp"
 
@@ -30,6 +31,8 @@ namespace ssdfs::cli {
 namespace {
 
 namespace asio = boost::asio;
+
+constexpr std::int64_t progress_interval_ms = 1000;  // of the log and the service manager
 
 // A role with its HTTP server, stopped together.
 struct part {
@@ -135,11 +138,14 @@ class composition {
     start_hooks hooks;
     hooks.on_fatal = std::move(on_fatal);
     hooks.stop = stop_;
-    hooks.on_progress = [&p](int percent) {
+    hooks.on_progress = [&p, told_ms = std::int64_t{0}](int percent) mutable {
       const std::string text = "starting, " + std::to_string(percent) + " %";
       p.set_progress(text);
+      const std::int64_t now_ms = io::steady_ms();
+      if (told_ms != 0 && now_ms - told_ms < progress_interval_ms) return;
+      told_ms = now_ms;
       SSDFS_LOG(info) << text;
-      notify_service_manager("STATUS=" + text + "\nEXTEND_TIMEOUT_USEC=60000000");
+      notify_service_manager("STATUS=" + text + "\nEXTEND_TIMEOUT_USEC=60000000", true);
     };
     auto started =
         start_master(io_, options_, {data_dir, options_.text("listen"), http_address(p), {}, {}},

@@ -54,7 +54,10 @@ result<txid> checkpointer::request() {
   {
     const std::lock_guard lock(mutex_);
     status_.failure.clear();
-    if (status_.wanted != txid()) return status_.wanted;
+    if (status_.wanted != txid()) {
+      pursue_at_ms_ = 0;
+      return status_.wanted;
+    }
   }
   auto mark = core_.mark();
   if (!mark) return mark.error();
@@ -86,7 +89,7 @@ void checkpointer::tick(std::int64_t now_ms) {
   }
   if (core_.options().checkpoint_program.empty() || (has_backup && has_backup())) return;
   if (!due(now_ms) || !core_.may_change()) return;
-  if (auto begun = request(); !begun) finished(begun);
+  if (auto begun = request(); !begun) finished(begun, true);
 }
 
 // Asks a backup, or has a child do it.
@@ -95,7 +98,7 @@ void checkpointer::pursue(txid wanted, std::int64_t now_ms) {
   if (child_wanted_) return;
   if (ask_backup && ask_backup(wanted)) return;
   if (core_.options().checkpoint_program.empty()) {
-    return finished(failure(errc::unsupported, "no backup is connected"));
+    return finished(failure(errc::unsupported, "no backup is connected"), true);
   }
   // The child reads files: it has to wait for the MARK's sync, and a segment that ends there can be
   // dropped one day.
@@ -108,10 +111,9 @@ void checkpointer::pursue(txid wanted, std::int64_t now_ms) {
   enqueue([this, wanted] { make_in_child(wanted); });
 }
 
-void checkpointer::finished(const result<txid>& made) {
+// `for_good`: what failed is not tried again by itself.
+void checkpointer::finished(const result<txid>& made, bool for_good) {
   last_ms_ = io::steady_ms();
-  // What a backup has failed with, it, or a child, may try again.
-  const bool for_good = std::exchange(child_wanted_, false) || !ask_backup;
   if (!made && made.error() == errc::shutting_down) return;
   if (!made) {
     SSDFS_LOG(warning) << "checkpoint failed: " << made.error().message();
@@ -197,7 +199,11 @@ void checkpointer::prune() const {
 void checkpointer::answer(callback done, result<txid> outcome) {
   boost::asio::post(core_.strand(),
                     [this, done = std::move(done), outcome = std::move(outcome)]() mutable {
-                      finished(outcome);
+                      // Nobody waits for the child; what a backup has failed with, it may try
+                      // again.
+                      const bool by_child = !done;
+                      if (by_child) child_wanted_ = false;
+                      finished(outcome, by_child);
                       if (done) done(std::move(outcome));
                     });
 }

@@ -102,7 +102,7 @@ class checkpointer {
   void place(const std::string& path, const known_state& at, callback done);
   void prune() const;
   void answer(callback done, result<txid> outcome);
-  void finished(const result<txid>& made);
+  void finished(const result<txid>& made, bool for_good);
 
   core& core_;
   io::file_system& files_;

@@ -36,18 +36,20 @@ BOOST_AUTO_TEST_CASE(saved_loaded_pruned) {
     BOOST_REQUIRE(saved.has_value());
     BOOST_TEST(saved->bytes == fs->contents(saved->path).size());
   }
+  // Left behind by unfinished writes: the second may still be being written.
+  fs->set_contents(log_dir + "/image_00000000000000000002.ssi.tmp", {});
   fs->set_contents(log_dir + "/image_00000000000000000099.ssi.tmp", {});
   BOOST_REQUIRE(prune_images(*fs, log_dir, 2).has_value());
   auto images = list_images(*fs, log_dir);
   BOOST_REQUIRE(images.has_value());
   BOOST_REQUIRE(images->size() == 2U);
-  BOOST_TEST(fs->list(log_dir)->size() == 2U);
+  BOOST_TEST(fs->list(log_dir)->size() == 3U);
   auto newest = load_newest(*fs, log_dir);
   BOOST_REQUIRE(newest.has_value());
   BOOST_TEST((newest->position == log_position{rig.state().last_txid(), rig.state().chain()}));
   BOOST_TEST(newest->state->digest() == rig.state().digest());
 
-  // A damaged one gives way to the one before; all damaged is not an empty cluster.
+  // A damaged one gives way to the one before; whether the log makes up for all, restore() sees.
   auto bytes = fs->contents(images->front().path);
   bytes[bytes.size() / 2] ^= std::byte{1};
   fs->set_contents(images->front().path, bytes);
@@ -56,7 +58,10 @@ BOOST_AUTO_TEST_CASE(saved_loaded_pruned) {
   BOOST_TEST(newest->position.last == images->back().txid);
   BOOST_TEST(newest->refused.size() == 1U);
   fs->set_contents(images->back().path, {});
-  BOOST_TEST((load_newest(*fs, log_dir).error() == errc::damaged));
+  newest = load_newest(*fs, log_dir);
+  BOOST_REQUIRE(newest.has_value());
+  BOOST_TEST(newest->path == "");
+  BOOST_TEST(newest->refused.size() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(death_and_failure_at_every_call_of_saving) {
