@@ -74,7 +74,7 @@ void service::admin_healing(net::request r) {
   for (const auto& [id, node] : nodes.nodes().nodes()) {
     if (node.wish != cluster::node_wish::normal) reply.nodes.push_back(decided_node_of(node));
   }
-  answer_read(std::move(r), std::move(reply));
+  r.reply(reply);
 }
 
 /// By name, by address, or by the beginning of the uuid; it must be one node only.

@@ -1,0 +1,177 @@
+"""A small client of the protocol (docs/protocol.md), for tests that need many operations from one
+process and exact knowledge of what was answered. Only what needs no datanode: directories and empty
+files."""
+
+import os
+import socket
+import struct
+import threading
+import time
+
+HELLO, PING, LOOKUP, LIST, COMMIT, MKDIR, RENAME, REMOVE = 1, 2, 16, 18, 20, 21, 22, 23
+LOG_STATUS = 101
+# Failures after which the same operation is sent again.
+AGAIN = {21, 22, 23, 24, 25, 26, 29}
+
+_TABLE = []
+for _n in range(256):
+    for _ in range(8):
+        _n = (_n >> 1) ^ (0x82F63B78 if _n & 1 else 0)
+    _TABLE.append(_n)
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    return crc ^ 0xFFFFFFFF
+
+
+def text(value):
+    raw = value.encode()
+    return struct.pack("<I", len(raw)) + raw
+
+
+class Refused(Exception):
+    """An error reply."""
+
+    def __init__(self, status, detail, hint):
+        super().__init__(f"status {status}: {detail}")
+        self.status = status
+        self.hint = hint
+
+
+class Connection:
+    """One connection; calls are sequential."""
+
+    def __init__(self, address, client, timeout=5, role=1, cluster=bytes(16), node=bytes(16)):
+        host, port = address.rsplit(":", 1)
+        self.socket = socket.create_connection((host, int(port)), timeout=timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.cluster = cluster
+        self.number = 0
+        reply, _ = self.call(HELLO, struct.pack("<HHB", 1, 1, role) + cluster + node + client +
+                             text("test"))
+        self.cluster = reply[3:19]
+        self.epoch = struct.unpack("<I", reply[35:39])[0]
+
+    def call(self, opcode, message, body=b""):
+        self.number += 1
+        head = struct.pack("<IBBHQ16sIIHH", 0x31464453, 1, 0, opcode, self.number, self.cluster,
+                           len(message), len(body), 0, 0)
+        self.socket.sendall(head + struct.pack("<I", crc32c(head + message)) + message + body)
+        head = self.read(48)
+        length, body_length, status = struct.unpack("<IIH", head[32:42])
+        message = self.read(length)
+        body = self.read(body_length)
+        if status:
+            size = struct.unpack("<I", message[:4])[0]
+            rest = message[4 + size:]
+            hint = struct.unpack("<I", rest[:4])[0]
+            raise Refused(status, message[4:4 + size].decode(), rest[4:4 + hint].decode())
+        return message, body
+
+    def read(self, count):
+        parts = []
+        while count:
+            part = self.socket.recv(count)
+            if not part:
+                raise ConnectionError("closed")
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def close(self):
+        self.socket.close()
+
+
+class Client:
+    """Repeats each operation, under its id, until it is answered for good. One thread."""
+
+    def __init__(self, addresses, patience=60):
+        self.addresses = list(addresses)
+        self.patience = patience
+        self.uuid = os.urandom(16)
+        self.sequence = 0
+        self.at = 0
+        self.connection = None
+        self.stop = threading.Event()
+
+    def call(self, opcode, message):
+        end = time.monotonic() + self.patience
+        while True:
+            try:
+                if self.connection is None:
+                    self.connection = Connection(self.addresses[self.at], self.uuid)
+                return self.connection.call(opcode, message)[0]
+            except Refused as refused:
+                if refused.status not in AGAIN:
+                    raise
+                self.drop()
+                if time.monotonic() > end:
+                    raise
+            except OSError:
+                self.drop()
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.02)
+
+    def drop(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+        self.at = (self.at + 1) % len(self.addresses)
+
+    def operation(self):
+        self.sequence += 1
+        return struct.pack("<I16sQQ", 32, self.uuid, self.sequence, self.sequence)
+
+    def create(self, path):
+        self.call(COMMIT, self.operation() + struct.pack("<I", 0) + text(path) +
+                  struct.pack("<BQIqHB", 0, 0, 0, 0, 0o644, 0) + text("root") + text("") +
+                  text("") + struct.pack("<I", 0) + text(""))
+
+    def mkdir(self, path):
+        self.call(MKDIR, self.operation() + text(path) + struct.pack("<BH", 1, 0o755) +
+                  text("root") + text("") + text(""))
+
+    def rename(self, source, target):
+        self.call(RENAME, self.operation() + text(source) + text(target) +
+                  struct.pack("<BB", 0, 0) + text("root") + text(""))
+
+    def remove(self, path):
+        self.call(REMOVE, self.operation() + text(path) + struct.pack("<BB", 0, 1) +
+                  text("root") + text(""))
+
+    def names(self, path):
+        """All names of a directory."""
+        out, after, more = set(), "", True
+        while more:
+            reply = self.call(LIST, text(path) + text(after) + struct.pack("<I", 4096) +
+                              text("root") + text(""))
+            count, at = struct.unpack("<I", reply[:4])[0], 4
+            for _ in range(count):
+                size = struct.unpack("<I", reply[at:at + 4])[0]
+                length = struct.unpack("<I", reply[at + 4:at + 8])[0]
+                after = reply[at + 8:at + 8 + length].decode()
+                out.add(after)
+                at += 4 + size
+            more = reply[at] != 0
+        return out
+
+
+def log_status(address):
+    """What a master or backup says of its log and tree."""
+    connection = Connection(address, os.urandom(16))
+    try:
+        reply, _ = connection.call(LOG_STATUS, b"")
+    finally:
+        connection.close()
+    length = struct.unpack("<I", reply[:4])[0]
+    out = {"role": reply[4:4 + length].decode()}
+    at = 4 + length + 32
+    names = ("epoch", "last", "durable", "committed", "applied", "digest", "files", "directories",
+             "lag_ms", "image")
+    values = struct.unpack("<IQQQQQQQqQ", reply[at:at + 4 + 9 * 8])
+    out.update(zip(names, values))
+    return out
