@@ -238,6 +238,26 @@ BOOST_AUTO_TEST_CASE(another_replica_helps_out) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_second_replica_is_asked_when_the_first_takes_long) {
+  const std::string data = pattern(4096);
+  BOOST_REQUIRE(client.put("/f", boost::asio::buffer(data)));
+  client_config config = config_for(cluster);
+  config.datanode_timeout = std::chrono::milliseconds(4000);
+  blocking_client fresh(config);
+  cluster.set_rule([](const seen_request& r) {
+    return r.server == "node0" && r.code == opcode::read_chunk ? fault::of(kind::drop_before)
+                                                               : fault{};
+  });
+  // About half of the reads begin at the node that says nothing; none of them waits for its limit.
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 8; ++i) {
+    const auto got = fresh.get("/f");
+    BOOST_REQUIRE_MESSAGE(got, got.error().message());
+    BOOST_TEST((got->text() == data));
+  }
+  BOOST_TEST((std::chrono::steady_clock::now() - start < std::chrono::seconds(4)));
+}
+
 BOOST_AUTO_TEST_CASE(no_good_replica_is_an_error_after_the_deadline) {
   const std::string data = pattern(4096);
   BOOST_REQUIRE(client.put("/f", boost::asio::buffer(data)));

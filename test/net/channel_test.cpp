@@ -97,6 +97,90 @@ BOOST_AUTO_TEST_CASE(requests_arrive_in_the_order_of_the_calls) {
   BOOST_TEST(answered == expected, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_hangs_is_given_up_a_slow_one_is_not) {
+  test::io_threads servers(1);
+  test::io_threads callers(1);
+  test::echo_service service;
+  auto server = server::listen(servers.context(), service, {.listen = "127.0.0.1:0"}).value();
+  server->start();
+  auto options = quick();
+  options.silence_ms = 200;
+  const auto c =
+      channel::make(callers.context().get_executor(), server->address(), std::move(options));
+  pending_call first;
+  first.start(*c);
+  BOOST_TEST((first.failure_code() == errc{}));
+
+  // Slow: pings are answered, so the call may take its time.
+  shelf waiting;
+  service.on_request = waiting.keeper();
+  pending_call slow;
+  slow.start(*c);
+  BOOST_TEST((slow.future.wait_for(std::chrono::milliseconds(700)) == std::future_status::timeout));
+  waiting.answer_all();
+  BOOST_TEST((slow.failure_code() == errc{}));
+
+  // Hanging: the server's one thread is stuck, nothing is answered at all.
+  std::promise<void> go_on;
+  service.on_request = [stuck = go_on.get_future().share()](request r) {
+    stuck.wait();
+    test::echo_service::echo(std::move(r));
+  };
+  const std::int64_t began = io::steady_ms();
+  std::array<pending_call, 3> hung;
+  for (pending_call& h : hung) h.start(*c, {.timeout_ms = 20'000});
+  for (pending_call& h : hung) BOOST_TEST((h.failure_code() == errc::connection));
+  BOOST_TEST(io::steady_ms() - began >= 190);
+  BOOST_TEST(io::steady_ms() - began < 5000);
+  // It still accepts connections, but does not say hello: no longer a wait than that.
+  pending_call again;
+  std::this_thread::sleep_for(std::chrono::milliseconds(250));  // longer than the longest back-off
+  const std::int64_t began_again = io::steady_ms();
+  again.start(*c, {.timeout_ms = 20'000});
+  BOOST_TEST((again.failure_code() == errc::connection));
+  BOOST_TEST(io::steady_ms() - began_again < 5000);
+  go_on.set_value();
+  server->stop();
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_answered_is_made_anew_at_once) {
+  echo_fixture f;
+  auto options = quick();
+  options.backoff_min_ms = options.backoff_max_ms = 20'000;
+  const auto c = f.connect(std::move(options));
+  for (int i = 0; i < 3; ++i) {
+    f.service.on_request = nullptr;
+    BOOST_TEST_REQUIRE(f.echo(*c, 1).has_value());
+    f.service.on_request = [](request r) { r.from().close(); };
+    BOOST_TEST_REQUIRE(f.echo(*c, 1).has_error());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_callers_cluster_is_asked_for_at_each_connect) {
+  echo_fixture f;
+  std::vector<cluster_id> told;
+  f.service.on_hello = [&](const wire::hello_request& h) -> result<wire::hello_reply> {
+    told.push_back(h.cluster);
+    wire::hello_reply says;
+    says.role = wire::peer_role::datanode;
+    says.cluster = f.service.cluster;
+    return says;
+  };
+  std::atomic<bool> joined = false;
+  auto options = quick();
+  options.cluster = [&] { return joined ? f.service.cluster : cluster_id{}; };
+  const auto c = f.connect(std::move(options));
+  BOOST_TEST_REQUIRE(f.echo(*c, 1).has_value());
+  joined = true;
+  f.service.on_request = [](request r) { r.from().close(); };
+  BOOST_TEST_REQUIRE(f.echo(*c, 1).has_error());
+  f.service.on_request = nullptr;
+  BOOST_TEST_REQUIRE(f.echo(*c, 1).has_value());
+  BOOST_TEST_REQUIRE(told.size() == 2u);
+  BOOST_TEST((told[0] == cluster_id{}));
+  BOOST_TEST((told[1] == f.service.cluster));
+}
+
 BOOST_AUTO_TEST_CASE(an_error_answer_carries_code_detail_and_hint) {
   echo_fixture f;
   f.service.on_request = [](request r) {

@@ -75,6 +75,57 @@ class Hanging(unittest.TestCase):
             c.wait_healthy()
 
 
+class Network:
+    """A node in a network namespace of its own, whose cable can be pulled."""
+
+    def __init__(self, cluster, node):
+        tag = f"{os.getpid() % 10000}"
+        self.name, self.outer, self.inner = f"ssdfs{tag}", f"so{tag}", f"si{tag}"
+        subnet = f"10.213.{os.getpid() % 250}"
+        self.host, self.guest = f"{subnet}.1", f"{subnet}.2"
+        self.made = False
+        self.cluster, self.node = cluster, node
+
+    @staticmethod
+    def ip(*arguments):
+        return subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+
+    def make(self):
+        """Why it cannot be done here, or nothing. Moves the whole cluster to the new addresses."""
+        for step in (("netns", "add", self.name),
+                     ("link", "add", self.outer, "type", "veth", "peer", "name", self.inner),
+                     ("link", "set", self.inner, "netns", self.name),
+                     ("addr", "add", f"{self.host}/24", "dev", self.outer),
+                     ("link", "set", self.outer, "up"),
+                     ("-n", self.name, "addr", "add", f"{self.guest}/24", "dev", self.inner),
+                     ("-n", self.name, "link", "set", "lo", "up"),
+                     ("-n", self.name, "link", "set", self.inner, "up")):
+            done = self.ip(*step)
+            if done.returncode != 0:
+                self.close()
+                return done.stderr.strip() or "ip " + " ".join(step)
+            self.made = True
+        c = self.cluster
+        c.address = c.address.replace("127.0.0.1", self.host)
+        for p in c.processes():
+            p.arguments = [a.replace("127.0.0.1", self.host) for a in p.arguments]
+        self.node.arguments = [
+            a.replace(self.host, self.guest) if a.startswith("--listen=") else a
+            for a in self.node.arguments]
+        self.node.prefix = ["ip", "netns", "exec", self.name]
+        return None
+
+    def cut(self):
+        self.ip("link", "set", self.outer, "down")
+
+    def mend(self):
+        self.ip("link", "set", self.outer, "up")
+
+    def close(self):
+        self.ip("link", "del", self.outer)
+        self.ip("netns", "del", self.name)
+
+
 class Writer(threading.Thread):
     """Puts, overwrites and removes small files; journals what was answered."""
 
@@ -164,6 +215,38 @@ class Storm(unittest.TestCase):
                 w.start()
             try:
                 self.disturb(c, rng, 600 if FULL else 30)
+            finally:
+                stop.set()
+                for w in writers:
+                    w.join()
+            self.check(c, writers)
+
+    def test_a_network_cut(self):
+        """Datagrams vanish: no connection is reset, nobody is told."""
+        c = Cluster(datanodes=3, master=["--delete-grace=2s", "--volume-size=32MiB"])
+        network = Network(c, c.datanodes[0])
+        try:
+            reason = network.make()
+            if reason:
+                self.skipTest("needs the right to make network namespaces: " + reason)
+        except OSError as e:
+            c.close()
+            self.skipTest(f"needs the command ip: {e}")
+        stop = threading.Event()
+        work = tempfile.mkdtemp(prefix="ssdfs-cut-")
+        self.addCleanup(shutil.rmtree, work)
+        self.addCleanup(network.close)
+        with c:
+            writers = [Writer(c, work, n, stop) for n in range(3)]
+            for w in writers:
+                w.start()
+            try:
+                time.sleep(2)
+                for seconds in (1, 6) if not FULL else (1, 6, 30, 2, 15):
+                    network.cut()
+                    time.sleep(seconds)
+                    network.mend()
+                    c.wait_live(3, 60)
             finally:
                 stop.set()
                 for w in writers:

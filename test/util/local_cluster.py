@@ -46,6 +46,7 @@ class Process:
         self.ready_file = os.path.join(directory, name + ".ready")
         self.log_path = os.path.join(directory, name + ".log")
         self.process = None
+        self.prefix = []  # a command to run it under, as "ip netns exec NAME"
 
     def start(self, wait=True):
         if os.path.exists(self.ready_file):
@@ -53,7 +54,7 @@ class Process:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SSDFS_")}
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, *self.arguments, "--ready-file", self.ready_file],
+                [*self.prefix, BINARY, *self.arguments, "--ready-file", self.ready_file],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         if wait:
             wait_until(self.is_ready, f"{self.name} ready\n{self.log()}", 30)
@@ -79,6 +80,11 @@ class Process:
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
 
+    def http(self):
+        """Where it answers HTTP, "HOST:PORT"."""
+        with open(self.ready_file, encoding="utf-8") as file:
+            return json.load(file)["http"]
+
     def running(self):
         return self.process is not None and self.process.poll() is None
 
@@ -98,7 +104,7 @@ class Process:
 class Cluster:
     """with Cluster(datanodes=2, master=["--dead-after=2s"]) as c: ..."""
 
-    def __init__(self, datanodes=2, master=(), datanode=(), capacity=None):
+    def __init__(self, datanodes=2, master=(), datanode=(), capacity=None, http=False):
         self.directory = tempfile.mkdtemp(prefix="ssdfs-cluster-")
         self.address = f"127.0.0.1:{free_port()}"
         self.master = Process(self.directory, "master", [
@@ -109,7 +115,9 @@ class Cluster:
             room = f":{capacity}" if capacity else ""
             self.datanodes.append(Process(self.directory, f"node{i}", [
                 "--role=datanode", f"--data-dir={self.directory}/node{i}{room}",
-                f"--listen=127.0.0.1:{free_port()}", "--http=off", f"--master={self.address}",
+                f"--listen=127.0.0.1:{free_port()}",
+                f"--http=127.0.0.1:{free_port()}" if http else "--http=off",
+                f"--master={self.address}",
                 f"--name=node{i}", "--reserved=0", *datanode]))
 
     def __enter__(self):
