@@ -63,14 +63,14 @@ class logged_state {
     if (id % 5 == 4) {
       meta::rename_request q;
       from_ = "/a/f" + std::to_string(id - 1);
-      to_ = "/b/g" + std::to_string(id);
+      to_ = "/a/g" + std::to_string(id);
       q.from = from_;
       q.to = to_;
       return change(meta::make_rename(state, q, context_));
     }
     if (id % 5 == 0) {
       meta::remove_request q;
-      from_ = "/b/g" + std::to_string(id - 1);
+      from_ = "/a/g" + std::to_string(id - 1);
       q.path = from_;
       q.skip_trash = true;
       return change(meta::make_remove(state, q, context_));

@@ -2,6 +2,7 @@
 
 #include "base/crc32c.hpp"
 #include "meta/image_util.hpp"
+#include "meta/image_v1.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -175,6 +176,35 @@ BOOST_AUTO_TEST_CASE(newer_versions_are_refused_clearly) {
   const auto loaded = load(image, back);
   require_error(loaded, errc::unsupported);
   BOOST_TEST(loaded.error().message().find("version 2") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(version_1_is_read) {
+  std::vector<std::byte> old;
+  for (std::size_t i = 0; i < test::image_v1.size(); i += 2) {
+    old.push_back(
+        static_cast<std::byte>(std::stoi(std::string(test::image_v1.substr(i, 2)), nullptr, 16)));
+  }
+  state s;
+  const auto loaded = load(old, s);
+  BOOST_REQUIRE_MESSAGE(loaded.has_value(), test::why(loaded));
+  BOOST_TEST(s.digest() == test::image_v1_digest);
+  BOOST_TEST(s.names().totals(root_directory).files == 14U);
+  const auto large = s.names().lookup("/large");
+  BOOST_REQUIRE(large.has_value());
+  BOOST_TEST(s.names().attributes(*large).size == 35U);
+  BOOST_TEST(s.names().chunk_count(*large) == 3U);
+  BOOST_TEST(s.names().quota_of(s.names().directory_of(*s.names().lookup("/pictures"))).names ==
+             1000U);
+  BOOST_TEST(s.names().detached().size() == 1U);
+  BOOST_TEST(s.epochs().size() == 2U);
+  BOOST_TEST(s.nodes().size() == 1U);
+  BOOST_TEST(s.results().size() > 0U);
+  BOOST_TEST(s.volumes().size() == 2U);
+  BOOST_TEST(s.volumes().grant_count() == 1U);
+  // What is written of it now says the same.
+  state again;
+  BOOST_REQUIRE(load(image_of(s), again).has_value());
+  require_equal(s, again);
 }
 
 // The example of docs/formats/image.md.
