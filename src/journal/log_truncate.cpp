@@ -48,6 +48,7 @@ result<void> cut(io::file_system& fs, const std::string& directory, const segmen
   const std::string shorter = directory + "/shortened.log";
   SSDFS_TRY(io::replace_file(fs, shorter, whole.first(length)));
   SSDFS_TRY(fs.remove(path));
+  SSDFS_TRY(fs.sync_directory(directory));  // before another segment begins with the same record
   SSDFS_TRY(fs.rename(shorter, directory + "/" + finalized_name(segment.first, last)));
   return fs.sync_directory(directory);
 }
