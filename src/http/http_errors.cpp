@@ -1,5 +1,7 @@
 #include "http/http_errors.hpp"
 
+#include "http/url.hpp"
+
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -67,8 +69,8 @@ void respond_error(exchange& to, unsigned status, std::string_view name, std::st
                    std::string_view path, std::string_view fields) {
   boost::json::object body;
   body["error"] = name;
-  body["message"] = message;
-  if (!path.empty()) body["path"] = path;
+  body["message"] = printable_utf8(message);
+  if (!path.empty()) body["path"] = printable_utf8(path);
   std::string lines("Content-Type: application/json\r\nCache-Control: no-store\r\n");
   if (status == 503) lines += "Retry-After: 1\r\n";
   lines += fields;

@@ -56,11 +56,47 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
+std::size_t utf8_length(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (text.empty()) return 0;
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t n = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < n) return 0;
+  for (std::size_t i = 1; i < n; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  // Longer than needed, half of a pair, beyond the last character.
+  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f)) return 0;
+  if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) return 0;
+  return n;
+}
+
+std::string printable_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t n = utf8_length(text);
+    if (n == 0) {
+      out += '?';
+    } else {
+      out += text.substr(0, n);
+    }
+    text.remove_prefix(n == 0 ? 1 : n);
+  }
+  return out;
+}
+
 std::optional<std::string> store_path(std::string_view url_path, std::string_view prefix,
                                       bool* slash) {
   if (!url_path.starts_with(prefix)) return {};
   std::optional<std::string> path = percent_decode(url_path.substr(prefix.size()));
   if (!path || path->find('\0') != std::string::npos) return {};
+  for (std::size_t at = 0; at < path->size();) {
+    const std::size_t n = utf8_length(std::string_view(*path).substr(at));
+    if (n == 0) return {};
+    at += n;
+  }
   if (slash != nullptr) *slash = path->ends_with('/') || path->empty();
   while (path->ends_with('/')) path->pop_back();
   if (path->empty()) return "/";

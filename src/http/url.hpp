@@ -1,6 +1,7 @@
 // Paths and queries of URLs. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,7 +16,7 @@ namespace ssdfs::http {
 
 /// The path of the store behind `prefix` in a URL's path: decoded, without slashes at the end,
 /// which `slash` (if not null) tells of. "/fs" and "/fs/" are "/". Nothing if the text is not
-/// percent-encoded properly or holds NUL.
+/// percent-encoded UTF-8 or holds NUL.
 [[nodiscard]] std::optional<std::string> store_path(std::string_view url_path,
                                                     std::string_view prefix, bool* slash = nullptr);
 
@@ -23,6 +24,11 @@ namespace ssdfs::http {
 /// Nothing if it is not there, or not encoded properly.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name,
                                                      bool any_case = false);
+
+/// Bytes of the UTF-8 sequence that `text` begins with; 0 if there is none (RFC 3629).
+[[nodiscard]] std::size_t utf8_length(std::string_view text) noexcept;
+/// With a '?' for every byte that is not UTF-8: for JSON.
+[[nodiscard]] std::string printable_utf8(std::string_view text);
 
 /// A decimal number with nothing else around it.
 [[nodiscard]] std::optional<std::uint64_t> parse_number(std::string_view text);

@@ -43,6 +43,32 @@ constexpr std::array exceptions = {
     exception_class{errc::internal, 500, "java.lang.RuntimeException"},
 };
 
+// Of Hadoop's document, but not for files that are written once and have no lists of access.
+constexpr std::array not_here = {"APPEND",
+                                 "CONCAT",
+                                 "TRUNCATE",
+                                 "CREATESYMLINK",
+                                 "GETDELEGATIONTOKEN",
+                                 "RENEWDELEGATIONTOKEN",
+                                 "CANCELDELEGATIONTOKEN",
+                                 "GETACLSTATUS",
+                                 "SETACL",
+                                 "MODIFYACLENTRIES",
+                                 "REMOVEACL",
+                                 "GETXATTRS",
+                                 "SETXATTR",
+                                 "REMOVEXATTR",
+                                 "LISTXATTRS",
+                                 "CREATESNAPSHOT",
+                                 "DELETESNAPSHOT",
+                                 "RENAMESNAPSHOT",
+                                 "GETALLSTORAGEPOLICY",
+                                 "GETSTORAGEPOLICY",
+                                 "SETSTORAGEPOLICY",
+                                 "GETFILEBLOCKLOCATIONS",
+                                 "GET_BLOCK_LOCATIONS",
+                                 "SETQUOTA"};
+
 bool printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return c > ' ' && c < 127 && c != '"' && c != '\\'; });
@@ -61,7 +87,7 @@ void respond_remote_exception(exchange& to, unsigned status, std::string_view ja
   boost::json::object about;
   about["exception"] = java_class.substr(java_class.rfind('.') + 1);
   about["javaClassName"] = java_class;
-  about["message"] = message;
+  about["message"] = printable_utf8(message);
   boost::json::object body;
   body["RemoteException"] = std::move(about);
   to.respond(status, "Content-Type: application/json\r\nCache-Control: no-cache\r\n",
@@ -140,6 +166,19 @@ void webhdfs::handle(const exchange_ptr& e) {
   dispatch(c);
 }
 
+// What a datanode knows.
+void webhdfs::dispatch_content(const call& c) {
+  const method verb = c->e->request().verb;
+  if (c->op == "OPEN" && verb == method::get) return open(c);
+  if (c->op == "CREATE" && verb == method::put) return create(c);
+  if (c->op == "APPEND") {
+    return respond_remote_exception(
+        *c->e, failure(errc::unsupported, "files are written once: APPEND is not supported"), {});
+  }
+  respond_remote_exception(*c->e, 400, "java.lang.IllegalArgumentException",
+                           "a datanode knows OPEN and CREATE only: ask the master");
+}
+
 void webhdfs::dispatch(const call& c) {
   using member = void (webhdfs::*)(const call&);
   struct operation {
@@ -162,19 +201,7 @@ void webhdfs::dispatch(const call& c) {
       operation{"DELETE", method::del, &webhdfs::remove},
   };
   const method verb = c->e->request().verb;
-  if (!options_.names) {
-    if (c->op == "OPEN" && verb == method::get) return open(c);
-    if (c->op == "CREATE" && verb == method::put) return create(c);
-    if (c->op == "APPEND") {
-      return respond_remote_exception(*c->e,
-                                      failure(errc::unsupported,
-                                              "files are written once: "
-                                              "APPEND is not supported"),
-                                      {});
-    }
-    return respond_remote_exception(*c->e, 400, "java.lang.IllegalArgumentException",
-                                    "a datanode knows OPEN and CREATE only: ask the master");
-  }
+  if (!options_.names) return dispatch_content(c);
   for (const operation& o : table) {
     if (o.name == c->op && o.verb == verb) {
       c->as = client_of(c->user);
@@ -187,70 +214,7 @@ void webhdfs::dispatch(const call& c) {
   if (verb == method::get && c->op == "GETTRASHROOT") {
     return respond_json(*c->e, "{\"Path\":\"/.trash\"}");
   }
-  if (verb == method::put && c->op.starts_with("SET")) {
-    attribute_changes changes;
-    c->as = client_of(c->user);
-    const auto number = [&](const char* name) { return parse_number(c->get(name)); };
-    if (c->op == "SETPERMISSION") {
-      const std::string text = c->get("permission").empty() ? "755" : c->get("permission");
-      char* end = nullptr;
-      const unsigned long mode = std::strtoul(text.c_str(), &end, 8);
-      if (*end != '\0' || mode > 07777) {
-        return respond_remote_exception(*c->e, 400, "java.lang.IllegalArgumentException",
-                                        "permission is not octal");
-      }
-      changes.mode = static_cast<std::uint16_t>(mode);
-      return set_attributes(c, std::move(changes), false);
-    }
-    if (c->op == "SETOWNER") {
-      if (const auto owner = c->get("owner"); !owner.empty()) changes.owner = owner;
-      if (const auto group = c->get("group"); !group.empty()) changes.group = group;
-      if (!changes.owner && !changes.group) {
-        return respond_remote_exception(*c->e, 400, "java.lang.IllegalArgumentException",
-                                        "Both owner and group are empty.");
-      }
-      return set_attributes(c, std::move(changes), false);
-    }
-    if (c->op == "SETTIMES") {
-      if (const auto ms = number("modificationtime")) {
-        changes.mtime_ms = static_cast<std::int64_t>(*ms);
-      }
-      return set_attributes(c, std::move(changes), false);
-    }
-    if (c->op == "SETREPLICATION") {
-      const auto copies = number("replication").value_or(0);
-      if (copies < 1 || copies > 3) {
-        return respond_remote_exception(*c->e, 400, "java.lang.IllegalArgumentException",
-                                        "replication is 1, 2 or 3");
-      }
-      changes.replication = static_cast<std::uint8_t>(copies);
-      return set_attributes(c, std::move(changes), true);
-    }
-  }
-  static constexpr std::array not_here = {"APPEND",
-                                          "CONCAT",
-                                          "TRUNCATE",
-                                          "CREATESYMLINK",
-                                          "GETDELEGATIONTOKEN",
-                                          "RENEWDELEGATIONTOKEN",
-                                          "CANCELDELEGATIONTOKEN",
-                                          "GETACLSTATUS",
-                                          "SETACL",
-                                          "MODIFYACLENTRIES",
-                                          "REMOVEACL",
-                                          "GETXATTRS",
-                                          "SETXATTR",
-                                          "REMOVEXATTR",
-                                          "LISTXATTRS",
-                                          "CREATESNAPSHOT",
-                                          "DELETESNAPSHOT",
-                                          "RENAMESNAPSHOT",
-                                          "GETALLSTORAGEPOLICY",
-                                          "GETSTORAGEPOLICY",
-                                          "SETSTORAGEPOLICY",
-                                          "GETFILEBLOCKLOCATIONS",
-                                          "GET_BLOCK_LOCATIONS",
-                                          "SETQUOTA"};
+  if (verb == method::put && set_something(c)) return;
   if (std::find(not_here.begin(), not_here.end(), c->op) != not_here.end()) {
     const std::string why = c->op == "APPEND" ? "files are written once: " : "";
     return respond_remote_exception(

@@ -55,6 +55,7 @@ class webhdfs : public std::enable_shared_from_this<webhdfs> {
 
   void handle(const exchange_ptr& e);
   void dispatch(const call& c);
+  void dispatch_content(const call& c);
   [[nodiscard]] std::shared_ptr<client> client_of(const std::string& user);
 
   // webhdfs_names.cpp
@@ -69,6 +70,7 @@ class webhdfs : public std::enable_shared_from_this<webhdfs> {
   void make_directories(const call& c);
   void rename(const call& c);
   void remove(const call& c);
+  [[nodiscard]] bool set_something(const call& c);
   void set_attributes(const call& c, attribute_changes changes, bool tells);
 
   // webhdfs_data.cpp

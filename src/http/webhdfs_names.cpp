@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 
 namespace ssdfs::http {
 namespace {
@@ -286,6 +287,41 @@ void webhdfs::remove(const call& c) {
         if (refused(*c, ec, *diag)) return;
         respond_json(*c->e, boolean(true));
       });
+}
+
+// SETPERMISSION and its like; false if it is none of them.
+bool webhdfs::set_something(const call& c) {
+  const auto number = [&](const char* name) { return parse_number(c->get(name)); };
+  const auto refuse = [&](const char* why) {
+    respond_remote_exception(*c->e, 400, "java.lang.IllegalArgumentException", why);
+    return true;
+  };
+  attribute_changes changes;
+  if (c->op == "SETPERMISSION") {
+    const std::string text = c->get("permission").empty() ? "755" : c->get("permission");
+    char* end = nullptr;
+    const unsigned long mode = std::strtoul(text.c_str(), &end, 8);
+    if (*end != '\0' || mode > 07777) return refuse("permission is not octal");
+    changes.mode = static_cast<std::uint16_t>(mode);
+  } else if (c->op == "SETOWNER") {
+    if (const auto owner = c->get("owner"); !owner.empty()) changes.owner = owner;
+    if (const auto group = c->get("group"); !group.empty()) changes.group = group;
+    if (!changes.owner && !changes.group) return refuse("Both owner and group are empty.");
+  } else if (c->op == "SETTIMES") {
+    // -1, which is no number here, leaves it as it is.
+    if (const auto ms = number("modificationtime")) {
+      changes.mtime_ms = static_cast<std::int64_t>(*ms);
+    }
+  } else if (c->op == "SETREPLICATION") {
+    const auto copies = number("replication").value_or(0);
+    if (copies < 1 || copies > 3) return refuse("replication is 1, 2 or 3");
+    changes.replication = static_cast<std::uint8_t>(copies);
+  } else {
+    return false;
+  }
+  c->as = client_of(c->user);
+  set_attributes(c, std::move(changes), c->op == "SETREPLICATION");
+  return true;
 }
 
 // `tells`: answers with a boolean, which is false for directories.
