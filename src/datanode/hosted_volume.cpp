@@ -11,10 +11,15 @@ void hosted_volume::push(write_ref task) {
   waiting_.push_back(std::move(task));
 }
 
+void hosted_volume::push(write_ref task, unique_function<result<void>()> write) {
+  const std::lock_guard lock(mutex_);
+  waiting_pieces_.push_back({std::move(task), std::move(write)});
+}
+
 void hosted_volume::kick() {
   {
     const std::lock_guard lock(mutex_);
-    if (draining_ || waiting_.empty()) return;
+    if (draining_ || (waiting_.empty() && waiting_pieces_.empty())) return;
     draining_ = true;
   }
   auto queued = disk_.submit([self = shared_from_this()] { self->drain(); });
@@ -23,17 +28,21 @@ void hosted_volume::kick() {
 
 void hosted_volume::refuse_all(const failure& why) {
   std::vector<write_ref> refused;
+  std::deque<piece> refused_pieces;
   {
     const std::lock_guard lock(mutex_);
     refused.swap(waiting_);
+    refused_pieces.swap(waiting_pieces_);
     draining_ = false;
   }
   for (const write_ref& task : refused) task->finish_local(why);
+  for (const piece& p : refused_pieces) p.task->finish_local(why);
 }
 
 void hosted_volume::drain() {
   for (int i = 0; take_batch(); ++i) {
-    append_batch();
+    if (!batch_.empty()) append_batch();
+    write_pieces();
     // Let other volumes have the thread from time to time; if the pool takes nothing, go on.
     if (i + 1 >= batches_a_job && disk_.submit([self = shared_from_this()] { self->drain(); })) {
       return;
@@ -43,9 +52,13 @@ void hosted_volume::drain() {
 
 bool hosted_volume::take_batch() {
   const std::lock_guard lock(mutex_);
-  if (waiting_.empty()) {
+  if (waiting_.empty() && waiting_pieces_.empty()) {
     draining_ = false;
     return false;
+  }
+  while (!waiting_pieces_.empty() && pieces_.size() < most_pieces) {
+    pieces_.push_back(std::move(waiting_pieces_.front()));
+    waiting_pieces_.pop_front();
   }
   const std::size_t count = std::min(waiting_.size(), largest_batch);
   if (count == waiting_.size()) {
@@ -79,6 +92,14 @@ void hosted_volume::append_batch() {
     batch_[i]->finish_local(outcome_[i] ? result<void>(failure(outcome_[i])) : result<void>());
   }
   batch_.clear();
+}
+
+void hosted_volume::write_pieces() {
+  for (piece& p : pieces_) {
+    p.task->started();
+    p.task->finish_local(p.write());
+  }
+  pieces_.clear();
 }
 
 std::shared_ptr<hosted_volume> volume_table::find(volume_id id) const {

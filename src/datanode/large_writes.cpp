@@ -63,14 +63,19 @@ void large_writes::begin(std::shared_ptr<hosted_volume> v, write_ref task) {
 }
 
 void large_writes::piece(std::shared_ptr<hosted_volume> v, write_ref task, std::uint32_t offset) {
-  const write_task::description& d = task->about();
-  run(task, [this, v = std::move(v), offset, &d, body = task->body()]() -> result<void> {
+  // The volume's job keeps the volume alive, and the task what is about it.
+  hosted_volume* const in = v.get();
+  const write_task* const of = task.get();
+  v->push(std::move(task), [this, in, of, offset]() -> result<void> {
+    const write_task::description& d = of->about();
+    const bytes_view body = of->body();
     if (crc32c(body) != d.crc) return failure(errc::checksum, "a piece was damaged on its way");
-    auto handle = touch({d.what.volume, d.what.key}, *v);
+    auto handle = touch({d.what.volume, d.what.key}, *in);
     if (!handle) return std::move(handle).error();
     if (!*handle) return {};
-    return given_up_is_sealed(v->store().write_piece(**handle, offset, {&body, 1}));
+    return given_up_is_sealed(in->store().write_piece(**handle, offset, {&body, 1}));
   });
+  v->kick();
 }
 
 void large_writes::end(std::shared_ptr<hosted_volume> v, write_ref task) {

@@ -19,7 +19,8 @@
 namespace ssdfs::datanode {
 
 /// Operation: begin(), any number of piece(), end(), in the order in which the writer got its
-/// answers; each does its disk work in the pool and finishes the task's local half. A chunk whose
+/// answers; each does its disk work in the pool (pieces in their volume's job) and finishes the
+/// task's local half. A chunk whose
 /// writer has been silent for idle_limit_ms is given up.
 /// Concurrency: thread-safe, never blocks.
 class large_writes {
