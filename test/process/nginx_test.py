@@ -10,14 +10,17 @@ import tempfile
 import threading
 import unittest
 import urllib.error
+import urllib.parse
 import urllib.request
 
-from local_cluster import free_port, wait_until
+from local_cluster import Cluster, free_port, wait_until
 
 SOURCE = os.environ["SSDFS_TEST_SOURCE"]
 BIG = os.urandom(3 * 1024 * 1024 + 12345)
 SMALL = b"a small picture"
 FILES = {"/fs/big.bin": BIG, "/fs/a%20b.png": SMALL, "/fs/gone.png": None}
+
+NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
 
 
 class Datanode(http.server.BaseHTTPRequestHandler):
@@ -55,52 +58,35 @@ class Datanode(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Nginx(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-        if not nginx:
-            raise unittest.SkipTest("nginx is not installed")
-        cls.work = tempfile.mkdtemp(prefix="ssdfs-nginx-")
-        cls.addClassCleanup(shutil.rmtree, cls.work)
-        cls.nodes = []
-        for _ in range(2):
-            node = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Datanode)
-            node.seen, node.broken = [], False
-            threading.Thread(target=node.serve_forever, daemon=True).start()
-            cls.addClassCleanup(node.server_close)
-            cls.addClassCleanup(node.shutdown)
-            cls.nodes.append(node)
-        cls.port = free_port()
-        servers = "".join(f"server 127.0.0.1:{n.server_port} max_fails=0;" for n in cls.nodes)
-        temporary = "".join(f"{kind}_temp_path {cls.work}/{kind};"
+class Proxy:
+    """A real nginx with the project's configuration before the servers at `ports`."""
+
+    def __init__(self, ports):
+        self.work = tempfile.mkdtemp(prefix="ssdfs-nginx-")
+        self.port = free_port()
+        servers = "".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
+        temporary = "".join(f"{kind}_temp_path {self.work}/{kind};"
                             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        with open(f"{cls.work}/nginx.conf", "w", encoding="utf-8") as file:
-            file.write(f"""daemon off; master_process off; pid {cls.work}/pid; error_log stderr;
+        with open(f"{self.work}/nginx.conf", "w", encoding="utf-8") as file:
+            file.write(f"""daemon off; master_process off; pid {self.work}/pid; error_log stderr;
                 events {{ }} http {{ access_log off; {temporary}
                 upstream ssdfs_datanodes {{ {servers} keepalive 8; }}
-                proxy_cache_path {cls.work}/cache keys_zone=ssdfs:1m use_temp_path=off;
-                server {{ listen 127.0.0.1:{cls.port}; include {SOURCE}/etc/nginx/ssdfs.conf; }} }}""")
-        with open(f"{cls.work}/log", "wb") as log:
-            cls.process = subprocess.Popen(
-                [nginx, "-p", cls.work, "-e", "stderr", "-c", f"{cls.work}/nginx.conf"],
+                proxy_cache_path {self.work}/cache keys_zone=ssdfs:1m use_temp_path=off;
+                server {{ listen 127.0.0.1:{self.port}; include {SOURCE}/etc/nginx/ssdfs.conf; }} }}""")
+        with open(f"{self.work}/log", "wb") as log:
+            self.process = subprocess.Popen(
+                [NGINX, "-p", self.work, "-e", "stderr", "-c", f"{self.work}/nginx.conf"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        cls.addClassCleanup(cls.end)
-        wait_until(lambda: cls.get("/healthz")[0] == 200, "nginx answers")
+        wait_until(lambda: self.get("/healthz")[0] == 200, "nginx answers")
 
-    @classmethod
-    def end(cls):
-        cls.process.terminate()
-        cls.process.wait(timeout=30)
+    def close(self):
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        shutil.rmtree(self.work)
 
-    def setUp(self):
-        for node in self.nodes:
-            node.seen.clear()
-            node.broken = False
-
-    @classmethod
-    def get(cls, path, method="GET", **fields):
-        request = urllib.request.Request(f"http://127.0.0.1:{cls.port}{path}", method=method,
+    def get(self, path, method="GET", **fields):
+        """Status, body, fields; status 0 if nobody answers."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method,
                                          headers={k.replace("_", "-"): v for k, v in fields.items()})
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
@@ -110,6 +96,28 @@ class Nginx(unittest.TestCase):
                 return error.code, error.read(), error.headers
         except urllib.error.URLError:
             return 0, b"", {}
+
+
+@unittest.skipUnless(NGINX, "nginx is not installed")
+class KnownServers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.nodes = []
+        for _ in range(2):
+            node = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Datanode)
+            node.seen, node.broken = [], False
+            threading.Thread(target=node.serve_forever, daemon=True).start()
+            cls.addClassCleanup(node.server_close)
+            cls.addClassCleanup(node.shutdown)
+            cls.nodes.append(node)
+        proxy = Proxy([node.server_port for node in cls.nodes])
+        cls.addClassCleanup(proxy.close)
+        cls.get = staticmethod(proxy.get)
+
+    def setUp(self):
+        for node in self.nodes:
+            node.seen.clear()
+            node.broken = False
 
     def seen(self):
         return [request for node in self.nodes for request in node.seen]
@@ -154,6 +162,47 @@ class Nginx(unittest.TestCase):
             self.assertEqual(self.get("/a%20b.png", method=method)[0], 403)
         self.assertEqual(self.seen(), [])
         self.assertEqual(self.get("/gone.png")[0], 404)
+
+
+@unittest.skipUnless(NGINX, "nginx is not installed")
+class RealDatanodes(unittest.TestCase):
+    def test_pictures_come_while_a_datanode_is_down(self):
+        ports = [free_port(), free_port(), free_port()]
+        with Cluster(datanodes=0) as cluster:
+            template = Cluster(datanodes=3)
+            self.addCleanup(template.close)
+            for node, port in zip(template.datanodes, ports):
+                node.arguments = [f"--master={cluster.address}" if a.startswith("--master=") else
+                                  f"--http=127.0.0.1:{port}" if a == "--http=off" else a
+                                  for a in node.arguments]
+            cluster.datanodes = template.datanodes
+            cluster.start()
+            source = os.path.join(SOURCE, "etc/samples/pictures")
+            cluster.ok("put", "-r", "-T", source, "/shop")
+            proxy = Proxy(ports)
+            self.addCleanup(proxy.close)
+            files = [os.path.join(folder, name) for folder, _, names in os.walk(source) for name in names]
+
+            def read_all(turn):
+                for path in files:
+                    url = "/shop" + urllib.parse.quote(path[len(source):])
+                    status, body, _ = proxy.get(f"{url}?turn={turn}")
+                    with open(path, "rb") as file:
+                        self.assertEqual((status, body == file.read()), (200, True), url)
+
+            read_all(1)
+            status, _, fields = proxy.get("/shop/banner/spring-sale.png")
+            self.assertEqual((status, fields["Content-Type"]), (200, "image/png"))
+            tag = fields["ETag"]
+            self.assertEqual(proxy.get("/shop/banner/spring-sale.png", If_None_Match=tag)[0], 304)
+            status, body, _ = proxy.get("/shop/banner/spring-sale.png", Range="bytes=1-3")
+            self.assertEqual((status, body), (206, b"PNG"))
+            self.assertEqual(proxy.get("/shop/none.png")[0], 404)
+            cluster.datanodes[1].kill()
+            read_all(2)
+            self.assertEqual(proxy.get("/shop/banner/spring-sale.png?again")[2]["ETag"], tag)
+            cluster.datanodes[1].start()
+            read_all(3)
 
 
 if __name__ == "__main__":
