@@ -167,6 +167,7 @@ result<void> core::open(const beginning& how) {
   const cluster_id expected = how.cluster;
   io::file_system& files = options_.files != nullptr ? *options_.files : io::system_files();
   SSDFS_TRY(restore(files));
+  if (options_.stop.stop_requested()) return errc::shutting_down;
   const journal::log_position end{state_->last_txid(), state_->chain()};
   cluster_id cluster = state_->cluster();
   if (cluster != cluster_id() && expected != cluster_id() && cluster != expected) {
@@ -197,7 +198,7 @@ result<void> core::open(const beginning& how) {
 
   if (cluster == cluster_id()) cluster = expected;
   if (cluster == cluster_id()) cluster = cluster_id(io::random_uuid());
-  const bool promotion = how.promotion && (!how.again || how.heard > state_->epoch());
+  const bool promotion = how.promotion && (!how.again || how.heard >= state_->epoch());
   auto begun = meta::make_start(*state_, {how.node, cluster, promotion}, context());
   if (!begun) return begun.error();
   auto& start = std::get<meta::start_record>(begun->body);

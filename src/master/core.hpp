@@ -61,7 +61,7 @@ class core {
     cluster_id cluster;      ///< nil: what the log says, or a new one
     bool promotion = false;  ///< the epoch jumps to the next multiple of 256
     epoch_t heard;           ///< and beyond this one
-    /// The directory is a master's already: it is promoted only if `heard` is above its epoch.
+    /// The directory is a master's already: it is promoted only if somebody else led in `heard`.
     bool again = false;
   };
 

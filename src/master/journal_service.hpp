@@ -11,6 +11,7 @@
 #include "wire/admin_messages.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
@@ -92,7 +93,6 @@ class journal_service : public std::enable_shared_from_this<journal_service> {
   void greeted(net::request r, const wire::pull_edits_request& q, place_check found);
   void advise(net::request r, backup_peer& peer, const log_place& theirs,
               const cluster::kinship& kin);
-  void matched(backup_peer& peer, txid durable);
   void hold_or_serve(backup_peer& peer, held_pull next);
   void serve(backup_peer& peer, held_pull next);
   void release(backup_peer& peer);
@@ -138,5 +138,18 @@ class journal_service : public std::enable_shared_from_this<journal_service> {
   txid held_by_all_;                        // under mutex_: by all backups that follow
   std::vector<wire::backup_status> shown_;  // under mutex_
 };
+
+template <class Function>
+void journal_service::on_strand(Function f) {
+  boost::asio::post(strand_, [self = shared_from_this(), f = std::move(f)]() mutable {
+    if (!self->stopped_) f(*self);
+  });
+}
+
+template <class Function>
+void journal_service::on_namespace(Function f) {
+  boost::asio::post(core_.strand(),
+                    [self = shared_from_this(), f = std::move(f)]() mutable { f(*self); });
+}
 
 }  // namespace ssdfs::master

@@ -183,6 +183,9 @@ class running final : public master {
         io_, peer_watch_options{options_.masters, core_.node(), cluster_, core_.state().epoch()});
     const auto found = watch_->ask_once(ask_wait_ms);
     if (!found) return {};
+    // Should an operator want this one to lead all the same, it has to go beyond that epoch.
+    SSDFS_TRY(io::write_epoch_file(core_.files(), options_.data_dir + "/" + io::heard_epoch_file,
+                                   found->epoch));
     return failure(errc::stale_epoch, replaced_by(*found));
   }
 

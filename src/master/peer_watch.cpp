@@ -35,12 +35,13 @@ peer_watch::peer_watch(boost::asio::io_context& io, peer_watch_options options)
   }
 }
 
-std::optional<newer_master> peer_watch::newer(const net::channel& at) const {
+std::optional<newer_master> peer_watch::newer(const net::channel& at, bool we_start) const {
   const wire::hello_reply who = at.server();
   if (who.role != wire::peer_role::master || who.node == options_.node ||
-      who.cluster != options_.cluster || who.epoch <= options_.epoch) {
+      who.cluster != options_.cluster || who.epoch < options_.epoch) {
     return std::nullopt;
   }
+  if (who.epoch == options_.epoch && !we_start && options_.node < who.node) return std::nullopt;
   return newer_master{at.address(), who.epoch};
 }
 
@@ -60,7 +61,7 @@ std::optional<newer_master> peer_watch::ask_once(std::int64_t timeout_ms) {
   waiting->changed.wait_for(lock, std::chrono::milliseconds(timeout_ms + ask_timeout_ms),
                             [&] { return waiting->left == 0; });
   for (const auto& channel : channels_) {
-    if (auto found = newer(*channel)) return found;
+    if (auto found = newer(*channel, true)) return found;
   }
   return std::nullopt;
 }
@@ -91,7 +92,7 @@ void peer_watch::ask_all() {
     channel->call(wire::ping_request{}, std::move(with),
                   [self = shared_from_this(), channel](const auto& answer) {
                     if (self->stopped_ || !self->replaced_ || !answer) return;
-                    const auto found = self->newer(*channel);
+                    const auto found = self->newer(*channel, false);
                     if (found) std::exchange(self->replaced_, nullptr)(*found);
                   });
   }

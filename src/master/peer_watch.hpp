@@ -23,14 +23,15 @@ struct peer_watch_options {
   epoch_t epoch;
 };
 
-/// A master that leads in a higher epoch.
+/// A master that leads in a higher epoch, or in the same one, if two were promoted.
 struct newer_master {
   std::string address;
   epoch_t epoch;
 };
 
 /// Operation: asks each address once a second who it is. A master of this cluster with a higher
-/// epoch was promoted: this one must stop.
+/// epoch was promoted: this one must stop. Of two in one epoch the one that comes later must stop,
+/// or, when neither does, the one with the higher node id.
 /// Concurrency: handlers run on a strand of its own. Shared, for its handlers.
 class peer_watch : public std::enable_shared_from_this<peer_watch> {
  public:
@@ -47,7 +48,7 @@ class peer_watch : public std::enable_shared_from_this<peer_watch> {
  private:
   void ask_all();
   void arm();
-  [[nodiscard]] std::optional<newer_master> newer(const net::channel& at) const;
+  [[nodiscard]] std::optional<newer_master> newer(const net::channel& at, bool we_start) const;
 
   const peer_watch_options options_;
   boost::asio::strand<boost::asio::io_context::executor_type> strand_;

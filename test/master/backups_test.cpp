@@ -1,0 +1,230 @@
+// The master's side of its backups, played by hand: what they get, what counts as confirmed, and
+// how images travel.
+#include "base/crc32c.hpp"
+#include "journal/image_store.hpp"
+#include "master/master_fixture.hpp"
+#include "meta/record_codec.hpp"
+#include "wire/frame.hpp"
+#include "wire/journal_messages.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <filesystem>
+
+using namespace ssdfs;
+
+namespace {
+
+// A backup that keeps the end of its log, and no more.
+class hand_backup {
+ public:
+  hand_backup(test::master_fixture& at, node_id node) : node_(node) {
+    net::channel_options options;
+    options.hello.role = wire::peer_role::backup;
+    options.hello.node = node;
+    channel_ =
+        net::channel::make(at.threads.context().get_executor(), at.server->address(), options);
+  }
+  ~hand_backup() { channel_->stop(); }
+
+  template <class Request>
+  result<net::response<typename Request::reply>> call(const Request& q, bytes_view body = {}) {
+    using answer = result<net::response<typename Request::reply>>;
+    std::promise<answer> promise;
+    auto future = promise.get_future();
+    net::call_options with;
+    with.timeout_ms = 20'000;
+    with.body = {body, {}};
+    channel_->call(q, std::move(with), [&](answer a) { promise.set_value(std::move(a)); });
+    return future.get();
+  }
+
+  wire::pull_edits_request next_pull(std::uint32_t wait_ms = 0) const {
+    wire::pull_edits_request q;
+    q.node = node_;
+    q.incarnation = 1;
+    q.epoch = place.epoch;
+    q.durable = place;
+    q.from = place.last.next();
+    q.applied = place.last;
+    q.max_bytes = 1U << 20;
+    q.wait_ms = wait_ms;
+    return q;
+  }
+  // Pulls once, and holds durably what came.
+  wire::pull_edits_reply pull(std::uint32_t wait_ms = 0) {
+    auto answer = call(next_pull(wait_ms));
+    BOOST_REQUIRE_MESSAGE(answer.has_value(), (answer ? "" : answer.error().message()));
+    take(as_chars(answer->body));
+    return answer->message;
+  }
+  // Everything there is.
+  void follow() {
+    while (pull().first != txid()) {
+    }
+  }
+  result<void> ack(txid durable) {
+    auto answer = call(wire::ack_edits_request{node_, 1, place.epoch, durable, durable});
+    if (!answer) return answer.error();
+    return {};
+  }
+  result<std::uint64_t> upload(txid image, std::uint64_t size, std::uint64_t offset,
+                               bytes_view piece, std::uint32_t wrong = 0) {
+    auto answer =
+        call(wire::upload_image_request{node_, image, size, offset, crc32c(piece) + wrong}, piece);
+    if (!answer) return answer.error();
+    return answer->message.received;
+  }
+  auto finish(txid image, std::uint64_t size) {
+    return call(wire::finish_image_request{node_, image, size});
+  }
+
+  log_place place;
+  meta::line_parser parser;
+
+ private:
+  void take(std::string_view text) {
+    while (!text.empty()) {
+      const std::string_view line = text.substr(0, text.find('\n'));
+      meta::record r;
+      const auto crc = parser.parse(line, place.chain, r);
+      BOOST_REQUIRE_MESSAGE(crc.has_value(), "the line continues the chain");
+      BOOST_REQUIRE(r.txid == place.last.next());
+      if (const auto* start = std::get_if<meta::start_record>(&r.body)) place.epoch = start->epoch;
+      place.last = r.txid;
+      place.chain = *crc;
+      text.remove_prefix(line.size() + 1);
+    }
+  }
+
+  node_id node_;
+  std::shared_ptr<net::channel> channel_;
+};
+
+node_id some_node(std::uint8_t n) {
+  uuid id{};
+  id.data[15] = n;
+  return node_id(id);
+}
+
+result<void> make_directory(test::caller& by, const std::string& path) {
+  wire::make_directory_request q;
+  q.op = by.next_operation();
+  q.path = path;
+  auto done = by.call(q);
+  if (!done) return done.error();
+  return {};
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(backups, test::master_fixture)
+
+BOOST_AUTO_TEST_CASE(a_backup_gets_every_line_and_hears_of_new_ones) {
+  test::caller client(threads.context(), server->address());
+  BOOST_REQUIRE(make_directory(client, "/a").has_value());
+  hand_backup b(*this, some_node(1));
+  b.follow();
+  BOOST_TEST(b.place.last.value == 2U);  // START and MKDIR
+  // Held until there is something.
+  std::thread later([&] { BOOST_TEST(make_directory(client, "/b").has_value()); });
+  const auto news = b.pull(20'000);
+  later.join();
+  BOOST_TEST(news.last.value == 3U);
+  BOOST_TEST(news.committed.value >= 2U);
+}
+
+BOOST_AUTO_TEST_CASE(only_backups_may_pull) {
+  test::caller client(threads.context(), server->address());
+  wire::pull_edits_request q;
+  q.from = txid(1);
+  const auto refused = client.call(q);
+  BOOST_REQUIRE(!refused.has_value());
+  BOOST_TEST((refused.error() == errc::invalid_argument));
+}
+
+BOOST_AUTO_TEST_CASE(a_log_that_is_ahead_stops_all_changes) {
+  test::caller client(threads.context(), server->address());
+  hand_backup b(*this, some_node(1));
+  b.follow();
+  b.place.last = txid(100);
+  const auto refused = b.call(b.next_pull());
+  BOOST_REQUIRE(!refused.has_value());
+  BOOST_TEST((refused.error() == errc::read_only));
+  const auto change = make_directory(client, "/x");
+  BOOST_REQUIRE(!change.has_value());
+  BOOST_TEST((change.error() == errc::read_only));
+  // The operator accepts, and the backup is told to go back.
+  const auto accepted = client.call(wire::admin_accept_loss_request{});
+  BOOST_REQUIRE(accepted.has_value());
+  BOOST_TEST(accepted->accepted.find("history is lost") != std::string::npos);
+  BOOST_TEST(make_directory(client, "/x").has_value());
+  const auto told = b.pull();
+  BOOST_TEST((told.advice == wire::pull_advice::truncate));
+  BOOST_TEST(told.truncate_to.value < 100U);
+}
+
+BOOST_AUTO_TEST_CASE(another_chain_is_another_history) {
+  hand_backup b(*this, some_node(1));
+  b.follow();
+  b.place.chain ^= 1;
+  hand_backup again(*this, some_node(2));
+  again.place = b.place;
+  const auto refused = again.call(again.next_pull());
+  BOOST_REQUIRE(!refused.has_value());
+  BOOST_TEST((refused.error() == errc::read_only));
+}
+
+BOOST_AUTO_TEST_CASE(an_acknowledgement_needs_a_match_and_cannot_be_ahead) {
+  hand_backup b(*this, some_node(1));
+  BOOST_TEST((b.ack(txid(1)).error() == errc::unknown_node));
+  b.follow();
+  BOOST_TEST(b.ack(b.place.last).has_value());
+  BOOST_TEST((b.ack(txid(1000)).error() == errc::stale_epoch));
+}
+
+BOOST_AUTO_TEST_CASE(changes_wait_for_as_many_backups_as_they_need) {
+  stop();
+  tweak = [](master::master_options& to) { to.min_sync_backups = 1; };
+  start();
+  test::caller client(threads.context(), server->address());
+  hand_backup b(*this, some_node(1));
+  b.follow();
+  auto waiting = std::async(std::launch::async, [&] { return make_directory(client, "/a"); });
+  const auto lines = b.call(b.next_pull(20'000));
+  BOOST_REQUIRE(lines.has_value());
+  BOOST_TEST(lines->message.last.value == 2U);
+  BOOST_TEST(lines->message.committed.value == 1U);
+  // The backup has it, but has not said so: nobody may be told.
+  BOOST_TEST((waiting.wait_for(std::chrono::milliseconds(100)) == std::future_status::timeout));
+  BOOST_REQUIRE(b.ack(txid(2)).has_value());
+  BOOST_TEST(waiting.get().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupted_upload_goes_on_and_a_wrong_one_leaves_nothing) {
+  hand_backup b(*this, some_node(1));
+  b.follow();
+  const std::vector<std::byte> junk(300'000, std::byte{7});
+  const bytes_view all(junk);
+  const txid image(50);
+  BOOST_TEST(b.upload(image, junk.size(), 0, {}).value() == 0U);
+  BOOST_TEST(b.upload(image, junk.size(), 0, all.first(100'000)).value() == 100'000U);
+  BOOST_TEST((b.upload(image, junk.size(), 0, all.first(10)).error() == errc::busy));
+  BOOST_TEST((b.upload(image, junk.size(), 100'000, all.first(10), 1).error() == errc::checksum));
+  BOOST_TEST((b.finish(image, junk.size()).error() == errc::busy));
+  // The connection breaks; the next one asks how much is there.
+  hand_backup next(*this, some_node(1));
+  BOOST_TEST(next.upload(image, junk.size(), 0, {}).value() == 100'000U);
+  BOOST_TEST(next.upload(image, junk.size(), 100'000, all.subspan(100'000)).value() == junk.size());
+  const auto refused = next.finish(image, junk.size());
+  BOOST_REQUIRE(!refused.has_value());
+  BOOST_TEST((refused.error() == errc::damaged));
+  BOOST_TEST(next.upload(image, junk.size(), 0, {}).value() == 0U);
+  const auto missing = next.call(wire::fetch_image_request{txid(), 0, 1000});
+  BOOST_TEST((missing.error() == errc::not_found));
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path() + "/master")) {
+    BOOST_TEST(entry.path().extension() != ".ssi");
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
