@@ -77,6 +77,11 @@ result<std::shared_ptr<volume>> volume::create(const environment& env, const std
   auto taken = env.fs->exists(path);
   if (!taken) return taken.error();
   if (*taken) return failure(errc::exists, path + ": exists");
+  // The verdict on a file that is gone is not one on this.
+  if (auto forgotten = env.fs->remove(fence_path(path));
+      !forgotten && !(forgotten.error() == errc::not_found)) {
+    return forgotten.error();
+  }
   const superblock identity{what.id, io::random_u64(), what.cluster};
   replica_status status;
   status.state = what.recovering ? replica_state::recovering : replica_state::open;

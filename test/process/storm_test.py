@@ -74,6 +74,27 @@ class Hanging(unittest.TestCase):
             c.datanodes[0].go_on()
             c.wait_healthy()
 
+    def test_ack_one_answers_before_the_others_have_it(self):
+        with Cluster(datanodes=2) as c, tempfile.TemporaryDirectory() as work:
+            picture = os.path.join(work, "picture")
+            with open(picture, "wb") as f:
+                f.write(os.urandom(20_000))
+            c.datanodes[1].pause()
+            for i in range(10):
+                c.ok("put", "--ack", "one", picture, f"/one/{i}")
+            c.datanodes[1].go_on()
+            c.wait_live(2)
+            for i in range(10):
+                c.ok("verify", picture, f"/one/{i}")
+            # What the hanging node missed shows when the volumes are closed and compared.
+            for v in c.volumes():
+                if v["state"] == "open" and v["chunks"]:
+                    c.ok("admin", "seal", v["volume"])
+            wait_until(lambda: c.run("fsck").returncode == 0, "every file has its copies", 60)
+            c.datanodes[0].kill()
+            for i in range(10):
+                c.ok("verify", picture, f"/one/{i}")
+
 
 class Network:
     """A node in a network namespace of its own, whose cable can be pulled."""
