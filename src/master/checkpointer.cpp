@@ -273,7 +273,9 @@ void checkpointer::stop() {
 }
 
 void checkpointer::prepare_stop() {
-  stop_image_ = core_.last_change() > status().image && !(has_backup && has_backup());
+  // A master that may not change anything, or does not lead any more, leaves its log as it is.
+  stop_image_ = core_.last_change() > status().image && !(has_backup && has_backup()) &&
+                core_.may_change() && !core_.nodes().deposed_by();
   if (!stop_image_) return;
   if (auto mark = core_.mark(); !mark) {
     SSDFS_LOG(warning) << "no image at this stop: " << mark.error().message();

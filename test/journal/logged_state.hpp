@@ -12,6 +12,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 namespace ssdfs::test {
 
@@ -60,23 +61,24 @@ class logged_state {
       BOOST_REQUIRE(r.has_value());
       return std::move(*r);
     }
-    if (id % 5 == 4) {
+    if (id % 5 == 4 && !last_.empty()) {
       meta::rename_request q;
-      from_ = "/a/f" + std::to_string(id - 1);
-      to_ = "/a/g" + std::to_string(id);
+      from_ = last_;
+      last_ = "/a/g" + std::to_string(id);
+      to_ = last_;
       q.from = from_;
       q.to = to_;
       return change(meta::make_rename(state, q, context_));
     }
-    if (id % 5 == 0) {
+    if (id % 5 == 0 && !last_.empty()) {
       meta::remove_request q;
-      from_ = "/a/g" + std::to_string(id - 1);
+      from_ = std::exchange(last_, {});
       q.path = from_;
       q.skip_trash = true;
       return change(meta::make_remove(state, q, context_));
     }
     meta::create_request q;
-    from_ = "/a/f" + std::to_string(id);
+    last_ = from_ = "/a/f" + std::to_string(id);
     q.path = from_;
     return change(meta::make_create(state, q, context_));
   }
@@ -86,7 +88,8 @@ class logged_state {
   }
 
   meta::context context_;
-  std::string from_;
+  std::string last_;  // a file that is there; empty: none is
+  std::string from_;  // what the record's views alias
   std::string to_;
 };
 

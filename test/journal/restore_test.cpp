@@ -170,6 +170,11 @@ BOOST_AUTO_TEST_CASE(every_flipped_byte_of_images_and_segments) {
       }
       const auto bytes = a.fs->contents(path);
       const bool is_image = path.ends_with(".ssi");
+      // Nothing is taken from the first record of the segment that the image reaches into, and
+      // nothing tells what its CRC should be.
+      const auto newline = std::find(bytes.begin(), bytes.end(), std::byte{'\n'});
+      const std::size_t unchecked =
+          is_image ? 0 : static_cast<std::size_t>(newline - bytes.begin()) + 1;
       for (std::size_t at = 0; at < bytes.size(); ++at) {
         auto flipped = bytes;
         flipped[at] ^= static_cast<std::byte>(1U << (at % 8));
@@ -181,7 +186,7 @@ BOOST_AUTO_TEST_CASE(every_flipped_byte_of_images_and_segments) {
           BOOST_REQUIRE(found->state->last_txid() == txid(20));
           BOOST_REQUIRE(!is_image || !needed || found->refused.size() == 1);
           // A flipped segment behind the image cannot be made up for by anything.
-          BOOST_REQUIRE(is_image || !needed);
+          BOOST_REQUIRE(is_image || !needed || at < unchecked);
         } else {
           BOOST_REQUIRE_MESSAGE(needed, path << " " << at << found.error().message());
           BOOST_REQUIRE(!is_image || pruned);
