@@ -20,7 +20,7 @@ UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|X" + r"XX|HA" + r"CK)\b")
 URL = re.compile(r"\b(?:https?|ftp|git|ssh)://(?:[^/\s@]*@)?([A-Za-z0-9.-]+)")
 # Hosts of documentation, and what stands for any host.
 KNOWN_HOSTS = re.compile(
-    r"^(localhost|127\.0\.0\.1|0\.0\.0\.0|[A-Z_]+|host|master|datanode\d*|dn\d*|backup|nn"
+    r"^(localhost|127\.0\.0\.1|0\.0\.0\.0|[A-Z_]+|host|master|datanode\d*|dn\d*|backup|nn|ssdfs"
     r"|([a-z0-9-]+\.)*example(\.(com|org|net))?|([a-z0-9-]+\.)*(apache|w3|ietf|rfc-editor|debian|boost"
     r"|kernel|prometheus|unicode|iana|freedesktop|man7|llvm|cmake)\.(org|io))\.?$"
 )
