@@ -156,7 +156,7 @@ cluster_id replica::cluster() const {
   return cluster_;
 }
 
-result<void> replica::ask(unique_function<void(const tree_status&)> answer) {
+result<void> replica::ask(unique_function<void(const tree_status*)> answer) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_ || failed_) return errc::shutting_down;
@@ -210,8 +210,12 @@ void replica::run() {
       break;
     }
   }
-  const std::lock_guard lock(mutex_);
-  questions_.clear();
+  std::deque<unique_function<void(const tree_status*)>> unanswered;
+  {
+    const std::lock_guard lock(mutex_);
+    unanswered.swap(questions_);
+  }
+  for (auto& answer : unanswered) answer(nullptr);
 }
 
 result<void> replica::apply_some(txid upto) {
@@ -247,7 +251,7 @@ result<void> replica::apply_line(std::string_view line) {
 }
 
 void replica::answer_questions() {
-  std::deque<unique_function<void(const tree_status&)>> asked;
+  std::deque<unique_function<void(const tree_status*)>> asked;
   {
     const std::lock_guard lock(mutex_);
     asked.swap(questions_);
@@ -255,7 +259,7 @@ void replica::answer_questions() {
   if (asked.empty()) return;
   const auto totals = state_->names().totals(meta::root_directory);
   const tree_status now{state_->last_txid(), state_->digest(), totals.files, totals.directories};
-  for (auto& answer : asked) answer(now);
+  for (auto& answer : asked) answer(&now);
 }
 
 void replica::checkpoint() {

@@ -82,8 +82,9 @@ class replica {
   /// Records up to here may be applied.
   void commit(txid upto);
   [[nodiscard]] txid applied() const;
-  /// Calls `answer` on the copy's thread, between two records; errc::busy if too many wait.
-  result<void> ask(unique_function<void(const tree_status&)> answer);
+  /// Calls `answer` on the copy's thread, between two records, or with null if the copy is closed
+  /// before that; errc::busy if too many wait.
+  result<void> ask(unique_function<void(const tree_status*)> answer);
   /// An image at or behind `mark` is wanted: it is made at the next MARK that is applied.
   void want_checkpoint(txid mark);
   /// True if a checkpoint is due by time or by number of records, and a MARK is needed for it.
@@ -136,7 +137,7 @@ class replica {
   cluster_id cluster_;
   std::uint64_t changes_ = 0;       // applied since the last checkpoint
   std::int64_t checkpoint_ms_ = 0;  // when the last one was made, or the copy opened
-  std::deque<unique_function<void(const tree_status&)>> questions_;
+  std::deque<unique_function<void(const tree_status*)>> questions_;
   bool stopping_ = false;
   bool failed_ = false;
   std::thread thread_;

@@ -49,12 +49,13 @@ void service::log_status(net::request r) {
   reply.problem = now.problem;
   // The request moves into the answer, which the copy gives at once or not at all.
   auto waiting = std::make_shared<net::request>(std::move(r));
-  const auto asked = copy->ask([waiting, reply](const tree_status& tree) mutable {
-    reply.applied = tree.applied;
-    reply.committed = tree.applied;
-    reply.digest = tree.digest;
-    reply.files = tree.files;
-    reply.directories = tree.directories;
+  const auto asked = copy->ask([waiting, reply](const tree_status* tree) mutable {
+    if (tree == nullptr) return waiting->fail(failure(errc::busy, "the copy is being replaced"));
+    reply.applied = tree->applied;
+    reply.committed = tree->applied;
+    reply.digest = tree->digest;
+    reply.files = tree->files;
+    reply.directories = tree->directories;
     waiting->reply(reply);
   });
   if (!asked) waiting->fail(asked.error());

@@ -5,6 +5,8 @@ import json
 import os
 import random
 import shutil
+import statistics
+import threading
 import time
 import unittest
 
@@ -76,6 +78,23 @@ class Following(unittest.TestCase):
                 c.caught_up(c.backups[0])
             self.assertLessEqual(len(images(c.data_dir("master"))), 2)
             self.assertLessEqual(len(images(c.data_dir("backup1"))), 2)
+
+    def test_the_lag_is_short_under_full_load(self):
+        with ReplicatedCluster() as c:
+            c.caught_up(c.backups[0])
+            done = []
+            load = threading.Thread(target=lambda: done.append(c.run(
+                "bench", "meta", "--op", "create", "--files", "100000", "--json")))
+            load.start()
+            lags = []
+            while load.is_alive():
+                lags.append(c.report()["backups"][0]["lag_ms"])
+            load.join()
+            self.assertEqual(done[0].returncode, 0, done[0].stderr)
+            self.assertGreater(len(lags), 5)
+            print(f"lag: median {statistics.median(lags)} ms, longest {max(lags)} ms", flush=True)
+            self.assertLess(statistics.median(lags), 100)
+            c.caught_up(c.backups[0])
 
     def test_a_new_backup_begins_with_an_image_when_the_log_does_not_reach_back(self):
         with ReplicatedCluster(backup=["--checkpoint-txns=300"]) as c:
