@@ -2,6 +2,7 @@
 
 #include "http/date.hpp"
 #include "io/clock.hpp"
+#include "net/socket.hpp"
 
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -37,6 +38,7 @@ connection::connection(asio::ip::tcp::socket socket, std::shared_ptr<server_stat
       piece_(body_source::piece()) {
   boost::system::error_code ignored;  // only slower without
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  net::do_not_pace_within_machine(fd_);
   socket_.native_non_blocking(true, ignored);
   limit(head_limit_s);
   state_->stats.open.fetch_add(1, std::memory_order_relaxed);
