@@ -103,6 +103,29 @@ void write_server_metrics(metrics_text& to, const net::server_metrics& of) {
   to.gauge("requests_in_flight", "Requests received and not answered yet.", of.in_flight.load());
 }
 
+void write_http_metrics(metrics_text& to, const server_stats& of) {
+  const auto value = [](const std::atomic<std::uint64_t>& n) {
+    return n.load(std::memory_order_relaxed);
+  };
+  to.counter("http_responses_total", "Answers over HTTP, by the class of their status.");
+  for (std::size_t c = 1; c < of.by_class.size(); ++c) {
+    to.sample(value(of.by_class[c]), {{"class", std::to_string(c) + "xx"}});
+  }
+  to.histogram("http_request_duration_seconds",
+               "Time from a complete request to the last byte of its answer.");
+  to.sample_seconds(of.latency_us);
+  to.counter("http_received_bytes_total", "Bytes received over HTTP.", value(of.received_bytes));
+  to.counter("http_sent_bytes_total", "Bytes sent over HTTP.", value(of.sent_bytes));
+  to.counter("http_malformed_total", "Requests that were refused because they are not HTTP.",
+             value(of.malformed));
+  to.counter("http_connections_accepted_total", "HTTP connections accepted.", value(of.accepted));
+  to.counter("http_connections_refused_total",
+             "HTTP connections closed at once: there were too many.", value(of.refused));
+  to.counter("http_connections_timed_out_total", "HTTP connections cut because they were too slow.",
+             value(of.timed_out));
+  to.gauge("http_connections", "HTTP connections that are open.", value(of.open));
+}
+
 std::string process_metrics() {
   plain_text out;
   rusage usage{};
@@ -131,9 +154,11 @@ std::string process_metrics() {
 }
 
 void route_metrics(server& to, std::string role, std::function<void(metrics_text&)> write) {
-  to.route("/metrics", [role = std::move(role), write = std::move(write)](const http_request& r) {
+  to.route("/metrics", [role = std::move(role), write = std::move(write),
+                        &stats = to.stats()](const http_request& r) {
     metrics_text text(role);
     write(text);
+    write_http_metrics(text, stats);
     return text_response(r, boost::beast::http::status::ok, text.take() + process_metrics(),
                          "text/plain; version=0.0.4; charset=utf-8");
   });

@@ -11,6 +11,8 @@ namespace ssdfs::http {
 
 /// Requests by operation, errors by kind, bytes and connections of a role's protocol server.
 void write_server_metrics(metrics_text& to, const net::server_metrics& of);
+/// Answers, time, bytes and connections of an HTTP server.
+void write_http_metrics(metrics_text& to, const server_stats& of);
 /// CPU, memory, descriptors, threads, start time, and what was built: the process_* families of
 /// every exporter, and ssdfs_build_info. They carry no role.
 [[nodiscard]] std::string process_metrics();

@@ -239,7 +239,6 @@ bool connection::send_piece() {
     }
     constexpr std::string_view text =
         "{\"error\":\"unavailable\",\"message\":\"the content cannot be read now\"}\n";
-    close_after_ = true;
     write_head(502, "Content-Type: application/json\r\nRetry-After: 1\r\n", text.size());
     out_.append(text);
     phase_ = phase::done;
@@ -254,7 +253,8 @@ bool connection::send_piece() {
       piece_sent_ = piece_->size();
     }
   }
-  if (!out_.empty() && !flush()) return false;
+  // A file's bytes follow at once: one packet, not two.
+  if (!out_.empty() && !flush(piece_->file >= 0 ? MSG_MORE : 0)) return false;
   while (piece_sent_ < piece_->size()) {
     const std::size_t left = piece_->size() - piece_sent_;
     ssize_t n = 0;
@@ -306,9 +306,9 @@ void connection::next_request() {
 }
 
 // True if all is sent; else the turn is given away.
-bool connection::flush() {
+bool connection::flush(int flags) {
   while (!out_.empty()) {
-    const ssize_t n = ::send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = ::send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT | flags);
     if (n > 0) {
       out_.consume(static_cast<std::size_t>(n));
       transferred_ += static_cast<std::uint64_t>(n);

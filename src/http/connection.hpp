@@ -85,7 +85,7 @@ class connection final : public exchange, public std::enable_shared_from_this<co
   bool step();
   bool read_head();
   bool start_handler();
-  bool flush();
+  bool flush(int flags = 0);
   bool next_piece();
   bool send_piece();
   bool end_of_exchange();
