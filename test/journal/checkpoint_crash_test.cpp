@@ -67,9 +67,9 @@ BOOST_AUTO_TEST_CASE(death_at_every_call) {
   logged_state whole;
   std::uint64_t durable = 0;
   BOOST_REQUIRE(run(*dry, whole, durable));
+  const std::uint64_t calls = dry->calls() - before;
   check(*dry, whole, durable);
   BOOST_TEST(list_images(*dry, log_dir)->size() == 2U);
-  const std::uint64_t calls = dry->calls() - before;
   BOOST_REQUIRE(calls > 100U);
   for (std::uint64_t k = 1; k <= calls; ++k) {
     for (const test::unsynced how :
