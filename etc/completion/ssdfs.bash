@@ -82,6 +82,8 @@ _ssdfs() {
     for word in "${found[@]}"; do
       [[ $word != "$current"* ]] || COMPREPLY+=("$word")
     done
+    # What is in a directory may follow.
+    if ((${#COMPREPLY[@]} == 1)) && [[ ${COMPREPLY[0]} == */ ]]; then compopt -o nospace 2>/dev/null; fi
     # Commands that take local files, too.
     case $name in
       put | get | verify | edits\ * | volume\ * | image\ *)

@@ -103,6 +103,43 @@ class Api(unittest.TestCase):
             self.assertTrue(answer.headers["Content-Type"].startswith("text/html"))
 
 
+class Repairs(unittest.TestCase):
+    def test_a_dead_datanode_shows_as_repairs_until_all_copies_are_made(self):
+        with Cluster(datanodes=3, master=["--dead-after=3s", "--repair-rate=2MiB"]) as cluster:
+            with open(cluster.master.ready_file, encoding="utf-8") as file:
+                http = "http://" + json.load(file)["http"]
+
+            def status():
+                with urllib.request.urlopen(http + "/api/v1/status", timeout=10) as answer:
+                    return json.loads(answer.read())
+
+            # So much that a copy takes some seconds at that rate.
+            cluster.ok("bench", "put", "--files", "100", "--size", "131072")
+            wait_until(lambda: sum(n["used_bytes"] for n in status()["nodes"]) > 200 * 131072,
+                       "the disks' use is reported")
+            fullest = max(status()["nodes"], key=lambda node: node["used_bytes"])["name"]
+            victim = next(node for node in cluster.datanodes if node.name == fullest)
+            victim.kill()
+            wait_until(lambda: status()["repairing"] > 0, "volumes are in repair")
+            self.assertEqual(status()["health"]["level"], "warning")
+            seen = []
+
+            def progressing():
+                for repair in status()["repairs"]:
+                    self.assertEqual(repair["wanted"], 2)
+                    if repair["onto"]:
+                        seen.append(repair)
+                return any(0 < r["done_bytes"] <= r["bytes"] for r in seen)
+
+            wait_until(progressing, f"a copy in progress, of {seen}")
+            wait_until(lambda: status()["repairing"] == 0 and status()["under_replicated"] == 0,
+                       "all copies made", 90)
+            with urllib.request.urlopen(http + "/api/v1/events", timeout=10) as answer:
+                texts = [event["text"] for event in json.loads(answer.read())["events"]]
+            self.assertIn(f"Datanode {victim.name} is dead.", texts)
+            self.assertIn("All volumes have their copies again.", texts)
+
+
 class Dashboard(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

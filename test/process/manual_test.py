@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import unittest
 
+from local_cluster import Cluster
+
 SOURCE = os.environ["SSDFS_TEST_SOURCE"]
 BINARY = os.environ["SSDFS_TEST_BINARY"]
 RENDER = os.path.join(SOURCE, "etc/man/render")
@@ -90,19 +92,22 @@ class Manual(unittest.TestCase):
                        os.path.join(self.work, name), env={**CLEAN, "LC_ALL": "C.UTF-8", "MANWIDTH": "80"})
             self.assertEqual((done.returncode, done.stderr), (0, ""), name)
 
-    def complete(self, *words):
+    def complete(self, *words, **variables):
         """What bash offers for the last of `words`."""
+        program = os.path.join(self.work, "ssdfs")
+        if not os.path.exists(program):
+            os.symlink(BINARY, program)
         script = f"""
-            ssdfs() {{ {BINARY} "$@"; }}
             . {SOURCE}/etc/completion/ssdfs.bash
             COMP_WORDS=({' '.join("'" + w + "'" for w in words)})
             COMP_CWORD={len(words) - 1}
             _ssdfs
             printf '%s\\n' "${{COMPREPLY[@]}}"
         """
-        done = run("bash", "-c", script, cwd=self.work)
+        done = run("bash", "-c", script, cwd=self.work,
+                   env={**CLEAN, **variables, "PATH": self.work + ":" + CLEAN["PATH"]})
         self.assertEqual(done.stderr, "")
-        return set(done.stdout.split())
+        return set(done.stdout.splitlines()) - {""}
 
     def test_completion(self):
         firsts = {command["name"].split()[0] for command in self.program["commands"]}
@@ -118,7 +123,16 @@ class Manual(unittest.TestCase):
         self.assertEqual(self.complete("ssdfs", "no-such-command", ""), set())
         with open(os.path.join(self.work, "local picture.png"), "wb"):
             pass
-        self.assertIn("local", self.complete("ssdfs", "put", "loc"))
+        self.assertIn("local picture.png", self.complete("ssdfs", "put", "loc"))
+
+    def test_completion_of_stored_paths(self):
+        with Cluster(datanodes=1) as cluster:
+            cluster.ok("put", "-r", os.path.join(SOURCE, "etc/samples/pictures/review/2023"), "/shop")
+            offers = lambda *words: self.complete("ssdfs", *words, SSDFS_MASTER=cluster.address)
+            self.assertEqual(offers("ls", "/"), {"/shop/"})
+            self.assertEqual(offers("cat", "/shop/bed"), {"/shop/bedside.png"})
+            self.assertEqual(offers("rm", "/shop/genau"), {"/shop/genau wie beschrieben.png"})
+            self.assertEqual(offers("ls", "/none/"), set())
 
 
 if __name__ == "__main__":
