@@ -121,6 +121,29 @@ class Promotion(unittest.TestCase):
             self.assertIn("epoch 256", c.master.log())
 
 
+    def test_of_two_that_are_promoted_only_one_goes_on(self):
+        with ReplicatedCluster(backups=2) as c:
+            Client([c.first]).mkdir("/shared")
+            for backup in c.backups:
+                c.caught_up(backup)
+            c.kill_all()
+            both = [c.new_master(f"promoted{n}", c.data_dir(f"backup{n + 1}"), c.addresses[n],
+                                 "--promote") for n in (0, 1)]
+            for master in both:
+                self.addCleanup(lambda m=master: m.running() and m.kill())
+                master.start(wait=False)
+            wait_until(lambda: not all(m.running() for m in both), "one ends", 60)
+            left = [m for m in both if m.running()]
+            self.assertEqual(len(left), 1)
+            wait_until(left[0].is_ready, "the other leads")
+            self.assertEqual(Client(c.addresses).names("/"), {"shared"})
+            # The operator wants the other one: it goes beyond.
+            left[0].kill()
+            other = [m for m in both if m is not left[0]][0]
+            other.start()
+            self.assertEqual(json.loads(c.ok("admin", "report", "--json"))["epoch"], 512)
+
+
 class Confirmation(unittest.TestCase):
     def test_without_its_backup_a_master_answers_no_change(self):
         with ReplicatedCluster(master=["--min-sync-backups=1"]) as c:
