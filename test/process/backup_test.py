@@ -53,22 +53,24 @@ class Following(unittest.TestCase):
             self.assertEqual(status["role"], "backup")
 
     def test_a_checkpoint_on_demand_comes_from_the_backup(self):
-        with ReplicatedCluster() as c, Writers(4, c.addresses) as writers:
-            wait_until(lambda: writers.done() > 300, "some work")
-            c.ok("admin", "checkpoint")
-            wait_until(lambda: images(c.data_dir("master")), "an image at the master")
-            self.assertTrue(images(c.data_dir("backup1")))
-            with writers.paused():
-                c.caught_up(c.backups[0])
-                writers.check(self)
-            # Both begin with the image now.
-            c.backups[0].kill()
-            c.master.kill()
-            c.master.start()
-            c.backups[0].start()
-            with writers.paused():
-                c.caught_up(c.backups[0])
-                writers.check(self)
+        with ReplicatedCluster() as c:
+            c.caught_up(c.backups[0])  # else a child of the master makes it
+            with Writers(4, c.addresses) as writers:
+                wait_until(lambda: writers.done() > 300, "some work")
+                c.ok("admin", "checkpoint")
+                wait_until(lambda: images(c.data_dir("master")), "an image at the master")
+                self.assertTrue(images(c.data_dir("backup1")))
+                with writers.paused():
+                    c.caught_up(c.backups[0])
+                    writers.check(self)
+                # Both begin with the image now.
+                c.backups[0].kill()
+                c.master.kill()
+                c.master.start()
+                c.backups[0].start()
+                with writers.paused():
+                    c.caught_up(c.backups[0])
+                    writers.check(self)
 
     def test_checkpoints_by_count_go_on_beside_the_work(self):
         with ReplicatedCluster(backup=["--checkpoint-txns=500"]) as c, \
