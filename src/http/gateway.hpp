@@ -76,6 +76,7 @@ class gateway : public std::enable_shared_from_this<gateway> {
   void serve(const exchange_ptr& e, std::string_view path, const file_info_ptr& info,
              bool looked_up_now);
   void send_content(const exchange_ptr& e, const std::shared_ptr<reading>& r);
+  [[nodiscard]] bool begins_here(const reading& r) const;
   bool send_local(const exchange_ptr& e, const std::shared_ptr<reading>& r);
   void send_remote(const exchange_ptr& e, const std::shared_ptr<reading>& r);
   void send_stream(const exchange_ptr& e, const std::shared_ptr<reading>& r);

@@ -12,7 +12,7 @@ namespace ssdfs::http {
 namespace {
 
 // Up to here an answer is put together in memory; above it is sent piece by piece.
-constexpr std::uint64_t inline_local = 64 << 10;
+constexpr std::uint64_t inline_local = 256 << 10;
 constexpr std::uint64_t inline_remote = 256 << 10;
 // Each holds up to some MiB of read-ahead.
 constexpr int most_streams = 256;
@@ -94,8 +94,15 @@ void gateway::serve(const exchange_ptr& e, std::string_view path, const file_inf
 
 void gateway::send_content(const exchange_ptr& e, const std::shared_ptr<reading>& r) {
   if (send_local(e, r)) return;
-  if (r->part.length <= inline_remote) return send_remote(e, r);
+  if (r->part.length <= inline_remote && !begins_here(*r)) return send_remote(e, r);
   send_stream(e, r);
+}
+
+// True if the first byte is in a volume of this process.
+bool gateway::begins_here(const reading& r) const {
+  if (options_.local == nullptr) return false;
+  const auto [chunk, begin] = chunk_at(r.info->status, r.part.offset);
+  return chunk != nullptr && options_.local->find(*chunk) != nullptr;
 }
 
 // A small piece of one chunk that is here; false if it is not.
@@ -146,9 +153,8 @@ void gateway::send_remote(const exchange_ptr& e, const std::shared_ptr<reading>&
 }
 
 void gateway::send_stream(const exchange_ptr& e, const std::shared_ptr<reading>& r) {
-  const auto [chunk, begin] = chunk_at(r->info->status, r->part.offset);
   file_body::settings s{r->path, r->info, r->part.offset, r->part.offset + r->part.length};
-  if (options_.local != nullptr && chunk != nullptr && options_.local->find(*chunk)) {
+  if (begins_here(*r)) {
     return e->respond_stream(r->status, r->fields(), r->part.length,
                              std::make_unique<file_body>(client_, options_.local, std::move(s)));
   }

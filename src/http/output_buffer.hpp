@@ -40,7 +40,7 @@ class output_buffer {
   }
 
  private:
-  static constexpr std::size_t kept = 128 << 10;
+  static constexpr std::size_t kept = 32 << 10;
 
   void grow(std::size_t n) {
     const std::size_t used = size();

@@ -419,6 +419,24 @@ class Gateway(unittest.TestCase):
                     status, _, body = get(server, "/fs" + path)
                     self.assertEqual((status, body == content), (200, True), (server, path))
 
+    def test_a_lookup_that_turns_out_to_be_wrong_is_dropped(self):
+        with tempfile.TemporaryDirectory() as work, \
+                Cluster(datanodes=2, http=True, master=["--http-lookup-ttl=1h"]) as c:
+            local = os.path.join(work, "x")
+            gateway = c.master.http()
+            etags = set()
+            for content in (b"first", b"second", random.Random(5).randbytes(600_000), b"third"):
+                with open(local, "wb") as file:
+                    file.write(content)
+                c.ok("put", "-f", local, "/a")
+                for _ in range(2):
+                    status, headers, body = get(gateway, "/fs/a")
+                    self.assertEqual((status, body == content), (200, True))
+                etags.add(headers["etag"])
+            self.assertEqual(len(etags), 4)
+            c.ok("rm", "--skip-trash", "/a")
+            self.assertEqual(get(gateway, "/fs/a")[0], 404)
+
     def test_reading_only_is_the_default(self):
         with Cluster(datanodes=1, http=True) as c:
             for p in c.processes():
