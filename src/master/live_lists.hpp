@@ -1,6 +1,7 @@
 // Which chunks should be in a volume: made by a walk over all files, for replicas that differ.
 #pragma once
 
+#include "master/chunk_sorter.hpp"
 #include "meta/state.hpp"
 #include "wire/chunk_messages.hpp"
 
@@ -13,16 +14,16 @@
 
 namespace ssdfs::master {
 
-/// Operation: want() names a volume; step() walks a bounded number of slices of the tree's memory
-/// a call, for all wanted volumes at once. A list is kept while it is right, which its digest
-/// tells: it must equal the volume's, so a list that missed a change is never used. Lists are
-/// dropped a minute after their last use.
+/// Operation: want() names a volume; step() does a millisecond or two of work a call: it walks a
+/// few slices of the tree's memory, for all wanted volumes at once, or sorts a part of a list. A
+/// list is kept while it is right, which its digest tells: it must equal the volume's, so a list
+/// that missed a change is never used. Lists are dropped a minute after their last use.
 /// Concurrency: the namespace strand.
 class live_lists {
  public:
   explicit live_lists(const meta::state& state) : state_(state) {}
 
-  using list = std::vector<wire::chunk_entry>;  ///< sorted by key
+  using list = chunk_sorter::list_type;  ///< sorted by key
 
   /// The list, if there is one and it is right now; else it is wanted from here on.
   [[nodiscard]] std::shared_ptr<const list> want(volume_id volume, std::int64_t now_ms);
@@ -35,16 +36,21 @@ class live_lists {
 
  private:
   struct entry {
-    std::shared_ptr<list> chunks;
+    std::shared_ptr<const list> chunks;
+    volume_digest digest;  ///< of the list
     std::int64_t used_ms = 0;
   };
+  struct draft {
+    chunk_sorter chunks;
+    std::size_t freed_seen = 0;  ///< of the volume's freed chunks, which count until reclaimed
+  };
   void begin_walk();
-  void finish_walk(std::int64_t now_ms);
-  [[nodiscard]] bool is_right(volume_id volume, const list& chunks) const;
+  void visit_files();
+  void finish_one(std::int64_t now_ms);
 
   const meta::state& state_;
-  std::set<volume_id> wanted_;                              // for the next walk
-  std::map<std::uint32_t, std::shared_ptr<list>> walking_;  // by slot; of the walk under way
+  std::set<volume_id> wanted_;              // for the next walk
+  std::map<std::uint32_t, draft> walking_;  // by slot; of the walk under way
   std::size_t next_slice_ = 0;
   std::map<volume_id, entry> ready_;
 };

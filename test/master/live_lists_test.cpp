@@ -1,0 +1,101 @@
+// Lists of the chunks of a volume, made beside other work.
+#include "master/live_lists.hpp"
+
+#include "meta/state_util.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <random>
+
+namespace ssdfs::master {
+namespace {
+
+using meta::volume_slot;
+
+BOOST_AUTO_TEST_SUITE(live_list)
+
+BOOST_AUTO_TEST_CASE(chunks_are_sorted_in_parts) {
+  for (const std::size_t count : {std::size_t{0}, std::size_t{1}, chunk_sorter::run_length,
+                                  chunk_sorter::run_length * 3 + 17}) {
+    std::vector<wire::chunk_entry> expected;
+    volume_digest digest;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto key = static_cast<chunk_key>(i * 3 + 1);
+      expected.push_back({key, key % 1000 + 1, key * 7});
+      digest.add(key, key % 1000 + 1, key * 7);
+    }
+    auto mixed = expected;
+    std::shuffle(mixed.begin(), mixed.end(), std::mt19937(7));
+    chunk_sorter sorter;
+    for (const auto& c : mixed) sorter.add(c);
+    std::size_t calls = 1;
+    while (!sorter.merge(10'000)) ++calls;
+    BOOST_TEST(calls >= count / 10'000);
+    const auto list = sorter.list();
+    BOOST_TEST_REQUIRE(list->size() == count);
+    for (std::size_t i = 0; i < count; ++i) {
+      BOOST_REQUIRE((*list)[i].key == expected[i].key && (*list)[i].size == expected[i].size &&
+                    (*list)[i].crc32c == expected[i].crc32c);
+    }
+    BOOST_TEST((sorter.digest() == digest));
+  }
+}
+
+std::shared_ptr<const live_lists::list> made(live_lists& lists, volume_id volume) {
+  auto list = lists.want(volume, 0);
+  for (int i = 0; !list && i < 10'000; ++i) {
+    if (!lists.step(0)) list = lists.want(volume, 0);
+  }
+  return list;
+}
+
+BOOST_AUTO_TEST_CASE(a_list_has_what_is_live_or_waits_for_its_removal) {
+  test::state_rig rig;
+  const volume_id v = rig.add_volume();
+  const volume_id w = rig.add_volume();
+  constexpr std::uint32_t files = 3000;
+  const chunk_key first = rig.grant(v, files);
+  const chunk_key other = rig.grant(w, files);
+  for (std::uint32_t i = 0; i < files; ++i) {
+    const std::uint32_t scattered = i * 1201 % files;
+    BOOST_REQUIRE(
+        rig.create("/v/" + std::to_string(i), v, first + scattered, 10 + i % 7).has_value());
+    BOOST_REQUIRE(rig.create("/w/" + std::to_string(i), w, other + i, 5).has_value());
+  }
+  live_lists lists(rig.state());
+  BOOST_TEST(!lists.want(v, 0));
+  const auto list = made(lists, v);
+  BOOST_TEST_REQUIRE(list != nullptr);
+  BOOST_TEST(list->size() == files);
+  BOOST_TEST(std::is_sorted(list->begin(), list->end(),
+                            [](const auto& a, const auto& b) { return a.key < b.key; }));
+  BOOST_TEST(lists.want(v, 0) == list);
+
+  // What was removed counts until it is reclaimed, so the list is still right.
+  BOOST_REQUIRE(rig.remove("/v/7", false, true).has_value());
+  BOOST_TEST(lists.want(v, 0) == list);
+  const auto again = made(lists, w);
+  BOOST_TEST_REQUIRE(again != nullptr);
+  BOOST_TEST(again->size() == files);
+  lists.forget_unused(120'000);
+  const auto anew = made(lists, v);
+  BOOST_TEST_REQUIRE(anew != nullptr);
+  BOOST_TEST(anew->size() == files);
+
+  // After the reclaim it is not, and is made again.
+  rig.close(v);
+  rig.advance(rig.context().delete_grace_ms + 2000);
+  auto batch = meta::make_reclaim(rig.state(), v, rig.context());
+  BOOST_REQUIRE(batch.has_value() && batch->has_value());
+  rig.log_record(std::move(**batch));
+  BOOST_TEST(!lists.want(v, 0));
+  const auto reclaimed = made(lists, v);
+  BOOST_TEST_REQUIRE(reclaimed != nullptr);
+  BOOST_TEST(reclaimed->size() == files - 1);
+  BOOST_TEST(!lists.want(volume_id(99), 0));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ssdfs::master
