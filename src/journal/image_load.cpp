@@ -4,7 +4,10 @@
 #include "journal/section_queue.hpp"
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
+#include <utility>
 
 namespace ssdfs::journal {
 namespace {
@@ -67,6 +70,46 @@ class background_reader {
   std::thread thread_;  // last: it uses the queue
 };
 
+// Has the system provide memory on a thread of its own: for whoever builds gigabytes, waiting for
+// fresh pages is otherwise half of the time.
+class memory_preparer {
+ public:
+  ~memory_preparer() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+  void submit(const meta::upcoming_memory& memory) {
+    if (memory.empty()) return;
+    const std::lock_guard lock(mutex_);
+    // One that is further back is in use already.
+    next_ = memory;
+    changed_.notify_one();
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [&] { return ended_ || !next_.empty(); });
+      if (ended_) return;
+      const meta::upcoming_memory memory = std::exchange(next_, {});
+      lock.unlock();
+      meta::prepare(memory);
+      lock.lock();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  meta::upcoming_memory next_;  // under mutex_
+  bool ended_ = false;          // under mutex_
+  std::thread thread_{[this] { run(); }};
+};
+
 }  // namespace
 
 result<meta::image_head> load_image(io::file_system& fs, const std::string& path,
@@ -74,9 +117,11 @@ result<meta::image_head> load_image(io::file_system& fs, const std::string& path
   meta::image_loader loader(target);
   background_reader reader(fs, path, hooks);
   section_queue& queue = reader.queue();
+  memory_preparer preparer;
   while (auto section = queue.take()) {
     if (auto taken = loader.take(*section); !taken) return at_path(path, taken.error());
     queue.give_back(std::move(section));
+    preparer.submit(loader.take_upcoming());
   }
   if (auto read = queue.outcome(); !read) return at_path(path, read.error());
   if (auto done = loader.finish(); !done) return at_path(path, done.error());

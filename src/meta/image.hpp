@@ -89,6 +89,10 @@ class image_loader {
   /// to be.
   result<void> finish_unchecked();
 
+  /// Memory that the next sections are going to need, as tree::take_upcoming: for another thread to
+  /// prepare(), before finish() returns or the state is destroyed.
+  [[nodiscard]] upcoming_memory take_upcoming();
+
   /// Known once the first section was fed.
   [[nodiscard]] const image_head& head() const noexcept;
 

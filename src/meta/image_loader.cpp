@@ -18,6 +18,8 @@ image_loader::~image_loader() = default;
 
 const image_head& image_loader::head() const noexcept { return sections_->head; }
 
+upcoming_memory image_loader::take_upcoming() { return sections_->take_upcoming(); }
+
 result<void> image_loader::feed(bytes_view bytes) {
   if (!reader_) {
     reader_ = std::make_unique<image_reader>(

@@ -20,6 +20,8 @@ class image_loader::sections {
   /// After the last. `check_head`: totals and digest must be the head's.
   result<void> finish(bool check_head);
 
+  [[nodiscard]] upcoming_memory take_upcoming() { return s_.names_.take_upcoming(); }
+
   image_head head;
 
  private:
