@@ -160,6 +160,20 @@ struct admin_accept_loss_request {
 };
 BOOST_DESCRIBE_STRUCT(admin_accept_loss_request, (), ())
 
+struct admin_checkpoint_reply {
+  ssdfs::txid image;    ///< last record in the newest image; 0: there is none
+  ssdfs::txid wanted;   ///< an image at or behind this record is being made; 0: none is
+  std::string failure;  ///< why the last one could not be made; empty if it could
+};
+BOOST_DESCRIBE_STRUCT(admin_checkpoint_reply, (), (image, wanted, failure))
+/// Has an image made (`begin`), or asks how it stands. Beginning twice makes one.
+struct admin_checkpoint_request {
+  static constexpr opcode code = opcode::admin_checkpoint;
+  using reply = admin_checkpoint_reply;
+  bool begin = false;
+};
+BOOST_DESCRIBE_STRUCT(admin_checkpoint_request, (), (begin))
+
 struct trash_empty_reply {
   std::uint64_t entries = 0;
 };
