@@ -181,7 +181,11 @@ void journal_service::pull(net::request r) {
     return r.fail(failure(errc::not_active, "this master was replaced: epoch " +
                                                 std::to_string(newer.value) + " is known"));
   }
-  if (!peer.matched) return greet(std::move(r), q);
+  // A place beyond our log cannot be one that matched.
+  if (!peer.matched || q.durable.last > txid(durable_)) {
+    peer.matched = false;
+    return greet(std::move(r), q);
+  }
   if (q.want_mark) log_mark();
   take_report(peer, q.durable.last, q.applied);
   held_pull next{std::move(r), q.from, std::min(q.max_bytes, wire::max_body), q.offset,
