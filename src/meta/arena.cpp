@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <new>
 
@@ -9,7 +10,8 @@ namespace ssdfs::meta {
 namespace {
 
 // Addresses are made usable in steps of this size; untouched pages cost nothing.
-constexpr std::size_t growth_step = std::size_t{16} << 20;
+// Rather large ones: a step has to wait for whoever prepares memory in the same moment.
+constexpr std::size_t growth_step = std::size_t{128} << 20;
 constexpr std::size_t arena_capacity = std::size_t{32} << 30;
 // Slices swept for each one taken from the end: the arena grows by at most 1/16 during a sweep.
 constexpr int sweep_ratio = 16;
@@ -31,9 +33,12 @@ std::size_t next_huge_page(const std::byte* base, std::size_t offset) {
 }  // namespace
 
 void prepare(const upcoming_memory& memory) noexcept {
-  // Both are hints: without them the pages come when they are touched.
+  // Both are hints: without them the pages come when they are touched. In pieces, because the
+  // process's mappings are locked during each, and whoever extends the memory waits for that.
   advise(memory.at, memory.bytes, MADV_HUGEPAGE);
-  advise(memory.at, memory.bytes, MADV_POPULATE_WRITE);
+  for (std::size_t done = 0; done < memory.bytes; done += huge_page) {
+    advise(memory.at + done, std::min(huge_page, memory.bytes - done), MADV_POPULATE_WRITE);
+  }
 }
 
 reserved_memory::reserved_memory(std::size_t capacity)

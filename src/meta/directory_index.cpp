@@ -16,8 +16,7 @@ constexpr std::size_t sparse = directory_index::leaf_capacity / 4;
 constexpr std::size_t joined = directory_index::leaf_capacity * 3 / 4;
 
 // Capacities: small steps leave few places unused, but many blocks that are freed on the way.
-constexpr std::array<std::uint8_t, 14> capacities = {2,  6,  10, 16, 24, 32,  40,
-                                                     48, 56, 64, 80, 96, 112, 128};
+constexpr std::array<std::uint8_t, 10> capacities = {2, 6, 10, 16, 24, 32, 40, 48, 56, 64};
 static_assert(capacities.back() == directory_index::leaf_capacity);
 
 constexpr std::size_t round_capacity(std::size_t count) {
@@ -50,12 +49,12 @@ void insert_at(std::uint32_t* values, std::size_t count, std::size_t at, std::ui
 std::uint32_t directory_index::find(std::uint32_t root, std::string_view name) const {
   if (root == 0) return 0;
   const auto* node = &block_as<node_header>(memory_, root);
-  prefetch_hints(*node);
+  prefetch_node(*node);
   while (!node->is_leaf()) {
     const auto& inner = static_cast<const inner_node&>(*node);
     prefetch_rest(inner);
     node = &block_as<node_header>(memory_, inner.children()[child_for(memory_, inner, name)]);
-    prefetch_hints(*node);
+    prefetch_node(*node);
   }
   const auto& leaf = static_cast<const leaf_node&>(*node);
   // The prefix need not be checked: only the whole name decides.
@@ -69,7 +68,7 @@ directory_index::place directory_index::locate(std::uint32_t root, std::string_v
   if (root == 0) return where;
   std::uint32_t id = root;
   const auto* node = &block_as<node_header>(memory_, id);
-  prefetch_hints(*node);
+  prefetch_node(*node);
   while (!node->is_leaf()) {
     const auto& inner = static_cast<const inner_node&>(*node);
     prefetch_rest(inner);
@@ -79,7 +78,7 @@ directory_index::place directory_index::locate(std::uint32_t root, std::string_v
     where.rightmost = where.rightmost && child == inner.count;
     id = inner.children()[child];
     node = &block_as<node_header>(memory_, id);
-    prefetch_hints(*node);
+    prefetch_node(*node);
   }
   const auto& leaf = static_cast<const leaf_node&>(*node);
   where.leaf = id;
@@ -250,7 +249,8 @@ void directory_index::erase(std::uint32_t& root, const place& where) {
     unlink(root, where, where.depth);
     return;
   }
-  const std::size_t wanted = round_capacity(leaf.count + leaf.count / 4U);
+  // With room for one more, so that removing and adding in turn settles.
+  const std::size_t wanted = round_capacity(leaf.count + std::max(1U, leaf.count / 4U));
   if (leaf.count <= leaf.capacity / 2 && wanted < leaf.capacity) {
     set_leaf_capacity(where.leaf, wanted);
   }

@@ -21,7 +21,7 @@ namespace ssdfs::meta {
 /// bytes of room before a change.
 class directory_index {
  public:
-  static constexpr std::size_t leaf_capacity = 128;
+  static constexpr std::size_t leaf_capacity = 64;
   static constexpr std::size_t max_separators = 255;  ///< of an inner node; one child more
   static constexpr std::size_t max_depth = 8;         ///< levels of inner nodes: never reached
   /// Upper bound of what one insert can allocate.

@@ -7,7 +7,7 @@
 // the four bytes behind the prefix as a big-endian number, padded with zeros, which no name
 // contains, so hints sort as names do as far as they reach. The samples are copies of every 16th
 // hint: they stand beside the header, so that a search loads only the 16 hints and ids that it
-// needs of a kilobyte. An inner node has `count` separators:
+// needs. An inner node has `count` separators:
 // child i holds names below separator i, child i + 1 names that are not. Its prefix is common to
 // all separators and stands in the node. A separator that ends within prefix and hint needs no
 // more (its text is 0); a longer one stands in a text block.
@@ -189,9 +189,10 @@ inline void prefetch_begin(const node_header& node) noexcept {
   __builtin_prefetch(at + 64);
   __builtin_prefetch(at + 128);
 }
-/// Starts to load the hints, too, if it is a large leaf: for a single search, which would have to
-/// wait for the header first and then for the hints.
-inline void prefetch_hints(const node_header& node) noexcept {
+/// Starts to load all of a full leaf: for a single search, which would have to wait for the header
+/// first, and then for hints and ids. What is loaded too much of an inner node costs less than to
+/// tell them apart.
+inline void prefetch_node(const node_header& node) noexcept {
   const auto* at = reinterpret_cast<const char*>(&node);
   for (std::size_t line = 0; line < 576; line += 64) __builtin_prefetch(at + line);
 }

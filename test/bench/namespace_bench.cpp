@@ -8,6 +8,8 @@
 #include "bench/measure.hpp"
 #include "meta/tree.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <array>
 #include <condition_variable>
@@ -22,6 +24,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -210,11 +213,46 @@ class permutation {
   std::uint64_t step_;
 };
 
+/// Tells creations that took more than a millisecond from those that another process interrupted:
+/// the system counts how often it took the processor away from this thread.
+class stalls {
+ public:
+  explicit stalls(double per_ns) : limit_ticks_(static_cast<std::uint64_t>(per_ns * 1e6)) {}
+
+  /// Now and then, so that what is counted lies near to what it is blamed for.
+  void look() { interruptions_ = interruptions(); }
+  void add(std::uint64_t ticks) {
+    if (ticks <= limit_ticks_) [[likely]]
+      return;
+    ++all_;
+    const long now = interruptions();
+    interrupted_ += now != std::exchange(interruptions_, now) ? 1 : 0;
+  }
+  void report() const {
+    std::printf("{\"op\":\"create over 1 ms\",\"count\":%llu,\"interrupted\":%llu}\n",
+                static_cast<unsigned long long>(all_),
+                static_cast<unsigned long long>(interrupted_));
+  }
+
+ private:
+  static long interruptions() {
+    rusage usage{};
+    ::getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nivcsw;
+  }
+  std::uint64_t limit_ticks_;
+  std::uint64_t all_ = 0;
+  std::uint64_t interrupted_ = 0;
+  long interruptions_ = interruptions();
+};
+
 void fill_by_paths(tree& t, const settings& s) {
   paths path(s);
   const permutation mixed(s.files);
   const bool random = s.order == "random";
-  latencies l(ticks_per_ns());
+  const double per_ns = ticks_per_ns();
+  latencies l(per_ns);
+  stalls late(per_ns);
   std::optional<preparer> helper;
   if (s.prepare) helper.emplace();
   const stopwatch watch;
@@ -225,10 +263,13 @@ void fill_by_paths(tree& t, const settings& s) {
     if (helper && i % 1024 == 0) helper->submit(t.take_upcoming());
     const std::uint64_t now = __rdtsc();
     l.add(now - before);
+    late.add(now - before);
+    if (i % 64 == 0) late.look();
     before = now;
   }
   report_rate(random ? "create random" : "create in order", s.files, watch);
   report_latency("create", l);
+  late.report();
 }
 
 void fill_by_loader(tree& t, const settings& s) {

@@ -1,4 +1,4 @@
-// Random commands against a simple twin: a map from path to size.
+// Random commands against a simple twin: a map from path to size, and one of quotas.
 #include "meta/state_util.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -44,22 +44,79 @@ class twin {
     entries_[path] = size;
   }
   void erase(const std::string& path) {
-    std::erase_if(entries_, [&](const auto& e) {
-      return e.first == path || e.first.starts_with(path + "/");
-    });
+    const auto gone = [&](const auto& e) { return is_at_or_below(e.first, path); };
+    std::erase_if(entries_, gone);
+    std::erase_if(quotas_, gone);
   }
   void move(const std::string& from, const std::string& to) {
-    std::map<std::string, std::int64_t> moved;
-    for (const auto& [path, size] : entries_) {
-      if (path == from || path.starts_with(from + "/")) moved[to + path.substr(from.size())] = size;
-    }
+    const auto moved = [&](const auto& map) {
+      auto out = map;
+      out.clear();
+      for (const auto& [path, value] : map) {
+        if (is_at_or_below(path, from)) out[to + path.substr(from.size())] = value;
+      }
+      return out;
+    };
+    auto entries = moved(entries_);
+    auto quotas = moved(quotas_);
     erase(from);
-    for (const auto& [path, size] : moved) entries_[path] = size;
+    entries_.merge(entries);
+    quotas_.merge(quotas);
   }
   [[nodiscard]] const std::map<std::string, std::int64_t>& entries() const { return entries_; }
 
+  void set_quota(const std::string& path, const quota& limits) { quotas_[path] = limits; }
+  [[nodiscard]] const std::map<std::string, quota>& quotas() const { return quotas_; }
+  // Names and bytes at and below a path, or below it only.
+  [[nodiscard]] quota use(const std::string& path, bool itself) const {
+    quota sum;
+    for (const auto& [at, size] : entries_) {
+      if (!is_at_or_below(at, path) || (at == path && !itself)) continue;
+      ++sum.names;
+      sum.bytes += static_cast<std::uint64_t>(std::max<std::int64_t>(size, 0));
+    }
+    return sum;
+  }
+  // Missing names from the first missing ancestor of `path` on, itself included.
+  [[nodiscard]] std::uint64_t missing(std::string path) const {
+    std::uint64_t n = 0;
+    for (; !at(path); path = parent(path)) ++n;
+    return n;
+  }
+  // Whether all directories above `path` have room: for `added`, or for what is at `moved` and
+  // comes in the place of what is at `path`. It counts only where it was not below already.
+  [[nodiscard]] bool has_room(const std::string& path, const quota& added,
+                              const std::string& moved = {}) const {
+    const auto replaced = moved.empty() ? std::nullopt : at(path);
+    const quota gone{replaced ? 1U : 0U,
+                     static_cast<std::uint64_t>(std::max<std::int64_t>(replaced.value_or(0), 0))};
+    for (const auto& [directory, limits] : quotas_) {
+      if (path == directory || !is_at_or_below(path, directory)) continue;
+      quota more = added;
+      if (!moved.empty() && !is_at_or_below(moved, directory)) {
+        const quota all = use(moved, true);
+        more = {more.names + all.names, more.bytes + all.bytes};
+      }
+      const quota now = use(directory, false);
+      const auto exceeds = [](std::uint64_t limit, std::uint64_t used, std::uint64_t plus,
+                              std::uint64_t minus) {
+        return limit != 0 && plus > minus && used + plus - minus > limit;
+      };
+      if (exceeds(limits.names, now.names, more.names, gone.names) ||
+          exceeds(limits.bytes, now.bytes, more.bytes, gone.bytes)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
  private:
+  static bool is_at_or_below(const std::string& path, const std::string& top) {
+    return path == top || path.starts_with(top == "/" ? top : top + "/");
+  }
+
   std::map<std::string, std::int64_t> entries_;
+  std::map<std::string, quota> quotas_;
 };
 
 void collect(const state& s, const std::string& path, std::map<std::string, std::int64_t>& out) {
@@ -109,15 +166,17 @@ class run {
     ++sequence_;
     op_ = {test::test_client(1), sequence_, sequence_ > 20 ? sequence_ - 20 : 1};
     rig_.advance(static_cast<std::int64_t>(random_() % 2000));
-    const unsigned what = static_cast<unsigned>(random_() % 10);
-    if (what < 4) {
+    const unsigned what = static_cast<unsigned>(random_() % 20);
+    if (what < 8) {
       create();
-    } else if (what < 5) {
+    } else if (what < 10) {
       mkdir();
-    } else if (what < 7) {
+    } else if (what < 14) {
       rename();
-    } else {
+    } else if (what < 19) {
       remove();
+    } else {
+      set_quota();
     }
     if (random_() % 4 == 0) rig_.state().reclaim_step(3);
     if (random_() % 50 == 0) next_volume();
@@ -127,6 +186,14 @@ class run {
     std::map<std::string, std::int64_t> found{{"/", directory_size}};
     collect(rig_.state(), "/", found);
     BOOST_REQUIRE(found == twin_.entries());
+    for (const auto& [path, limits] : twin_.quotas()) {
+      const auto use = quota_use_of(rig_.state(), path, {});
+      BOOST_REQUIRE_MESSAGE(use.has_value(), path);
+      const quota below = twin_.use(path, false);
+      BOOST_TEST((use->limits == limits));
+      BOOST_TEST(use->below.files + use->below.directories == below.names);
+      BOOST_TEST(use->below.bytes == below.bytes);
+    }
     auto verified = rig_.state().names().verify();
     BOOST_REQUIRE_MESSAGE(verified.has_value(), test::why(verified));
     auto replayed = rig_.replay();
@@ -173,6 +240,11 @@ class run {
       expected =
           *there == directory_size ? errc::is_directory : (overwrite ? errc{} : errc::exists);
     }
+    const auto old_size = static_cast<std::uint64_t>(std::max<std::int64_t>(there.value_or(0), 0));
+    const std::uint64_t bytes = size > old_size ? size - old_size : 0;
+    if (expected == errc{} && !twin_.has_room(p, {twin_.missing(p), bytes})) {
+      expected = errc::quota_exceeded;
+    }
     const chunk_key key = first_ + used_;
     expect(expected, [&] { return rig_.create(p, volume_, key, size, overwrite, op_); });
     if (expected == errc{}) {
@@ -186,6 +258,9 @@ class run {
     errc expected = twin_.obstacle(p, parents);
     const auto there = twin_.at(p);
     if (there) expected = parents && *there == directory_size ? errc{} : errc::exists;
+    if (expected == errc{} && !twin_.has_room(p, {twin_.missing(p), 0})) {
+      expected = errc::quota_exceeded;
+    }
     expect(expected, [&] { return rig_.mkdir(p, parents, op_); });
     if (expected == errc{} && !there) twin_.put(p, directory_size);
   }
@@ -193,7 +268,10 @@ class run {
     const std::string from = path();
     const std::string to = path();
     const bool overwrite = random_() % 2 == 0;
-    const errc expected = rename_result(from, to, overwrite);
+    errc expected = rename_result(from, to, overwrite);
+    if (expected == errc{} && from != to && !twin_.has_room(to, {}, from)) {
+      expected = errc::quota_exceeded;
+    }
     expect(expected, [&] { return rig_.rename(from, to, overwrite, op_); });
     if (expected == errc{} && from != to) {
       twin_.erase(to);
@@ -212,6 +290,18 @@ class run {
     if (!overwrite) return errc::exists;
     if (*target == directory_size) return errc::is_directory;
     return *source == directory_size ? errc::not_directory : errc{};
+  }
+  void set_quota() {
+    const std::string p = path();
+    if (twin_.at(p) != std::optional(directory_size)) return;
+    const quota limits{random_() % 8, random_() % 4 * 60};
+    quota_request q;
+    q.op = op_;
+    q.path = p;
+    q.names = limits.names;
+    q.bytes = limits.bytes;
+    expect(errc{}, [&] { return rig_.finish(make_quota(rig_.state(), q, rig_.context()), op_); });
+    twin_.set_quota(p, limits);
   }
   void remove() {
     const std::string p = path();

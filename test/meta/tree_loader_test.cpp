@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(a_large_directory_is_loaded_with_full_leaves) {
   BOOST_REQUIRE(loader.finish().has_value());
   require_sound(t);
   BOOST_TEST(t.totals(root_directory).files == count);
-  BOOST_TEST(t.memory().nodes < count * 8.4);
+  BOOST_TEST(t.memory().nodes < count * 8.5);
   BOOST_TEST(t.lookup("/picture-1054321.jpg").has_value());
 }
 

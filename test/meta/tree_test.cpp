@@ -348,4 +348,54 @@ BOOST_AUTO_TEST_CASE(memory_of_deleted_files_is_used_again) {
   BOOST_TEST(t.memory().total < first * 2);
 }
 
+// Adding and removing in turn at the same place settles, whatever the directory holds.
+BOOST_AUTO_TEST_CASE(adding_and_removing_in_turn_takes_no_memory) {
+  for (const char* name : {"zzz", "mmm", "000"}) {
+    for (const std::uint32_t held :
+         {0U, 1U, 2U, 3U, 6U, 10U, 16U, 17U, 31U, 63U, 64U, 65U, 66U, 96U, 128U, 130U, 1000U}) {
+      tree t;
+      const directory_id d = make_directory(t, root_directory, "directory");
+      for (std::uint32_t i = 0; i < held; ++i) {
+        make_file(t, d, (i % 2 == 0 ? "b" : "x") + std::to_string(1000 + i), i);
+      }
+      std::uint64_t settled = 0;
+      for (int round = 0; round < 600; ++round) {
+        make_file(t, d, name, 1);
+        BOOST_REQUIRE(t.erase(t.find(d, name)).has_value());
+        if (round == 10) settled = t.memory().total;
+      }
+      BOOST_TEST(t.memory().total == settled, name << " in a directory of " << held);
+    }
+  }
+}
+
+// Files of all lengths of names come and go for long: what is free stays a small share.
+BOOST_AUTO_TEST_CASE(churn_keeps_little_memory_free) {
+  tree t;
+  std::mt19937_64 random(5);
+  std::vector<directory_id> directories;
+  for (int i = 0; i < 20; ++i) {
+    directories.push_back(make_directory(t, root_directory, "d" + std::to_string(i)));
+  }
+  std::vector<inode> files;
+  std::uint32_t number = 0;
+  const auto add = [&] {
+    std::string name = std::to_string(random() % 1'000'000) + "-" + std::to_string(++number);
+    name.resize(name.size() + random() % 60, 'n');
+    files.push_back(make_file(t, directories[random() % directories.size()], name, number));
+  };
+  for (int i = 0; i < 100'000; ++i) add();
+  const std::uint64_t first = t.memory().total;
+  for (int i = 0; i < 600'000; ++i) {
+    const std::size_t at = random() % files.size();
+    BOOST_REQUIRE(t.erase(files[at]).has_value());
+    files[at] = files.back();
+    files.pop_back();
+    add();
+  }
+  require_sound(t);
+  // Below a MiB nothing is swept together.
+  BOOST_TEST(t.memory().total < first + first / 8 + (std::uint64_t{1} << 20));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
