@@ -350,6 +350,9 @@ void channel_impl::tick() {
     if (!link_ && options_.keep_connected && now_ms >= retry_at_ms_) open_link(now_ms);
     if (link_) {
       std::int64_t limit_ms = link_->since_ms + options_.connect_timeout_ms;
+      if (link_->connected && options_.silence_ms > 0) {  // and waits for the answer to hello
+        limit_ms = std::min(limit_ms, link_->waiting_ms + options_.silence_ms);
+      }
       if (link_->up) limit_ms = link_->heard_ms + options_.ping_interval_ms;
       if (now_ms >= limit_ms) {
         if (!link_->up) silent = link_;

@@ -56,6 +56,8 @@ void channel_impl::connected(const link_ptr& at, const error_code& ec) {
     const std::lock_guard lock(mutex_);
     if (at->lost) return;
     at->connected = true;
+    at->waiting_ms = io::steady_ms();
+    if (options_.silence_ms > 0) arm(at->waiting_ms + options_.silence_ms);
     error_code unknown;
     const auto local = at->socket.local_endpoint(unknown);
     if (!unknown) at->local = endpoint_text(local);

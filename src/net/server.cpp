@@ -120,8 +120,8 @@ result<void> server_impl::open() {
   // 0.0.0.0 and not *: the text is also used to connect to this machine.
   address_ =
       where->host.empty() ? format_host_port({"0.0.0.0", bound.port()}) : endpoint_text(bound);
-  const std::int64_t shortest = std::min(
-      {options_.handshake_timeout_ms, options_.frame_timeout_ms, options_.idle_timeout_ms});
+  const std::int64_t shortest = std::min({options_.handshake_timeout_ms, options_.frame_timeout_ms,
+                                          options_.idle_timeout_ms, 4 * session::sign_of_life_ms});
   tick_ms_ = std::clamp<std::int64_t>(shortest / 4, 10, 1000);
   return {};
 }

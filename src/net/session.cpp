@@ -459,7 +459,25 @@ void session::check(std::int64_t now_ms) {
   if (now_ms - get(last_byte_ms_) >= o.idle_timeout_ms) why = "idle";
   if (why != nullptr) SSDFS_LOG(info) << remote_ << ": closed: " << why;
   if (why != nullptr || (drained != 0 && now_ms >= drained)) close();
+  if (now_ms - get(last_byte_ms_) >= sign_of_life_ms) give_sign_of_life();
   in_.trim();
+}
+
+// While reading pauses for back-pressure, pings lie unread: a caller that waits is told unasked
+// that there is somebody.
+void session::give_sign_of_life() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!parked_ || closed_ || out_.unsent() > 0) return;
+    wire::frame_header h;
+    h.opcode = static_cast<std::uint16_t>(wire::opcode::ping);
+    h.flags = wire::flag_reply;
+    h.cluster = cluster_;
+    wire::encode(wire::ping_reply{}, out_.begin());
+    out_.end(h, {});
+    if (corked_ || !start_flush()) return;
+  }
+  post_flush();
 }
 
 void session::end_operation() {

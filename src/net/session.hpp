@@ -49,6 +49,8 @@ class session final : public connection {
 
   /// Begins reading. Once, from an io thread.
   void start(std::int64_t now_ms);
+  /// A caller whose connection is not read for back-pressure hears something at least so often.
+  static constexpr std::int64_t sign_of_life_ms = 200;
   /// Enforces the time limits and frees memory that is not needed. From any thread, now and then.
   void check(std::int64_t now_ms);
   /// Ends the connection once what is queued has left. From any thread.
@@ -88,6 +90,7 @@ class session final : public connection {
   void drain();
 
   // Under mutex_.
+  void give_sign_of_life();
   [[nodiscard]] std::size_t byte_limit() const noexcept;
   [[nodiscard]] bool over_budget(std::size_t part) const noexcept;
   [[nodiscard]] bool start_flush() noexcept;

@@ -143,6 +143,24 @@ BOOST_AUTO_TEST_CASE(a_server_that_hangs_is_given_up_a_slow_one_is_not) {
   server->stop();
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_is_too_busy_to_read_gives_signs_of_life) {
+  net::server_options limits;
+  limits.unanswered_requests = 4;
+  echo_fixture f(limits);
+  shelf waiting;
+  f.service.on_request = waiting.keeper();
+  auto options = quick();
+  options.silence_ms = 800;
+  const auto c = f.connect(std::move(options));
+  std::array<pending_call, 20> calls;
+  for (pending_call& call : calls) call.start(*c, {.timeout_ms = 20'000});
+  BOOST_TEST(
+      (calls[0].future.wait_for(std::chrono::milliseconds(2000)) == std::future_status::timeout));
+  f.service.on_request = nullptr;
+  waiting.answer_all();
+  for (pending_call& call : calls) BOOST_TEST((call.failure_code() == errc{}));
+}
+
 BOOST_AUTO_TEST_CASE(a_link_that_answered_is_made_anew_at_once) {
   echo_fixture f;
   auto options = quick();
