@@ -4,8 +4,10 @@
 #include "base/log.hpp"
 #include "datanode/byte_budget.hpp"
 #include "datanode/chain.hpp"
+#include "datanode/chunk_mover.hpp"
 #include "datanode/cluster_link.hpp"
 #include "datanode/hosted_volume.hpp"
+#include "datanode/http_chunks.hpp"
 #include "datanode/large_writes.hpp"
 #include "datanode/membership.hpp"
 #include "datanode/metrics.hpp"
@@ -154,6 +156,8 @@ class node_impl final : public datanode, public cluster_link {
 
   std::string address() const override { return server_->address(); }
   node_id node() const override { return set_->node(); }
+  cluster_id cluster() const override { return set_->cluster(); }
+  http::local_chunks& chunks() override { return http_chunks_; }
 
   readiness_state readiness() const override {
     for (const auto& q : set_->status()) {
@@ -179,9 +183,9 @@ class node_impl final : public datanode, public cluster_link {
   void route(http::server& to) override {
     http::route_metrics(to, "datanode", [this](http::metrics_text& text) {
       http::write_server_metrics(text, server_->metrics());
-      write_metrics(
-          text, *set_,
-          {membership_->registered(), disk_.pending(), background_.pending(), budget_.used()});
+      write_metrics(text, *set_,
+                    {membership_->registered(), disk_.pending(), background_.pending(),
+                     budget_.used(), scrubs_.state(), &orders_.reconciled()});
     });
   }
 
@@ -198,6 +202,7 @@ class node_impl final : public datanode, public cluster_link {
     sync_timer_.stop();
     report_timer_.stop();
     orders_.stop();
+    mover_.stop();
     if (membership_) membership_->stop();
     down_.stop();
     peers_.stop();
@@ -253,12 +258,24 @@ class node_impl final : public datanode, public cluster_link {
       const std::size_t failed = set_->sync_dirty();
       syncing_ = false;
       if (failed > 0) membership_->refresh();
+      if (!set_->any_usable()) leave_if_useless();
     });
     if (!queued) syncing_ = false;
   }
 
+  // Without a disk the node has nothing to give: once the master has heard what is damaged it takes
+  // the node for dead, and has its volumes copied elsewhere.
+  void leave_if_useless() {
+    constexpr std::int64_t farewell_ms = 10'000;
+    const std::int64_t now = io::steady_ms();
+    if (useless_since_ms_ == 0) useless_since_ms_ = now;
+    if (now - useless_since_ms_ < farewell_ms) return;
+    membership_->leave("no data directory can be used any more");
+  }
+
   void report() {
     membership_->refresh();
+    mover_.poll();
     large_.expire(io::steady_ms());
   }
 
@@ -278,11 +295,15 @@ class node_impl final : public datanode, public cluster_link {
   net::channel_pool peers_;  // for copies
   witness_file witnesses_;
   order_executor orders_;
+  chunk_mover mover_{
+      {peers_, background_, [this] { return membership_ ? membership_->master() : nullptr; }}};
   scrubber scrubs_;
   std::shared_ptr<membership> membership_;  // set before the server starts
   service service_;
+  http_chunks http_chunks_{{disk_, volumes_, *this, flying_}};
   std::unique_ptr<net::server> server_;
   std::atomic<bool> syncing_{false};
+  std::int64_t useless_since_ms_ = 0;  // of the upkeep's one thread
   repeating_timer sync_timer_;
   repeating_timer report_timer_;
   std::mutex stop_mutex_;

@@ -13,8 +13,9 @@
 #include <vector>
 
 namespace ssdfs::http {
+class local_chunks;
 class server;
-}
+}  // namespace ssdfs::http
 namespace ssdfs::io {
 class file_system;
 }
@@ -111,6 +112,11 @@ class datanode {
 
   /// Adds the node's pages: /metrics. `to` is stopped before the node is.
   virtual void route(http::server& to) = 0;
+  /// What is stored here, for HTTP. Valid as long as the datanode; nothing may be asked of it after
+  /// stop().
+  [[nodiscard]] virtual http::local_chunks& chunks() = 0;
+  /// Nil until the node has joined one.
+  [[nodiscard]] virtual cluster_id cluster() const = 0;
 
   /// Log threshold for slow operations, changed at run time.
   virtual void set_slow_op_ms(std::int64_t ms) = 0;

@@ -52,6 +52,26 @@ void write_volumes(http::metrics_text& to, const std::vector<replica_report>& re
   to.gauge("bad_records", "Damaged records that are set aside.", bad);
 }
 
+void write_healing(http::metrics_text& to, const node_load& load) {
+  to.gauge("scrub_pass_bytes", "Bytes of the scrubber's pass under way.", load.scrub.bytes_done);
+  to.gauge("scrub_last_full_seconds", "End of the scrubber's last whole pass, since 1970; 0: none.",
+           load.scrub.last_full_ms / 1000);
+  to.counter("bad_records_found_total", "Records found bad, by the scrubber or at a read.",
+             load.scrub.bad);
+  to.counter("bad_records_replaced_total", "Bad records replaced by good ones.",
+             load.scrub.repaired);
+  if (load.reconciled == nullptr) return;
+  to.counter("reconciles_total", "Replicas compared with the namespace.",
+             load.reconciled->replicas.load());
+  to.counter("orphans_set_aside_total", "Chunks that no file owns.",
+             load.reconciled->orphans.load());
+  to.counter("orphans_revived_total", "Chunks set aside that are live after all.",
+             load.reconciled->revived.load());
+  to.counter("reconcile_fetched_chunks_total",
+             "Missing or bad chunks fetched from another replica.",
+             load.reconciled->fetched.load());
+}
+
 }  // namespace
 
 void write_metrics(http::metrics_text& to, const volume::volume_set& set, const node_load& load) {
@@ -64,6 +84,7 @@ void write_metrics(http::metrics_text& to, const volume::volume_set& set, const 
   to.gauge("background_queue_tasks", "Copies, compactions and other orders that wait or run.",
            load.background_queue);
   to.gauge("write_buffer_bytes", "Bytes of writes under way.", load.write_bytes);
+  write_healing(to, load);
 }
 
 }  // namespace ssdfs::datanode

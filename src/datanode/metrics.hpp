@@ -1,6 +1,8 @@
 // A datanode's metrics.
 #pragma once
 
+#include "datanode/reconcile_order.hpp"
+#include "datanode/scrubber.hpp"
 #include "http/metrics_text.hpp"
 #include "volume/volume_set.hpp"
 
@@ -14,6 +16,8 @@ struct node_load {
   std::size_t disk_queue = 0;        ///< appends and reads
   std::size_t background_queue = 0;  ///< orders
   std::size_t write_bytes = 0;       ///< bytes of writes under way
+  scrub_state scrub;
+  const reconcile_totals* reconciled = nullptr;
 };
 
 /// Families "ssdfs_datanode_...": disks, volumes, queues. Does not block.

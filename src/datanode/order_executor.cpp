@@ -190,7 +190,7 @@ result<void> order_executor::reconcile(order_job& job) {
   if (!found) return found.error();
   const auto master = parts_.master();
   if (!master) return failure(errc::connection, "no master to ask");
-  return reconcile_volume((*found)->store(), *master, parts_.peers, job);
+  return reconcile_volume((*found)->store(), *master, parts_.peers, job, reconciled_);
 }
 
 }  // namespace ssdfs::datanode

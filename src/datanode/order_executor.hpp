@@ -7,6 +7,7 @@
 #include "datanode/hosted_volume.hpp"
 #include "datanode/large_writes.hpp"
 #include "datanode/order_job.hpp"
+#include "datanode/reconcile_order.hpp"
 #include "io/disk_pool.hpp"
 #include "net/channel.hpp"
 #include "volume/volume_set.hpp"
@@ -57,6 +58,8 @@ class order_executor {
     rate_.store(bytes_per_s, std::memory_order_relaxed);
   }
 
+  [[nodiscard]] const reconcile_totals& reconciled() const noexcept { return reconciled_; }
+
  private:
   order_outcome run(order_job& job);
   result<void> dispatch(order_job& job);
@@ -72,6 +75,7 @@ class order_executor {
   std::mutex mutex_;
   std::map<std::uint64_t, std::shared_ptr<order_job>> running_;  // by order id; under mutex_
   bool stopping_ = false;                                        // under mutex_
+  reconcile_totals reconciled_;
 };
 
 }  // namespace ssdfs::datanode

@@ -4,9 +4,11 @@
 #include "datanode/blocking_call.hpp"
 #include "datanode/chunk_fetcher.hpp"
 #include "io/clock.hpp"
+#include "volume/records.hpp"
 #include "wire/cluster_messages.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -83,6 +85,17 @@ bool matches(const wire::chunk_entry& a, const volume::live_chunk& b) {
   return a.key == b.key && a.size == b.size && a.crc32c == b.crc;
 }
 
+// A record of the volume holds a bounded number of keys.
+template <class Record>
+result<void> in_batches(std::span<const chunk_key> keys, Record record) {
+  while (!keys.empty()) {
+    const std::size_t count = std::min(keys.size(), volume::max_batch_keys);
+    SSDFS_TRY(record(keys.first(count)));
+    keys = keys.subspan(count);
+  }
+  return {};
+}
+
 // Keys of tombstones that the list names.
 std::vector<chunk_key> to_revive(const volume::volume& v, const live_list& live) {
   std::vector<chunk_key> out;
@@ -106,7 +119,7 @@ std::vector<wire::chunk_entry> to_fetch(const volume::volume& v, const live_list
 }  // namespace
 
 result<void> reconcile_volume(volume::volume& v, net::channel& master, net::channel_pool& peers,
-                              order_job& job) {
+                              order_job& job, reconcile_totals& totals) {
   if (v.report().state == replica_state::open) {
     return failure(errc::precondition, "the replica is open");
   }
@@ -114,12 +127,17 @@ result<void> reconcile_volume(volume::volume& v, net::channel& master, net::chan
   if (!live) return std::move(live).error();
   const auto orphans = orphans_of(v, *live);
   if (!orphans) return orphans.error();
-  if (!orphans->empty()) SSDFS_TRY(v.tombstone_keys(io::wall_ms(), *orphans));
+  const std::int64_t now_ms = io::wall_ms();
+  SSDFS_TRY(in_batches(*orphans, [&](auto keys) { return v.tombstone_keys(now_ms, keys); }));
   const auto revived = to_revive(v, *live);
-  if (!revived.empty()) SSDFS_TRY(v.revive_keys(revived));
+  SSDFS_TRY(in_batches(revived, [&](auto keys) { return v.revive_keys(keys); }));
   const auto missing = to_fetch(v, *live);
   chunk_fetcher from(peers, job);
   const auto fetched = from.restore(v, missing);
+  ++totals.replicas;
+  totals.orphans += orphans->size();
+  totals.revived += revived.size();
+  totals.fetched += fetched ? fetched->stored : 0;
   if (!orphans->empty() || !revived.empty() || !missing.empty()) {
     SSDFS_LOG(info) << "volume " << v.id() << " reconciled: " << orphans->size()
                     << " orphans set aside, " << revived.size() << " revived, " << missing.size()

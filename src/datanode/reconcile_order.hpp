@@ -6,7 +6,18 @@
 #include "net/channel.hpp"
 #include "volume/volume.hpp"
 
+#include <atomic>
+#include <cstdint>
+
 namespace ssdfs::datanode {
+
+/// What reconciling has found since the start. Thread-safe.
+struct reconcile_totals {
+  std::atomic<std::uint64_t> replicas{0};  ///< compared with the namespace
+  std::atomic<std::uint64_t> orphans{0};   ///< chunks set aside
+  std::atomic<std::uint64_t> revived{0};   ///< chunks that were set aside and are live after all
+  std::atomic<std::uint64_t> fetched{0};   ///< missing or bad chunks, from another replica
+};
 
 /// Asks the master for the live chunks of a closed volume, sets orphans aside, revives those that
 /// are listed, fetches what is missing or bad from the order's sources, and adopts the generation
@@ -15,6 +26,6 @@ namespace ssdfs::datanode {
 ///
 /// Blocks. Harmless when repeated or given up at any point.
 result<void> reconcile_volume(volume::volume& v, net::channel& master, net::channel_pool& peers,
-                              order_job& job);
+                              order_job& job, reconcile_totals& totals);
 
 }  // namespace ssdfs::datanode

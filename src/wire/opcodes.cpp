@@ -36,6 +36,8 @@ std::string_view name_of(opcode code) noexcept {
     case opcode::report_volumes: return "report_volumes";
     case opcode::heartbeat: return "heartbeat";
     case opcode::live_chunks: return "live_chunks";
+    case opcode::take_relocations: return "take_relocations";
+    case opcode::report_relocations: return "report_relocations";
     case opcode::pull_edits: return "pull_edits";
     case opcode::ack_edits: return "ack_edits";
     case opcode::fetch_image: return "fetch_image";

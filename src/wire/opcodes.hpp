@@ -45,6 +45,8 @@ enum class opcode : std::uint16_t {
   report_volumes = 65,
   heartbeat = 66,
   live_chunks = 67,
+  take_relocations = 68,
+  report_relocations = 69,
   // backup to master
   pull_edits = 96,
   ack_edits = 97,

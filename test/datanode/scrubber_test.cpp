@@ -1,0 +1,156 @@
+// The scrubber alone: passes, its position over restarts, what it can repair without a cluster.
+#include "datanode/scrubber.hpp"
+
+#include "io/clock.hpp"
+#include "util/io_threads.hpp"
+#include "volume/volume_fixture.hpp"
+#include "volume/volume_set.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <thread>
+
+using namespace ssdfs;
+using namespace ssdfs::test;
+using datanode::scrubber;
+
+namespace {
+
+constexpr std::size_t chunks_each = 40;
+constexpr std::size_t chunk_bytes = 60'000;
+
+/// Two volumes of 40 chunks each, served, and a scrubber without a master.
+struct fixture {
+  fixture() : peers(threads.context().get_executor(), {}), disk({.threads = 1}) {
+    volume::volume_set_options o;
+    o.fs = &fs;
+    o.directories.push_back({"/a", {}});
+    o.reserved_bytes = 0;
+    set = volume::volume_set::open(std::move(o)).value();
+    for (std::uint64_t id = 1; id <= 2; ++id) {
+      auto v = set->create({volume_id(id), 1}).value();
+      for (chunk_key key = 1; key <= chunks_each; ++key) {
+        BOOST_REQUIRE(!append(*v, key, make_content(id * 1000 + key, chunk_bytes)));
+      }
+      volumes.insert(std::make_shared<datanode::hosted_volume>(std::move(v), disk));
+    }
+  }
+  ~fixture() { peers.stop(); }
+
+  std::unique_ptr<scrubber> make() {
+    return std::make_unique<scrubber>(scrubber::parts{
+        fs, "/a", volumes, {peers, [] { return nullptr; }, {}}, [this](volume_id v) {
+          const std::lock_guard lock(mutex);
+          changed.push_back(v);
+        }});
+  }
+  volume::volume& store(std::uint64_t id) { return volumes.find(volume_id(id))->store(); }
+  void flip(std::uint64_t id, chunk_key key, std::int64_t from_content) {
+    const auto at = store(id).probe(key).value();
+    const auto offset =
+        static_cast<std::uint64_t>(static_cast<std::int64_t>(at.offset) + from_content);
+    std::vector<std::byte> byte(1);
+    BOOST_REQUIRE(at.file->read(byte, offset));
+    byte[0] ^= std::byte{1};
+    const bytes_view part(byte);
+    BOOST_REQUIRE(at.file->write({&part, 1}, offset));
+  }
+
+  sim_files fs;
+  io_threads threads;
+  net::channel_pool peers;
+  io::disk_pool disk;
+  std::unique_ptr<volume::volume_set> set;
+  datanode::volume_table volumes;
+  std::mutex mutex;
+  std::vector<volume_id> changed;
+};
+
+template <class Condition>
+void await(Condition condition) {
+  const std::int64_t until = io::steady_ms() + 10'000;
+  while (!condition()) {
+    BOOST_REQUIRE(io::steady_ms() < until);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(scrubbing)
+
+BOOST_AUTO_TEST_CASE(a_pass_finds_what_is_bad_and_heals_what_it_can) {
+  fixture f;
+  f.flip(1, 3, 100);  // content: only another replica could help
+  f.flip(2, 7, -20);  // header: the content is still there
+  auto s = f.make();
+  s->set_rate(1ULL << 30, 0);
+  s->start();
+  await([&] { return s->state().pass == 2 && s->state().repaired == 1; });
+  const auto now = s->state();
+  BOOST_TEST(now.bad == 2u);
+  BOOST_TEST(now.unrepaired == 1u);
+  BOOST_TEST(!now.running);
+  BOOST_TEST(now.last_full_ms > 0);
+  BOOST_TEST((f.store(1).bad_keys() == std::vector<chunk_key>{3}));
+  BOOST_TEST(f.store(2).bad_keys().empty());
+  BOOST_TEST(read_all(f.store(1), 3).has_error());
+  {
+    const std::lock_guard lock(f.mutex);
+    BOOST_TEST(std::count(f.changed.begin(), f.changed.end(), volume_id(1)) > 0);
+    BOOST_TEST(std::count(f.changed.begin(), f.changed.end(), volume_id(2)) > 0);
+  }
+  // Another pass begins when it is asked for, not before.
+  const auto begun = s->begin_pass();
+  BOOST_TEST(begun == 2u);
+  await([&] { return s->state().pass == 3; });
+  s->stop();
+}
+
+BOOST_AUTO_TEST_CASE(it_keeps_to_the_rate_and_goes_on_where_it_was) {
+  fixture f;
+  constexpr std::uint64_t total = 2 * chunks_each * chunk_bytes;
+  {
+    auto s = f.make();
+    s->set_rate(4 << 20, 0);
+    const std::int64_t began = io::steady_ms();
+    s->start();
+    await([&] { return s->state().bytes_done > total / 2; });
+    // A quarter of a second and a piece may come at once.
+    BOOST_TEST(io::steady_ms() - began >= 100);
+    BOOST_TEST(s->state().bytes_total == total);
+    s->stop();
+    BOOST_TEST(s->state().pass == 1u);
+  }
+  const auto at = datanode::load_scrub_position(f.fs, "/a");
+  BOOST_TEST(at.began_ms > 0);
+  BOOST_TEST((at.volume == volume_id(1) || at.volume == volume_id(2)));
+  BOOST_TEST((at.volume != volume_id(1) || at.key > 1));
+  auto s = f.make();
+  s->set_rate(0, 0);
+  s->start();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  BOOST_TEST(s->state().bytes_done == 0u);  // switched off
+  s->set_rate(1ULL << 30, 0);
+  await([&] { return s->state().pass == 2; });
+  s->stop();
+  BOOST_TEST(datanode::load_scrub_position(f.fs, "/a").pass == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_record_that_a_reader_met_is_healed_without_a_pass) {
+  fixture f;
+  auto s = f.make();
+  s->set_rate(0, 0);
+  s->start();
+  f.flip(2, 9, -10);
+  static_cast<void>(f.store(2).scrub(0, 1 << 30));  // as a reader would: it is noted
+  BOOST_TEST(f.store(2).bad_keys().size() == 1u);
+  s->repair_soon(volume_id(2));
+  await([&] { return f.store(2).bad_keys().empty(); });
+  await([&] { return s->state().repaired == 1; });
+  BOOST_TEST(s->state().bad == 1u);
+  s->stop();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
