@@ -25,6 +25,7 @@ constexpr std::array table = {
     command{"cp", "copy within the store", run_cp},
     command{"rm", "move to the trash, or remove", run_rm},
     command{"touch", "set times, make empty files", run_touch},
+    command{"setrep", "change the number of copies", run_setrep},
     command{"chmod", "change permission bits", run_chmod},
     command{"chown", "change owner and group", run_chown},
     command{"quota", "limits of directories", run_quota},

@@ -23,6 +23,7 @@ int run_df(const argument_list& arguments);
 int run_find(const argument_list& arguments);
 int run_mkdir(const argument_list& arguments);
 int run_chmod(const argument_list& arguments);
+int run_setrep(const argument_list& arguments);
 int run_chown(const argument_list& arguments);
 int run_quota(const argument_list& arguments);
 int run_touch(const argument_list& arguments);

@@ -71,6 +71,8 @@ void service::admin_healing(net::request r) {
   reply.repairs = to_wire(nodes.repairs());
   reply.decommissions = to_wire(nodes.decommissions());
   reply.rebalance = to_wire(nodes.rebalance());
+  reply.relocations_left = relocator_.left();
+  reply.relocations_known = relocator_.walked();
   for (const auto& [id, node] : nodes.nodes().nodes()) {
     if (node.wish != cluster::node_wish::normal) reply.nodes.push_back(decided_node_of(node));
   }

@@ -157,6 +157,8 @@ void service::set_attributes(net::request r) {
         to.owner = q.owner;
         to.group = q.group;
         to.replication = q.replication;
+        // Looked at when a node asks for work: the change has been applied, or refused, by then.
+        if ((q.mask & wire::attribute_replication) != 0) relocator_.wanted(std::string(q.path));
         to.content_type = q.content_type;
         to.by = meta::caller{q.user, {}};
         return meta::make_set_attributes(core_.state(), to, c);

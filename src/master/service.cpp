@@ -9,7 +9,12 @@
 namespace ssdfs::master {
 
 service::service(boost::asio::io_context& io, core& shared, checkpointer& checkpoints)
-    : core_(shared), checkpoints_(checkpoints), timer_(io), live_lists_(shared.state()) {
+    : core_(shared),
+      checkpoints_(checkpoints),
+      timer_(io),
+      live_lists_(shared.state()),
+      mover_(io::random_uuid()),
+      relocator_(shared.state(), relocator_actions()) {
   core_.slow_op_ms = shared.options().slow_op_ms;
   core_.on_committed = [this] { settle(); };
 }
@@ -109,6 +114,8 @@ void service::dispatch(net::request& r) {
     case wire::opcode::report_volumes: report_volumes(std::move(r)); break;
     case wire::opcode::heartbeat: heartbeat(std::move(r)); break;
     case wire::opcode::live_chunks: live_chunks(std::move(r)); break;
+    case wire::opcode::take_relocations: take_relocations(std::move(r)); break;
+    case wire::opcode::report_relocations: report_relocations(std::move(r)); break;
     case wire::opcode::admin_report: admin_report(std::move(r)); break;
     case wire::opcode::admin_volumes: admin_volumes(std::move(r)); break;
     case wire::opcode::admin_seal: admin_seal(std::move(r)); break;
@@ -136,6 +143,7 @@ void service::dispatch(net::request& r) {
 void service::start() {
   started_ms_ = core::steady_now_ms();
   adopt_decisions();
+  core_.clients().opened(mover_);
   arm_tick();
 }
 

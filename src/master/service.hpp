@@ -5,6 +5,7 @@
 #include "master/checkpointer.hpp"
 #include "master/core.hpp"
 #include "master/live_lists.hpp"
+#include "master/relocator.hpp"
 #include "meta/queries.hpp"
 #include "net/server.hpp"
 #include "wire/admin_messages.hpp"
@@ -133,6 +134,12 @@ class service final : public net::service, public std::enable_shared_from_this<s
   void log_status(net::request r);
   void admin_accept_loss(net::request r);
 
+  // relocate_service.cpp
+  void take_relocations(net::request r);
+  void report_relocations(net::request r);
+  void walk_relocations();
+  [[nodiscard]] relocator::actions relocator_actions();
+
   // healing_service.cpp
   void admin_healing(net::request r);
   void admin_node(net::request r);
@@ -177,6 +184,9 @@ class service final : public net::service, public std::enable_shared_from_this<s
   std::deque<waiting_grant> waiting_grants_;
   std::map<node_id, held_heartbeat> held_;
   live_lists live_lists_;
+  client_id mover_;  ///< owner of the grants for relocations
+  relocator relocator_;
+  bool walking_files_ = false;  // a step of relocator_ is posted
   std::int64_t started_ms_ = 0;
   std::int64_t next_upkeep_ms_ = 0;
   std::size_t reclaim_cursor_ = 0;

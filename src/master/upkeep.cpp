@@ -44,7 +44,11 @@ void service::tick() {
     // Grants that have waited too long are refused by being tried once more.
     if (!waiting_grants_.empty()) serve_waiting_grants();
     live_lists_.forget_unused(now);
-    if (core_.may_change()) end_maintenance();
+    if (core_.may_change()) {
+      end_maintenance();
+      relocator_.upkeep(now);
+      if (!core_.nodes().safe_mode()) walk_relocations();
+    }
     if (!core_.nodes().safe_mode() && core_.may_change()) {
       reclaim_volumes();
       expire_trash();

@@ -10,6 +10,7 @@
 #include "wire/health_messages.hpp"
 #include "wire/journal_messages.hpp"
 #include "wire/namespace_messages.hpp"
+#include "wire/relocate_messages.hpp"
 
 #include <boost/mp11/algorithm.hpp>
 #include <boost/mp11/list.hpp>
@@ -31,16 +32,16 @@ using all_requests = boost::mp11::mp_list<
     wire::set_attributes_request, wire::set_quota_request, wire::get_quota_request,
     wire::grant_request, wire::end_grant_request, wire::admin_report_request,
     wire::admin_volumes_request, wire::admin_seal_request, wire::admin_config_request,
-    wire::admin_safemode_request, wire::admin_healing_request, wire::admin_node_request,
-    wire::admin_rebalance_request, wire::trash_empty_request, wire::admin_checkpoint_request,
-    wire::register_node_request, wire::report_volumes_request, wire::heartbeat_request,
-    wire::live_chunks_request, wire::write_chunk_request, wire::write_begin_request,
-    wire::write_piece_request, wire::write_end_request, wire::read_chunk_request,
-    wire::replica_chunks_request, wire::fsck_request, wire::scrub_request,
-    wire::replica_health_request, wire::bad_chunks_request, wire::repair_replica_request,
-    wire::admin_accept_loss_request, wire::pull_edits_request, wire::ack_edits_request,
-    wire::fetch_image_request, wire::upload_image_request, wire::finish_image_request,
-    wire::log_status_request>;
+    wire::admin_safemode_request, wire::take_relocations_request, wire::report_relocations_request,
+    wire::admin_healing_request, wire::admin_node_request, wire::admin_rebalance_request,
+    wire::trash_empty_request, wire::admin_checkpoint_request, wire::register_node_request,
+    wire::report_volumes_request, wire::heartbeat_request, wire::live_chunks_request,
+    wire::write_chunk_request, wire::write_begin_request, wire::write_piece_request,
+    wire::write_end_request, wire::read_chunk_request, wire::replica_chunks_request,
+    wire::fsck_request, wire::scrub_request, wire::replica_health_request, wire::bad_chunks_request,
+    wire::repair_replica_request, wire::admin_accept_loss_request, wire::pull_edits_request,
+    wire::ack_edits_request, wire::fetch_image_request, wire::upload_image_request,
+    wire::finish_image_request, wire::log_status_request>;
 
 /// Calls `f("<opcode>_request" or "<opcode>_reply", default message)` for each, and for
 /// error_reply.

@@ -1,0 +1,93 @@
+// Requests of datanodes that move chunks to volumes of another replication class.
+#include "base/log.hpp"
+#include "base/units.hpp"
+#include "master/mutate.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+
+namespace ssdfs::master {
+namespace {
+
+constexpr std::uint32_t relocations_limit = 256;
+constexpr std::uint64_t bytes_per_key = 4 * KiB;
+constexpr std::uint64_t keys_minimum = 64;
+constexpr std::uint64_t keys_maximum = 16'384;
+
+}  // namespace
+
+relocator::actions service::relocator_actions() {
+  relocator::actions a;
+  a.grant = [this](std::uint8_t replication,
+                   std::uint64_t bytes) -> std::optional<relocator::right> {
+    const auto now = core::steady_now_ms();
+    const auto choice = core_.nodes().choose_volume({replication, bytes, {}, {}}, now);
+    if (choice.what != cluster::volume_choice::outcome::ready) return std::nullopt;
+    const std::uint64_t given = std::min(choice.room, bytes);
+    const auto keys =
+        static_cast<std::uint32_t>(std::clamp(given / bytes_per_key, keys_minimum, keys_maximum));
+    auto change =
+        meta::make_grant(core_.state(), {choice.volume, keys, given, mover_}, core_.context());
+    if (!change || !core_.log(*change)) return std::nullopt;
+    core_.nodes().grants_changed(choice.volume, now);
+    const auto& body = std::get<meta::grant_record>(change->body);
+    relocator::right out;
+    out.volume = body.volume;
+    out.generation = body.generation;
+    out.first_key = out.next_key = body.first;
+    out.end_key = body.first + body.count;
+    out.bytes_left = given;
+    out.replicas = choice.replicas;
+    out.used_ms = now;
+    return out;
+  };
+  a.end_grant = [this](const relocator::right& r) {
+    // A log that is busy refuses; the grant ends with the next master then.
+    if (!end_one_grant({r.volume, r.first_key}, mover_)) {
+      SSDFS_LOG(warning) << "a grant of volume " << r.volume << " for relocations did not end";
+    }
+  };
+  a.relocate = [this](const meta::relocate_request& q) -> result<void> {
+    auto change = meta::make_relocate(core_.state(), q, core_.context());
+    if (!change) return change.error();
+    SSDFS_TRY(core_.log(*change));
+    const auto now = core::steady_now_ms();
+    core_.nodes().grants_changed(q.from.volume, now);
+    core_.nodes().grants_changed(q.to.volume, now);
+    return {};
+  };
+  a.readers = [this](volume_id volume) { return core_.nodes().readers(volume); };
+  return a;
+}
+
+void service::take_relocations(net::request r) {
+  wire::take_relocations_request q;
+  if (!r.decode(q) || q.limit == 0 || q.limit > relocations_limit) return r.fail(errc::protocol);
+  wire::take_relocations_reply reply;
+  if (core_.may_change() && !core_.nodes().safe_mode()) {
+    reply.relocations = relocator_.take(q.limit, core::steady_now_ms());
+    reply.rate_bytes_per_s = core_.nodes().settings().announced.repair_rate;
+  }
+  answer_read(std::move(r), std::move(reply));  // the grants behind it are durable then
+}
+
+void service::report_relocations(net::request r) {
+  wire::report_relocations_request q;
+  if (!r.decode(q) || q.results.size() > relocations_limit) return r.fail(errc::protocol);
+  if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
+  for (const auto& one : q.results) {
+    relocator_.finish(one.id, one.status == 0, core::steady_now_ms());
+  }
+  answer_read(std::move(r), wire::report_relocations_reply{});
+}
+
+void service::walk_relocations() {
+  if (relocator_.walked() || std::exchange(walking_files_, true)) return;
+  boost::asio::post(core_.strand(), [this] {
+    walking_files_ = false;
+    if (!stopped_ && relocator_.step()) walk_relocations();
+  });
+}
+
+}  // namespace ssdfs::master
