@@ -129,6 +129,7 @@ result<void> state::applier::operator()(const start_record& r) {
   s_.cluster_ = r.cluster;
   s_.epochs_.push_back({r.epoch, r.leader, record_.txid});
   s_.volume_counter_ = 1;
+  s_.results_.restart(record_.time_ms);
   return {};
 }
 

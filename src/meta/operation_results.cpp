@@ -75,6 +75,13 @@ operation_results::client_entry& operation_results::touch(const operation& op,
   return client;
 }
 
+void operation_results::restart(std::int64_t time_ms) {
+  for (client_entry& client : clients_) {
+    client.last_ms = std::max(client.last_ms, time_ms);
+    for (entry& e : client.results) e.time_ms = std::max(e.time_ms, time_ms);
+  }
+}
+
 void operation_results::expire(std::int64_t time_ms) {
   while (!clients_.empty() && clients_.front().last_ms <= time_ms - retention_ms) {
     size_ -= clients_.front().results.size();

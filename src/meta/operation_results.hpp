@@ -26,7 +26,8 @@ struct outcome {
 /// Operation: every applied record that carries an operation is remembered. A result is forgotten
 /// when a later record of the same client says that it has its answer (lowest_unanswered), or when
 /// it is retention_ms of log time old. Both depend on the log alone, so a replayed table equals the
-/// live one.
+/// live one. Ages count anew from every START: log time may jump there by what the wall clock says
+/// of the time between, true or not, and clients of the last master may still be repeating.
 ///
 /// Failures: a mutation that was refused has changed nothing and is not in the log. What refused it
 /// may be gone when its repeat arrives, which is right as long as nobody has got the first answer;
@@ -62,6 +63,9 @@ class operation_results {
 
   /// Remembers the result of an applied record and forgets what the client and the clock allow.
   void remember(const operation& op, std::int64_t time_ms, outcome result);
+
+  /// A master has started at `time_ms`: all results are kept for retention_ms from here.
+  void restart(std::int64_t time_ms);
 
   /// Remembers a refusal in memory. Ignored if `why` is retryable or passes with the situation of
   /// the cluster rather than with the namespace (busy, no_space, read_only, ...).
