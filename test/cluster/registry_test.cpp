@@ -194,6 +194,51 @@ BOOST_AUTO_TEST_CASE(many_silent_nodes_are_a_network_fault) {
   BOOST_TEST(!nodes.mass_silence());
 }
 
+BOOST_AUTO_TEST_CASE(maintenance_excuses_silence_until_it_ends) {
+  for (std::uint8_t n = 1; n <= 3; ++n) join(n, 1, n, 0);
+  nodes.set_wish(node(1), node_wish::maintenance, 0);
+  std::uint64_t count = 0;
+  for (time_ms now = 0; now <= 270'000; now += 500) {
+    ++count;
+    BOOST_REQUIRE(beat(2, 1, 2, count, now));
+    BOOST_REQUIRE(beat(3, 1, 3, count, now));
+    nodes.tick(now);
+    if (now == 200'000) nodes.set_wish(node(1), node_wish::normal, now);
+    const node_state expected = now < 5'000     ? node_state::live
+                                : now < 260'000 ? node_state::stale
+                                                : node_state::dead;
+    BOOST_REQUIRE((state(1) == expected));
+    const bool excused = now < 200'000;
+    BOOST_REQUIRE((standing_of(*nodes.find(node(1))) == "maintenance") == excused);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nodes_in_maintenance_are_no_network_fault) {
+  for (std::uint8_t n = 1; n <= 4; ++n) join(n, 1, n, 0);
+  for (const std::uint8_t n : {1, 2}) nodes.set_wish(node(n), node_wish::maintenance, 0);
+  BOOST_TEST(nodes.usable_count() == 2U);
+  std::uint64_t count = 0;
+  for (time_ms now = 0; now <= 20'000; now += 500) {
+    ++count;
+    BOOST_REQUIRE(beat(3, 1, 3, count, now));
+    BOOST_REQUIRE(beat(4, 1, 4, count, now));
+    nodes.tick(now);
+    BOOST_REQUIRE(!nodes.mass_silence());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_leaves_is_decommissioned_when_it_is_empty) {
+  join(1, 1, 1, 0);
+  nodes.set_wish(node(1), node_wish::leaving, 0);
+  BOOST_TEST(standing_of(*nodes.find(node(1))) == "decommissioning");
+  BOOST_TEST(!nodes.find(node(1))->takes_data());
+  BOOST_TEST(nodes.find(node(1))->usable());
+  nodes.set_emptied(node(1), true);
+  BOOST_TEST(standing_of(*nodes.find(node(1))) == "decommissioned");
+  nodes.set_wish(node(1), node_wish::normal, 0);
+  BOOST_TEST(standing_of(*nodes.find(node(1))) == "live");
+}
+
 BOOST_AUTO_TEST_CASE(an_operator_ends_the_wait) {
   registry slow({1'000, 5'000, 10'000, 1'000'000}, {}, 0);
   for (std::uint8_t n = 1; n <= 2; ++n) slow.expect(node(n), 0);

@@ -480,6 +480,59 @@ BOOST_AUTO_TEST_CASE(a_repair_target_gets_a_copy) {
   BOOST_TEST((find(run(), 3, order_kind::copy) == nullptr));
 }
 
+BOOST_AUTO_TEST_CASE(a_move_copies_then_changes_members_then_drops) {
+  quiet(volume_state::closed);
+  replicas.push_back(member(3));
+  in.repair_target = node(3);
+  in.move_from = node(1);
+  in.held_closed = true;
+  // Nothing of it is there yet.
+  auto d = run();
+  BOOST_TEST_REQUIRE(find(d, 3, order_kind::copy) != nullptr);
+  BOOST_TEST((d.step.what == kind::none));
+  // A copy under way is no surplus.
+  report(2, replica_state::recovering, info.generation);
+  d = run();
+  BOOST_TEST(find(d, 3, order_kind::drop) == nullptr);
+  BOOST_TEST(find(d, 3, order_kind::copy) != nullptr);
+  // One that differs is compared before it counts.
+  report(2, replica_state::sealed, info.generation);
+  replicas[2].report->digest.sum ^= 1;
+  d = run();
+  BOOST_TEST((d.step.what == kind::none));
+  BOOST_TEST(find(d, 3, order_kind::reconcile) != nullptr);
+  // An equal one takes the place; nothing is dropped with the same step.
+  report(2, replica_state::sealed, info.generation);
+  d = run();
+  BOOST_TEST((d.step.what == kind::members));
+  BOOST_TEST((d.step.members == std::vector<node_id>{node(3), node(2)}));
+  BOOST_TEST(find(d, 1, order_kind::drop) == nullptr);
+  // The source goes only when all members are complete at the new generation.
+  std::swap(replicas[0], replicas[2]);
+  info.members = {node(3), node(2)};
+  info.generation += 1;
+  d = run();
+  BOOST_TEST(find(d, 1, order_kind::drop) == nullptr);
+  BOOST_TEST(find(d, 3, order_kind::set_generation) != nullptr);
+  replicas[0].report->generation = replicas[1].report->generation = info.generation;
+  d = run();
+  BOOST_TEST(find(d, 1, order_kind::drop) != nullptr);
+  BOOST_TEST(find(d, 3, order_kind::drop) == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_volume_on_a_parting_node_is_sealed_and_stays_closed) {
+  quiet(volume_state::open);
+  replicas[0].parting = true;
+  BOOST_TEST((run().step.what == kind::seal));
+  quiet(volume_state::closed);
+  in.wanted_open = true;
+  BOOST_TEST((run().step.what == kind::none));
+  replicas[0].parting = false;
+  BOOST_TEST((run().step.what == kind::reopen));
+  in.held_closed = true;
+  BOOST_TEST((run().step.what == kind::none));
+}
+
 BOOST_AUTO_TEST_CASE(compaction_takes_one_replica_at_a_time) {
   quiet(volume_state::closed);
   for (auto& r : replicas) {
@@ -524,6 +577,7 @@ BOOST_AUTO_TEST_CASE(random_situations_keep_the_rules) {
       r.usable = r.state == node_state::live && pick(8) != 0;
       r.restarted = pick(6) == 0;
       r.drop_ordered = pick(8) == 0;
+      r.parting = pick(6) == 0;
       s.replicas.push_back(r);
       if (i > members || pick(6) != 0) {
         s.report(i - 1, static_cast<replica_state>(1 + pick(pick(3) == 0 ? 4 : 2)),
@@ -546,6 +600,8 @@ BOOST_AUTO_TEST_CASE(random_situations_keep_the_rules) {
     s.in.busy = pick(5) == 0;
     s.in.first_pending_removal = pick(3);
     if (pick(3) == 0) s.in.repair_target = node(static_cast<std::uint8_t>(1 + pick(6)));
+    if (pick(3) == 0) s.in.move_from = node(static_cast<std::uint8_t>(1 + pick(6)));
+    s.in.held_closed = pick(4) == 0;
 
     const volume_decision d = s.run();
     const volume_decision again = s.run();
@@ -601,6 +657,18 @@ BOOST_AUTO_TEST_CASE(random_situations_keep_the_rules) {
         for (const node_id n : d.step.members) {
           outsider = outsider || std::find(s.info.members.begin(), s.info.members.end(), n) ==
                                      s.info.members.end();
+        }
+        // A move changes one for one, and who comes has everything.
+        if (outsider && d.step.members.size() == members) {
+          for (std::size_t i = members; i < s.replicas.size(); ++i) {
+            const replica_view& r = s.replicas[i];
+            const bool comes = std::find(d.step.members.begin(), d.step.members.end(), r.node) !=
+                               d.step.members.end();
+            if (!comes || s.info.state != volume_state::closed) continue;
+            BOOST_REQUIRE((r.report && !r.drop_ordered));
+            BOOST_REQUIRE(r.report->digest == s.info.digest);
+            BOOST_REQUIRE((r.report->state == replica_state::sealed));
+          }
         }
         // Members go only when one stays that has everything.
         if (!outsider && d.step.members.size() < members) {
