@@ -132,6 +132,7 @@ void controller::impl::end_what_is_over() {
         ++meter.finished_volumes;
       }
       end_repair(id, record);
+      next_repair_ = 0;  // its streams are free for the next
     } else if (record.move_from && info->members.size() < info->replication) {
       record.move_from.reset();  // another member is gone: the copy is needed beside this one
       mark(id);

@@ -187,6 +187,7 @@ class planner {
     if (in_.seal_requested) return seal_reason::operator_request;
     if (in_.opened_before_start) return seal_reason::master_started;
     if (in_.chain_failed) return seal_reason::member_failed;
+    if (surplus_parts()) return seal_reason::operator_request;
     for (const replica_view& r : members_) {
       if (r.parting) return seal_reason::operator_request;
       if (r.state != node_state::live) return seal_reason::member_failed;
@@ -203,6 +204,12 @@ class planner {
       out_.again_in_ms = wait;
     }
     return seal_reason::none;
+  }
+
+  /// A node that shall be empty has a surplus copy, which can be dropped only when this is closed.
+  [[nodiscard]] bool surplus_parts() const {
+    return std::any_of(outsiders_.begin(), outsiders_.end(),
+                       [](const auto& r) { return r.parting && r.usable && r.report; });
   }
 
   [[nodiscard]] std::uint64_t room() const {
@@ -450,8 +457,9 @@ class planner {
     const std::uint64_t room = length >= settings_.volume_size ? 0 : settings_.volume_size - length;
     const std::uint64_t needed =
         std::max(settings_.volume_size / reopen_room_divisor, settings_.min_grant_bytes);
-    const bool stays = !in_.held_closed && std::none_of(members_.begin(), members_.end(),
-                                                        [](const auto& r) { return r.parting; });
+    const bool stays =
+        !in_.held_closed && !surplus_parts() &&
+        std::none_of(members_.begin(), members_.end(), [](const auto& r) { return r.parting; });
     out_.reopenable =
         wide && stays && !in_.reclaim_due && !in_.busy && !in_.grants_outstanding && room >= needed;
     if (out_.reopenable && in_.wanted_open) {

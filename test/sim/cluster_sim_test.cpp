@@ -32,22 +32,55 @@ world_options options_for(std::uint64_t seed) {
   o.disk_loss = seed % 3 == 0;
   o.loss = seed % 4 == 1 ? 0.05 : 0.005;
   o.slow = seed % 6 == 1 ? 0.2 : 0.03;
+  o.disk_rollback = seed % 3 == 1;
+  o.clones = seed % 13 == 5 && o.replication > 1;  // the only copy could stay on one
+  o.clock_jumps = seed % 4 == 3;
+  o.operators = seed % 2 == 1;
   return o;
+}
+
+/// A cluster of 50 nodes, with every kind of fault among the seeds.
+world_options large_options_for(std::uint64_t seed) {
+  world_options o = options_for(seed);
+  o.nodes = 50;
+  o.racks = 1 + static_cast<int>(seed % 6);
+  o.clients = 6;
+  o.replication = static_cast<std::uint8_t>(seed % 5 == 0 ? 3 : 2);
+  o.fault_pause_ms = seed % 4 < 2 ? 150 : 600;
+  o.storm_ms = 12'000;
+  o.calm_ms = 50'000;
+  return o;
+}
+
+void run_seeds(world_options (*options)(std::uint64_t), std::uint64_t usual_count) {
+  const std::uint64_t only = from_environment("SSDFS_SIM_SEED", 0);
+  const std::uint64_t count = from_environment("SSDFS_SIM_SEEDS", usual_count);
+  const std::uint64_t first = only != 0 ? only : 1;
+  const std::uint64_t last = only != 0 ? only : count;
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    const std::string wrong = world(options(seed)).run();
+    BOOST_CHECK_MESSAGE(wrong.empty(), "SSDFS_SIM_SEED=" << seed << ": " << wrong);
+  }
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(cluster_simulation)
 
-BOOST_AUTO_TEST_CASE(storms_lose_nothing_and_heal) {
-  const std::uint64_t only = from_environment("SSDFS_SIM_SEED", 0);
-  const std::uint64_t count = from_environment("SSDFS_SIM_SEEDS", 200);
-  const std::uint64_t first = only != 0 ? only : 1;
-  const std::uint64_t last = only != 0 ? only : count;
-  for (std::uint64_t seed = first; seed <= last; ++seed) {
-    const std::string wrong = world(options_for(seed)).run();
-    BOOST_CHECK_MESSAGE(wrong.empty(), "SSDFS_SIM_SEED=" << seed << ": " << wrong);
-  }
+BOOST_AUTO_TEST_CASE(storms_lose_nothing_and_heal) { run_seeds(options_for, 400); }
+
+BOOST_AUTO_TEST_CASE(fifty_nodes_lose_nothing_and_heal) { run_seeds(large_options_for, 20); }
+
+BOOST_AUTO_TEST_CASE(short_absences_cause_no_copies) {
+  run_seeds(
+      [](std::uint64_t seed) {
+        world_options o = large_options_for(seed);
+        o.nodes = 20;
+        o.disk_loss = o.disk_rollback = o.clones = o.operators = o.two_masters = false;
+        o.only_short = true;
+        return o;
+      },
+      10);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -43,6 +43,15 @@ cluster::controller_settings settings_for(const world& w, const meta::state& sta
   return s;
 }
 
+cluster::node_wish wish_of(meta::node_decision decision) {
+  switch (decision) {
+    case meta::node_decision::normal: return cluster::node_wish::normal;
+    case meta::node_decision::decommission: return cluster::node_wish::leaving;
+    case meta::node_decision::maintenance: return cluster::node_wish::maintenance;
+  }
+  return cluster::node_wish::normal;
+}
+
 }  // namespace
 
 // ---- the state as the controller sees it --------------------------------------------------------
@@ -96,8 +105,8 @@ meta::context& master::context() {
   context_.replication = world_.options.replication;
   context_.delete_grace_ms = delete_grace_ms;
   context_.max_reclaim_keys = 8;
-  context_.now_ms = std::max(state_->log_time_ms(), log_epoch_ms + world_.now());
-  context_.wall_ms = context_.now_ms;
+  context_.wall_ms = log_epoch_ms + world_.now() + world_.clock_offset_ms();
+  context_.now_ms = clock_->tick(context_.wall_ms, world_.now());
   return context_;
 }
 
@@ -113,6 +122,8 @@ void master::start(bool promotion) {
         parser.parse(std::string_view(l.text).substr(0, l.text.size() - 1), state_->chain(), r);
     if (!crc || !state_->apply(r, *crc)) return world_.fail("the log cannot be replayed");
   }
+  clock_.emplace(state_->log_time_ms(), log_epoch_ms + world_.now() + world_.clock_offset_ms(),
+                 world_.now());
   cluster_id cluster = state_->cluster();
   if (cluster == cluster_id{}) cluster = cluster_id(world_.random_uuid());
   auto begun = meta::make_start(*state_, {id, cluster, promotion}, context());
@@ -130,8 +141,24 @@ void master::start(bool promotion) {
       touch(g.owner);
     }
   }
+  for (const auto& [node, entry] : state_->nodes()) {
+    controller_->decide_node(node, wish_of(entry.decision), world_.now());
+  }
   next_upkeep_ = world_.now();
   tick();
+}
+
+void master::decide(node_id node, meta::node_entry entry) {
+  auto change = meta::make_node(*state_, node, entry, context());
+  if (!change || !log(*change)) return;
+  world_.note(address + " decides " + std::to_string(static_cast<int>(entry.decision)) +
+              " about a node");
+  controller_->decide_node(node, wish_of(entry.decision), world_.now());
+  settle();
+}
+
+void master::rest(node_id node, std::int64_t for_ms) {
+  decide(node, {meta::node_decision::maintenance, context().now_ms + for_ms});
 }
 
 void master::crash() {
@@ -279,6 +306,12 @@ void master::upkeep() {
   }
   while (state_->reclaim_step(1'000)) {
   }
+  std::vector<node_id> over;
+  for (const auto& [node, entry] : state_->nodes()) {
+    const bool resting = entry.decision == meta::node_decision::maintenance;
+    if (resting && entry.until_ms <= context().now_ms) over.push_back(node);
+  }
+  for (const node_id node : over) decide(node, {});
   if (controller_->safe_mode()) return;
   for (std::uint32_t i = 0; i < state_->volumes().size(); ++i) {
     const meta::volume_slot slot(i);

@@ -6,6 +6,7 @@
 #include "cluster/agent.hpp"
 #include "cluster/controller.hpp"
 #include "meta/commands.hpp"
+#include "meta/log_clock.hpp"
 #include "meta/state.hpp"
 #include "sim/world.hpp"
 
@@ -61,6 +62,11 @@ class master : public process {
   void crash();
   /// Takes over what the other has on disk.
   void take_log(const master& other) { durable_lines_ = other.durable_lines_; }
+
+  // ---- from operators ----
+  void decide(node_id node, meta::node_entry entry);
+  /// Maintenance.
+  void rest(node_id node, std::int64_t for_ms);
 
   // ---- from datanodes ----
   using heartbeat_reply = std::function<void(result<cluster::heartbeat_answer>)>;
@@ -127,6 +133,7 @@ class master : public process {
   bool syncing_ = false;
   std::unique_ptr<meta::state> state_;
   meta::context context_;
+  std::optional<meta::log_clock> clock_;
   std::unique_ptr<state_view> view_;
   std::unique_ptr<cluster::controller> controller_;
   txid committed_;

@@ -46,9 +46,9 @@ void replica::sync() {
   unsynced.clear();
 }
 
-datanode::datanode(world& w, int index)
-    : process(w), address("n" + std::to_string(index)), index_(index) {
+datanode::datanode(world& w, int index) : process(w), address("n" + std::to_string(index)) {
   id = node_id(w.random_uuid());
+  rack = "/r" + std::to_string(index % std::max(w.options.racks, 1));
 }
 
 void datanode::start() {
@@ -60,7 +60,7 @@ void datanode::start() {
   config.node = id;
   config.incarnation = life_ * 1'000'000 + static_cast<std::uint64_t>(world_.now());
   config.name = address;
-  config.rack = "/r" + std::to_string(index_ % std::max(world_.options.racks, 1));
+  config.rack = rack;
   config.address = address;
   for (const auto& m : world_.masters_) config.masters.push_back(m->address);
   config.reply_timeout_ms = 1'000;
@@ -84,6 +84,8 @@ void datanode::crash() {
   ++life_;
   backlog_.clear();
   agent_.reset();
+  copies_running = 0;
+  cancelled_.clear();
 }
 
 void datanode::lose_power() {
@@ -103,6 +105,14 @@ void datanode::lose_disk() {
   world_.note(address + " loses its disk");
   disk.clear();
   persisted = {};
+}
+
+void datanode::roll_back(std::map<volume_id, replica> old, const witness& seen) {
+  crash();
+  world_.note(address + " gets an older disk");
+  disk = std::move(old);
+  for (auto& [volume, r] : disk) r.sync();
+  persisted = seen;
 }
 
 void datanode::break_link() {
@@ -301,7 +311,7 @@ void datanode::perform(cluster::action::persist_witness& a) {
 }
 
 void datanode::perform(cluster::action::apply_settings&) {}
-void datanode::perform(cluster::action::cancel&) {}
+void datanode::perform(cluster::action::cancel& a) { cancelled_.insert(a.order_id); }
 void datanode::perform(cluster::action::complain& a) {
   world_.note(address + " complains: " + a.why.message());
 }
@@ -312,7 +322,12 @@ void datanode::perform(cluster::action::execute& a) {
   const order what = a.what;
   if (what.kind == order_kind::reconcile) return reconcile_later(what);
   const bool takes_long = what.kind == order_kind::copy || what.kind == order_kind::compact;
+  if (what.kind == order_kind::copy) {
+    ++copies_running;
+    world_.copying(*this, what.volume);
+  }
   after(takes_long ? world_.between(20, 800) : world_.between(1, 60), [this, what] {
+    if (cancelled_.contains(what.id)) return finish(what, errc::cancelled);
     if (!world_.calm() && world_.chance(0.02)) return finish(what, errc::io);
     finish(what, run(what));
   });
@@ -322,6 +337,8 @@ void datanode::finish(const order& what, const result<void>& outcome) {
   world_.note(address + " did " + std::to_string(static_cast<int>(what.kind)) + " on volume " +
               std::to_string(what.volume.value) + " gen " + std::to_string(what.generation) + ": " +
               (outcome ? "ok" : outcome.error().message()));
+  if (what.kind == order_kind::copy) --copies_running;
+  cancelled_.erase(what.id);
   changed(what.volume);
   order_result done{.id = what.id, .kind = what.kind, .volume = what.volume, .detail = {}};
   if (!outcome) {
@@ -336,6 +353,7 @@ result<void> datanode::run(const order& what) {
   if (what.kind == order_kind::create) return create(what);
   if (what.kind == order_kind::copy) return copy(what);
   if (what.kind == order_kind::drop) {
+    if (disk.contains(what.volume)) world_.check_drop(*this, what.volume);
     disk.erase(what.volume);
     return {};
   }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ class datanode : public process {
   void lose_power();
   /// The disk is replaced by an empty one; the identity stays.
   void lose_disk();
+  /// The disk is replaced by an older copy of itself.
+  void roll_back(std::map<volume_id, replica> old, const witness& seen);
   /// The connection to the master ends without a reason.
   void break_link();
   [[nodiscard]] bool registered() const;
@@ -73,6 +76,8 @@ class datanode : public process {
   std::string address;
   std::map<volume_id, replica> disk;
   witness persisted;
+  std::string rack;
+  std::size_t copies_running = 0;
 
  private:
   void pump();
@@ -103,12 +108,12 @@ class datanode : public process {
   void to_master(std::function<void(master&, std::uint64_t link)> what);
   void close_link();
 
-  int index_;
   std::unique_ptr<cluster::agent> agent_;
   std::uint64_t attempt_ = 0;  ///< counts tries to connect
   std::uint64_t link_ = 0;     ///< the connection's number; 0: none
   master* linked_to_ = nullptr;
   time_ms timer_at_ = cluster::never;
+  std::set<std::uint64_t> cancelled_;  ///< orders
 };
 
 }  // namespace ssdfs::sim

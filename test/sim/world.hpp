@@ -37,6 +37,8 @@ class process {
   [[nodiscard]] std::uint64_t life() const noexcept { return life_; }
   void pause() { paused_ = true; }
   void resume();
+  /// Messages from and to it take long up to this time.
+  time_ms slow_until = 0;
   /// Runs `what` now if the process is in that life; later if it is paused; else never.
   void deliver(std::uint64_t life, std::function<void()> what);
   /// Calls `what` after a delay, in this life only.
@@ -59,6 +61,11 @@ struct world_options {
   bool sync_always = false;
   bool two_masters = false;
   bool disk_loss = false;
+  bool disk_rollback = false;  ///< a disk is replaced by an older copy of itself
+  bool clones = false;         ///< a second process starts on the copy of a disk
+  bool clock_jumps = false;    ///< the masters' wall clock jumps by hours, both ways
+  bool operators = false;      ///< nodes are decommissioned, rested and rebalanced
+  bool only_short = false;     ///< no node is away for dead-after: nothing may be copied
   double loss = 0.01;
   double duplication = 0.01;
   double slow = 0.05;                   ///< part of the messages that take long
@@ -106,6 +113,11 @@ class world {
 
   /// A replica has stored this: no key may ever have two contents.
   void stored(volume_id volume, chunk_key key, const content& what);
+  /// A node copies a volume. For the check that there are no storms of copies.
+  void copying(const datanode& node, volume_id volume);
+  /// A node is about to drop its replica: enough others must have everything.
+  void check_drop(const datanode& node, volume_id volume);
+  [[nodiscard]] std::int64_t clock_offset_ms() const noexcept { return clock_offset_ms_; }
   /// A client was told that the file is there (or gone).
   void acknowledged(const std::string& path, const content& what);
   void removed(const std::string& path);
@@ -124,6 +136,13 @@ class world {
   void fault_master();
   void fault_other();
   void promote();
+  void cut_off_some();
+  void operate();
+  void clone(datanode& node);
+  void end_clone(datanode& copy, datanode& node);
+  void snapshot_disk();
+  [[nodiscard]] bool held_elsewhere(const datanode& node, bool clones_too) const;
+  [[nodiscard]] std::size_t whole_copies(volume_id volume, const datanode* except);
   void begin_calm();
   /// No committed chunk without a copy on some disk.
   void check_sources();
@@ -147,7 +166,13 @@ class world {
   std::priority_queue<event, std::vector<event>, std::greater<>> events_;
   std::size_t active_ = 0;
   std::uint64_t connections_ = 0;
-  const process* isolated_ = nullptr;  ///< cut off from all others
+  std::set<const process*> isolated_;  ///< cut off from all others, but not from each other
+  struct old_disk;
+  std::vector<std::unique_ptr<datanode>> clones_;  ///< kept for the events that name them
+  std::unique_ptr<old_disk> snapshot_;
+  std::int64_t clock_offset_ms_ = 0;
+  std::uint64_t copies_ = 0;
+  time_ms last_copy_ = 0;
   bool promoted_ = false;
   bool calm_ = false;
   bool verbose_ = false;
