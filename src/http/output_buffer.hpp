@@ -8,6 +8,11 @@
 
 namespace ssdfs::http {
 
+/// Memory of `size` bytes, not cleared; of some sizes a bounded stock is kept for the whole
+/// process, which connections that are idle leave theirs to. Thread-safe.
+[[nodiscard]] std::unique_ptr<char[]> take_memory(std::size_t size);
+void give_memory(std::unique_ptr<char[]> memory, std::size_t size) noexcept;
+
 /// Appends at the end, is taken from the front. Grows without clearing memory; lets go of much of
 /// it when empty.
 class output_buffer {
@@ -34,7 +39,7 @@ class output_buffer {
     if (begin_ != end_) return;
     begin_ = end_ = 0;
     if (capacity_ > kept) {
-      memory_.reset();
+      give_memory(std::move(memory_), capacity_);
       capacity_ = 0;
     }
   }
@@ -46,8 +51,9 @@ class output_buffer {
     const std::size_t used = size();
     std::size_t wanted = capacity_ < 1024 ? 1024 : capacity_;
     while (wanted < used + n) wanted *= 2;
-    std::unique_ptr<char[]> next(new char[wanted]);  // not cleared
+    std::unique_ptr<char[]> next = take_memory(wanted);
     if (used > 0) std::memcpy(next.get(), data(), used);
+    if (memory_) give_memory(std::move(memory_), capacity_);
     memory_ = std::move(next);
     capacity_ = wanted;
     begin_ = 0;
