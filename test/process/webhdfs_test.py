@@ -10,7 +10,7 @@ import tempfile
 import unittest
 import urllib.parse
 
-from local_cluster import Cluster
+from local_cluster import Cluster, wait_until
 
 
 class WebHdfs:
@@ -67,6 +67,9 @@ class Document(unittest.TestCase):
         cls.cluster.start()
         cls.fs = WebHdfs(cls.cluster.master.http())
         cls.nodes = {d.http() for d in cls.cluster.datanodes}
+        # A new node takes the master's tickets once it knows its cluster.
+        for node in cls.nodes:
+            wait_until(lambda: WebHdfs.send(node, "GET", "/readyz")[0] == 200, f"{node} is ready")
 
     def refused(self, answer, status, exception):
         self.assertEqual(answer[0], status, answer)
@@ -148,7 +151,7 @@ class Document(unittest.TestCase):
 
     def test_attributes_and_sums(self):
         fs = self.fs
-        fs.create("/a/f", b"123456789")
+        self.assertEqual(fs.create("/a/f", b"123456789")[0], 201)
         self.assertEqual(fs.call("PUT", "/a/f", "SETPERMISSION", permission="640")[0], 200)
         self.assertEqual(fs.call("PUT", "/a/f", "SETOWNER", owner="bob", group="shop")[0], 200)
         self.assertEqual(fs.call("PUT", "/a/f", "SETTIMES", modificationtime="1700000000123")[0], 200)
@@ -270,6 +273,8 @@ class Libraries(unittest.TestCase):
                 with open(local, "wb") as file:
                     file.write(content)
                 c.ok("put", local, f"/lib/stored/{name}")
+            for d in c.datanodes:
+                wait_until(lambda: WebHdfs.send(d.http(), "GET", "/readyz")[0] == 200, "ready")
             host, _, port = c.master.http().partition(":")
             done = subprocess.run([python, "-c", CLIENTS[module], host, port], capture_output=True,
                                   text=True, timeout=120, check=False)
@@ -288,6 +293,8 @@ class Libraries(unittest.TestCase):
         if shutil.which("curl") is None:
             self.skipTest("there is no curl")
         with tempfile.TemporaryDirectory() as work, Cluster(datanodes=2, http=True) as c:
+            for d in c.datanodes:
+                wait_until(lambda: WebHdfs.send(d.http(), "GET", "/readyz")[0] == 200, "ready")
             local = os.path.join(work, "f")
             with open(local, "wb") as file:
                 file.write(b"content")
