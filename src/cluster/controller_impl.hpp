@@ -178,6 +178,7 @@ struct controller::impl {
   [[nodiscard]] bool may_move(volume_id id, const volume_record& record) const;
   [[nodiscard]] bool move_wanted(const volume_record& record) const;
   [[nodiscard]] bool is_leaving(node_id node) const;
+  [[nodiscard]] bool is_emptied(const node_view& node, const node_record& record) const;
   [[nodiscard]] bool can_go(const volume_info& info) const;
   void sample_copies(time_ms now);
   void empty_leaving_nodes();
@@ -185,6 +186,8 @@ struct controller::impl {
   void begin_planned(time_ms now);
   void end_rebalance(std::string why);
   [[nodiscard]] balance_input balance(double threshold) const;
+  [[nodiscard]] std::vector<node_id> coming_members(volume_id id, const volume_info& info,
+                                                    const volume_record& record) const;
 
   controller_settings settings_;
   const durable_state& state_;

@@ -17,6 +17,8 @@ constexpr std::int64_t pending_ms = 60'000;
 /// Moves planned ahead at least, however few nodes there are.
 constexpr std::size_t planned_ahead_min = 4;
 constexpr double rate_smoothing = 0.3;
+/// Volumes with less than this part of a full one stay where they are.
+constexpr std::uint64_t moved_divisor = 32;
 
 }  // namespace
 
@@ -99,16 +101,22 @@ bool controller::impl::can_go(const volume_info& info) const {
   });
 }
 
+/// A node that is gone takes its surplus copies with it; one that is there drops them. Replicas of
+/// volumes that the log does not have are nobody's: they stay where they are.
+bool controller::impl::is_emptied(const node_view& node, const node_record& record) const {
+  if (!record.member_of.empty()) return false;
+  if (node.state != node_state::live) return true;
+  return node.usable() && std::none_of(record.holds.begin(), record.holds.end(),
+                                       [&](volume_id id) { return state_.find(id) != nullptr; });
+}
+
 void controller::impl::empty_leaving_nodes() {
   std::size_t begun = 0;
   for (const auto& [id, node] : registry_.nodes()) {
     if (node.wish != node_wish::leaving) continue;
     node_record& record = nodes_[id];
     record.stuck = 0;
-    // A node that is gone takes its surplus copies with it; one that is there drops them.
-    const bool emptied = record.member_of.empty() && (node.state != node_state::live ||
-                                                      (node.usable() && record.holds.empty()));
-    registry_.set_emptied(id, emptied);
+    registry_.set_emptied(id, is_emptied(node, record));
     if (!node.usable()) continue;  // it comes back, or is dead and its volumes are repaired
     for (const volume_id volume : record.member_of) {
       volume_record& moving = volumes_[volume];
@@ -124,52 +132,65 @@ void controller::impl::empty_leaving_nodes() {
 
 // ---- rebalance ----------------------------------------------------------------------------------
 
-/// The cluster as it will be when everything that is under way has been done.
+/// The members that the volume will have when what is under way, or planned, has been done.
+std::vector<node_id> controller::impl::coming_members(volume_id id, const volume_info& info,
+                                                      const volume_record& record) const {
+  std::vector<node_id> members = info.members;
+  std::optional<node_id> from = record.move_from;
+  std::optional<node_id> to = record.repair_target;
+  if (const auto at = pending_moves_.find(id); at != pending_moves_.end() && !to) {
+    from = at->second.what.from;
+    to = at->second.what.to;
+  }
+  if (!to || contains(members, *to)) return members;
+  if (from && contains(members, *from)) {
+    std::replace(members.begin(), members.end(), *from, *to);
+  } else {
+    members.push_back(*to);
+  }
+  return members;
+}
+
+/// The cluster as it will be when everything that is under way has been done. What a node uses is
+/// summed up from the volumes, as the disks' own reports come a little later than the replicas'.
 balance_input controller::impl::balance(double threshold) const {
   balance_input input;
   input.threshold = threshold;
-  std::map<node_id, std::int64_t> coming;  // bytes; negative ones go
+  std::map<node_id, std::uint64_t> settled;
   for (const auto& [id, record] : volumes_) {
     const volume_info* info = state_.find(id);
-    if (info == nullptr) continue;
-    std::uint64_t length = 0;
-    for (const reported_replica& r : record.replicas) {
-      if (contains(info->members, r.node)) length = std::max(length, r.report.length);
-    }
-    const auto bytes = static_cast<std::int64_t>(length);
-    balance_volume volume{id, length, info->state == volume_state::closed, info->members, {}};
-    for (const reported_replica& r : record.replicas) {
-      const auto own = static_cast<std::int64_t>(r.report.length);
-      if (record.move_from == r.node) coming[r.node] -= own;
-      if (contains(info->members, r.node)) continue;
-      volume.avoid.push_back(r.node);
-      coming[r.node] += record.repair_target == r.node ? bytes - own : -own;
-    }
-    if (record.repair_target && !contains(volume.avoid, *record.repair_target) &&
-        !contains(info->members, *record.repair_target)) {
-      coming[*record.repair_target] += bytes;
-    }
-    if (const auto at = pending_moves_.find(id); at != pending_moves_.end()) {
-      coming[at->second.what.from] -= bytes;
-      coming[at->second.what.to] += bytes;
+    if (info == nullptr) {
+      for (const reported_replica& r : record.replicas) settled[r.node] += r.report.length;
       continue;
     }
+    balance_volume volume{id, 0, info->state == volume_state::closed, info->members, {}};
+    for (const reported_replica& r : record.replicas) {
+      if (contains(info->members, r.node)) {
+        volume.bytes = std::max(volume.bytes, r.report.length);
+      } else {
+        volume.avoid.push_back(r.node);
+      }
+    }
+    for (const node_id member : coming_members(id, *info, record)) settled[member] += volume.bytes;
     volume.avoid.push_back(record.repair_avoid);
     const bool open = record.condition == volume_condition::open && !idle();
     const bool closed = may_move(id, record) && record.condition == volume_condition::healthy;
-    if (open || closed) input.volumes.push_back(std::move(volume));
+    // Small ones would be moved without end for the last bytes, and be made anew where they lack.
+    const bool worth_it = volume.bytes >= settings_.life.volume_size / moved_divisor;
+    if (worth_it && (open || closed) && !pending_moves_.contains(id))
+      input.volumes.push_back(std::move(volume));
   }
   // What planners see must not depend on the order of a hash table.
   std::sort(input.volumes.begin(), input.volumes.end(),
             [](const balance_volume& a, const balance_volume& b) { return a.id < b.id; });
   for (const auto& [id, node] : registry_.nodes()) {
     if (!node.takes_data()) continue;
-    const std::int64_t more = coming[id];
-    const auto used = static_cast<std::int64_t>(node.used_bytes()) + more;
-    const auto free = static_cast<std::int64_t>(node_room(node)) - std::max<std::int64_t>(more, 0);
-    input.nodes.push_back({id, node.rack, node.capacity_bytes(),
-                           static_cast<std::uint64_t>(std::max<std::int64_t>(used, 0)),
-                           static_cast<std::uint64_t>(std::max<std::int64_t>(free, 0))});
+    const std::uint64_t used = settled[id];
+    const std::uint64_t now = node.used_bytes();
+    const std::uint64_t more = used > now ? used - now : 0;
+    const std::uint64_t room = node_room(node);
+    input.nodes.push_back(
+        {id, node.rack, node.capacity_bytes(), used, room > more ? room - more : 0});
   }
   return input;
 }
@@ -217,6 +238,10 @@ void controller::impl::begin_planned(time_ms now) {
 
 void controller::impl::go_on_rebalancing(time_ms now) {
   if (!rebalance_.running || rebalance_.paused) return;
+  if (now - started_ < settings_.nodes.stale_after_ms) {
+    rebalance_.reason = "waits for all nodes to register";  // a plan without some would be wrong
+    return;
+  }
   begin_planned(now);
   const std::size_t ahead = std::max(planned_ahead_min, registry_.usable_count());
   if (pending_moves_.size() >= ahead) return;
@@ -228,7 +253,10 @@ void controller::impl::go_on_rebalancing(time_ms now) {
                         const volume_record& record = volumes_.at(id);
                         return record.move_from && !is_leaving(*record.move_from);
                       });
-  if (plan.moves.empty() && !moving) return end_rebalance("done: " + plan.reason);
+  // What was moved is still on its old nodes until it has been dropped there.
+  if (plan.moves.empty() && !moving && counts_.over_replicated == 0) {
+    return end_rebalance("done: " + plan.reason);
+  }
   rebalance_.reason = "moving volumes";
   for (const planned_move& move : plan.moves) {
     volume_record& record = volumes_[move.volume];
@@ -356,9 +384,8 @@ node_progress controller::progress_of(node_id node) const {
   const auto at = impl_->nodes_.find(node);
   if (at != impl_->nodes_.end()) {
     std::set<volume_id> left(at->second.member_of.begin(), at->second.member_of.end());
-    // A node that is gone takes its surplus copies with it; one that is there drops them.
-    if (view->state == node_state::live) {
-      left.insert(at->second.holds.begin(), at->second.holds.end());
+    for (const volume_id id : at->second.holds) {
+      if (view->state == node_state::live && impl_->state_.find(id) != nullptr) left.insert(id);
     }
     out.volumes_left = left.size();
     out.volumes_stuck = at->second.stuck;
