@@ -92,21 +92,21 @@ server* block_read::choose(const std::vector<server*>& replicas, bool good_only)
 }
 
 void block_read::ask(request& slot, server& from) {
-  wire::read_chunk_request request;
-  request.volume = chunk_.volume;
-  request.key = chunk_.key;
-  request.offset = offset_;
-  request.length = length_;
-  request.expected_size = chunk_.size;
-  request.expected_crc32c = chunk_.crc32c;
-  request.token = op_.owner().config().token;
+  wire::read_chunk_request message;
+  message.volume = chunk_.volume;
+  message.key = chunk_.key;
+  message.offset = offset_;
+  message.length = length_;
+  message.expected_size = chunk_.size;
+  message.expected_crc32c = chunk_.crc32c;
+  message.token = op_.owner().config().token;
   op_.count_attempt();
   net::channel& channel = from.channel();
   const std::int64_t timeout_ms =
       op_.call_timeout_ms(op_.owner().config().datanode_timeout.count());
   slot.to = &from;
   slot.sent_ns = io::steady_ns();
-  const auto id = channel.call(request, {.timeout_ms = timeout_ms},
+  const auto id = channel.call(message, {.timeout_ms = timeout_ms},
                                [keep = operation_ptr(&op_), this, &slot](answer reply) {
                                  answered(slot, std::move(reply));
                                });

@@ -54,8 +54,9 @@ struct server_statistics {
 [[nodiscard]] result<std::vector<server_statistics>> all_server_statistics(client& from);
 
 /// Opens every connection that the client may have to the leading master and to the datanodes that
-/// are not dead, and waits until each has answered a ping. Returns how many there are, or the first
-/// failure. Not from the client's own thread.
+/// are not dead, and waits until each has answered a ping, at most 5 s a server. Returns how many
+/// have; a datanode that does not answer is left out, a master's failure is returned. Not from the
+/// client's own thread.
 [[nodiscard]] result<std::size_t> connect_everywhere(client& from);
 
 /// Reads one whole chunk from the replica at `address`, verified against its size and checksum.

@@ -145,9 +145,9 @@ void route_browser(http::server& to, core& of) {
       if (verb != http::method::get && verb != http::method::head) {
         return x->respond(405, "Allow: GET, HEAD\r\n", "method not allowed\n");
       }
-      auto path = value_of(x, "path");
-      if (!path) return refuse(x, failure(errc::invalid_argument, "path is missing"));
-      boost::asio::post(of.strand(), [&of, ask, x = std::move(x), path = std::move(*path)] {
+      auto asked = value_of(x, "path");
+      if (!asked) return refuse(x, failure(errc::invalid_argument, "path is missing"));
+      boost::asio::post(of.strand(), [&of, ask, x = std::move(x), path = std::move(*asked)] {
         (browser(of).*ask)(x, path);
       });
     });

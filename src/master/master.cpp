@@ -69,7 +69,7 @@ class running final : public master {
     server_ = std::move(*bound);
     server_->start();
     core_.on_log_durable = [this](txid upto) {
-      if (journal_service* to = backups_raw_) to->log_durable(upto);
+      if (journal_service* backups = backups_raw_) backups->log_durable(upto);
     };
     // A backup may have heard of masters of whose log it got nothing: a promotion goes beyond them.
     const auto heard = io::read_epoch_file(files, options_.data_dir + "/" + io::heard_epoch_file);

@@ -42,10 +42,10 @@ bool relocator::step() {
       if (chunks.empty()) return;
       const std::uint8_t wanted = names.attributes(file).replication;
       if (wanted == 0) return;  // any will do
-      const bool right = std::all_of(chunks.begin(), chunks.end(), [&](const auto& c) {
+      const bool all_right = std::all_of(chunks.begin(), chunks.end(), [&](const auto& c) {
         return volumes[c.at.volume].info.replication == wanted;
       });
-      if (!right) files_.push_back(names.path_of(file));
+      if (!all_right) files_.push_back(names.path_of(file));
     });
   }
   if (next_slice_ < names.slices()) return files_.size() < files_max;

@@ -14,7 +14,7 @@ directory_attributes attributes_of(const names_batch::entry& e) { return {e.mtim
 result<void> image_names_reader::take(const names_batch& batch, const limits& below) {
   std::string_view names = batch.names;
   std::span<const chunk_ref> chunks = batch.chunks;
-  const quota* limits = batch.quotas.data();
+  const quota* quotas = batch.quotas.data();
   // If the section is malformed, its last entry is.
   const std::size_t whole = batch.entries.size() - (batch.malformed ? 1 : 0);
   for (std::size_t i = 0; i < whole; ++i) {
@@ -22,7 +22,7 @@ result<void> image_names_reader::take(const names_batch& batch, const limits& be
     if (e.access >= below.access) return malformed();
     const std::string_view name = names.substr(0, e.name_length);
     names.remove_prefix(e.name_length);
-    const quota* own = e.limited ? limits++ : nullptr;
+    const quota* own = e.limited ? quotas++ : nullptr;
     switch (e.what) {
       case names_batch::kind::file:
         SSDFS_TRY(take_file(e, name, chunks.first(e.chunks), below));
@@ -53,7 +53,7 @@ result<void> image_names_reader::end_directory() {
   return {};
 }
 
-result<void> image_names_reader::take_root(const entry& e, const quota* limits) {
+result<void> image_names_reader::take_root(const entry& e, const quota* own) {
   const bool detached = e.what == names_batch::kind::detached;
   if (open_ || detached != root_seen_) return malformed();
   directory_id directory = root_directory;
@@ -66,17 +66,17 @@ result<void> image_names_reader::take_root(const entry& e, const quota* limits) 
     if (e.serial != 1) return malformed();
     SSDFS_TRY(loader_.set_root(attributes_of(e)));
   }
-  if (limits != nullptr) SSDFS_TRY(loader_.set_quota(directory, *limits));
+  if (own != nullptr) SSDFS_TRY(loader_.set_quota(directory, *own));
   waiting_.push_back(directory);
   return {};
 }
 
 result<void> image_names_reader::take_directory(const entry& e, std::string_view name,
-                                                const quota* limits) {
+                                                const quota* own) {
   if (!open_) SSDFS_TRY(open_next());
   auto made = loader_.add_directory(name, attributes_of(e), e.serial);
   if (!made) return made.error();
-  if (limits != nullptr) SSDFS_TRY(loader_.set_quota(*made, *limits));
+  if (own != nullptr) SSDFS_TRY(loader_.set_quota(*made, *own));
   waiting_.push_back(*made);
   return {};
 }

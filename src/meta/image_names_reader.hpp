@@ -27,8 +27,8 @@ class image_names_reader {
 
  private:
   using entry = names_batch::entry;
-  result<void> take_root(const entry& e, const quota* limits);
-  result<void> take_directory(const entry& e, std::string_view name, const quota* limits);
+  result<void> take_root(const entry& e, const quota* own);
+  result<void> take_directory(const entry& e, std::string_view name, const quota* own);
   result<void> take_file(const entry& e, std::string_view name, std::span<const chunk_ref> chunks,
                          const limits& below);
   result<void> end_directory();

@@ -213,11 +213,11 @@ class image_text_reader::lines {
       out_.number(f.number("first"));
     } else if (kind == "access") {
       SSDFS_TRY(begin(image_section::access));
-      const auto rights = rights_of(f);
-      out_.text(std::get<0>(rights));
-      out_.text(std::get<1>(rights));
-      out_.number(std::get<2>(rights));
-      access_.emplace(rights, static_cast<std::uint16_t>(access_.size()));
+      const auto access = rights_of(f);
+      out_.text(std::get<0>(access));
+      out_.text(std::get<1>(access));
+      out_.number(std::get<2>(access));
+      access_.emplace(access, static_cast<std::uint16_t>(access_.size()));
     } else if (kind == "type") {
       SSDFS_TRY(begin(image_section::types));
       out_.text(f.text("type"));

@@ -134,7 +134,7 @@ result<void> volume::rebuild() {
       if (auto handle = weak.lock()) under_way.push_back(std::move(handle));
     }
     std::erase_if(under_way, [](const auto& handle) {
-      const guard lock(handle->mutex_);
+      const guard its(handle->mutex_);
       return handle->over_;
     });
     const guard index(index_mutex_);

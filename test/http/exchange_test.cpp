@@ -36,8 +36,8 @@ std::string content_of(std::size_t size) {
 // Pieces of some bytes, at once or from another thread by turns; fails at `fail_at`.
 class pieces final : public body_source {
  public:
-  pieces(asio::thread_pool& pool, std::string text, std::size_t piece, std::size_t fail_at)
-      : pool_(pool), text_(std::move(text)), piece_(piece), fail_at_(fail_at) {}
+  pieces(asio::thread_pool& pool, std::string text, std::size_t size, std::size_t fail_at)
+      : pool_(pool), text_(std::move(text)), piece_(size), fail_at_(fail_at) {}
 
   void next(piece_handler done) override {
     result<piece> p = piece();
