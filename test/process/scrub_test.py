@@ -147,17 +147,22 @@ class Damage(unittest.TestCase):
             c.ok("put", "-r", "-T", later, "/tree3")
             self.seal_all(c)
             node.kill()
-            files = [p for p in volume_files(c, "node1") if os.path.getsize(p) > 1 << 20]
-            self.assertGreaterEqual(len(files), 3)
-            os.unlink(files[0])
-            os.truncate(files[1], os.path.getsize(files[1]) // 2)
-            rolled_back = 0
-            for path in files[2:]:
-                copy = os.path.join(old, os.path.basename(path))
-                if os.path.exists(copy):
-                    shutil.copyfile(copy, path)
-                    rolled_back += 1
-            self.assertGreater(rolled_back, 0)
+            def before(path):
+                return os.path.join(old, os.path.basename(path))
+
+            # Which volumes the second tree went to is the master's choice: those that have grown
+            # since they were copied are put back, of the others one is removed and one cut.
+            files = [p for p in volume_files(c, "node1") if os.path.getsize(p) > 1 << 16]
+            copied = [p for p in files if os.path.exists(before(p))]
+            grown = [p for p in copied if os.path.getsize(p) > os.path.getsize(before(p))]
+            put_back = (grown or copied)[:1]
+            others = [p for p in files if p not in put_back]
+            self.assertEqual(len(put_back), 1)
+            self.assertGreaterEqual(len(others), 2)
+            for path in put_back:
+                shutil.copyfile(before(path), path)
+            os.unlink(others[0])
+            os.truncate(others[1], os.path.getsize(others[1]) // 2)
             self.assert_gets(c, tree, "without-node1")
             node.start()
             c.wait_live(2)
