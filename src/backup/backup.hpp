@@ -30,7 +30,7 @@ struct backup_options {
   std::string name;                  ///< for people
   std::int64_t checkpoint_interval_ms = 3'600'000;
   std::uint64_t checkpoint_txns = 1'000'000;
-  std::uint64_t upload_rate = 200ULL << 20;  ///< bytes a second of an image to the master
+  std::uint64_t upload_rate = 64ULL << 20;  ///< bytes a second of an image to the master
   std::size_t max_connections = 1000;
   /// Called once, from any thread, when the copy is of no more use (its disk has failed, or its
   /// tree does not follow the log). The process must end.

@@ -1,10 +1,12 @@
 #include "backup/replica.hpp"
 
 #include "base/log.hpp"
+#include "io/background.hpp"
 #include "io/clock.hpp"
 #include "journal/restore.hpp"
 
 #include <chrono>
+#include <thread>
 
 namespace ssdfs::backup {
 namespace {
@@ -264,7 +266,14 @@ void replica::answer_questions() {
 
 void replica::checkpoint() {
   const std::int64_t began = io::steady_ms();
-  auto made = journal::save_image(fs_, options_.directory, *state_);
+  // Applying waits for the image, so the tree stands still; a thread of its own because this one
+  // must not stay slow.
+  result<journal::image_file> made = failure(errc::aborted);
+  std::thread writer([&] {
+    io::run_in_background();
+    made = journal::save_image(fs_, options_.directory, *state_);
+  });
+  writer.join();
   const std::int64_t now = io::steady_ms();
   if (!made) {
     // The next MARK tries again; the one before stays what a restart begins with.

@@ -3,6 +3,7 @@
 #include "backup/blocking_call.hpp"
 #include "base/crc32c.hpp"
 #include "base/log.hpp"
+#include "io/background.hpp"
 #include "io/clock.hpp"
 #include "wire/journal_messages.hpp"
 
@@ -28,7 +29,10 @@ bool is_final(const failure& why) {
 
 uploader::uploader(io::file_system& fs, uploader_options options)
     : fs_(fs), options_(std::move(options)) {
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    io::run_in_background();
+    run();
+  });
 }
 
 uploader::~uploader() { stop(); }

@@ -1,10 +1,10 @@
 #include "io/child_process.hpp"
 
+#include "io/background.hpp"
+
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,11 +104,7 @@ void become_background_child(pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // It may have ended before we asked.
   if (::getppid() != parent) ::_exit(1);
-  ::setpriority(PRIO_PROCESS, 0, 10);
-  constexpr int of_process = 1;
-  constexpr int best_effort = 2 << 13;
-  constexpr int lowest = 7;
-  ::syscall(SYS_ioprio_set, of_process, 0, best_effort | lowest);
+  run_in_background();
 }
 
 }  // namespace ssdfs::io
