@@ -286,6 +286,10 @@ std::optional<std::size_t> request_parser::put(std::string_view input) {
   state& s = *state_;
   if (!s.head_done) return find_head(input);
   if (s.parser->is_done() || input.empty()) return 0;
+  // The parser wants the last chunk whole, and no body in chunks ends with less than "0", CRLF,
+  // CRLF.
+  constexpr std::size_t last_chunk_bytes = 5;
+  if (s.head.chunked && input.size() < last_chunk_bytes) return 0;
   beast::error_code ec;
   const std::size_t n = s.parser->put(boost::asio::const_buffer(input.data(), input.size()), ec);
   if (ec && ec != bhttp::error::need_more) {
