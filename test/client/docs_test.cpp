@@ -1,6 +1,7 @@
 // The examples of docs/client.md: every one of its C++ blocks stands in this file, word for word,
 // is compiled and run.
 #include "fixture.hpp"
+#include "util/source_tree.hpp"
 
 // clang-format off
 #include <ssdfs/blocking_client.hpp>
@@ -18,7 +19,6 @@
 #include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
 
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -129,9 +129,9 @@ std::string squeezed(std::istream& in) {
 BOOST_FIXTURE_TEST_SUITE(client_docs, cluster_fixture)
 
 BOOST_AUTO_TEST_CASE(every_example_stands_here) {
-  const std::filesystem::path here(__FILE__);
-  std::ifstream own(here);
-  std::ifstream page(here.parent_path().parent_path().parent_path() / "docs" / "client.md");
+  const std::string tree = ssdfs::test::source_tree();
+  std::ifstream own(tree + "/test/client/docs_test.cpp");
+  std::ifstream page(tree + "/docs/client.md");
   BOOST_REQUIRE(own);
   BOOST_REQUIRE(page);
   const std::string compiled = squeezed(own);

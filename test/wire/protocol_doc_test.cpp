@@ -2,11 +2,11 @@
 // worked example.
 #include "util/all_messages.hpp"
 #include "util/describe_text.hpp"
+#include "util/source_tree.hpp"
 #include "wire/frame.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -15,9 +15,7 @@ using namespace ssdfs;
 namespace {
 
 std::string document() {
-  const char* source = std::getenv("SSDFS_TEST_SOURCE");
-  const std::string here = __FILE__;
-  const std::string root = source != nullptr ? source : here.substr(0, here.rfind("/test/wire/"));
+  const std::string root = test::source_tree();
   std::ifstream file(root + "/docs/protocol.md");
   std::stringstream text;
   text << file.rdbuf();
