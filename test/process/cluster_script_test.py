@@ -2,33 +2,14 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import unittest
 
-from local_cluster import free_port
+from free_ports import free_row
 
 SOURCE = os.environ["SSDFS_TEST_SOURCE"]
 BINARY = os.environ["SSDFS_TEST_BINARY"]
-
-
-def free_row(count):
-    """The first of so many ports in a row that nothing listens on now."""
-    for _ in range(100):
-        first = free_port()
-        held = []
-        try:
-            for port in range(first, first + count):
-                held.append(socket.socket())
-                held[-1].bind(("127.0.0.1", port))
-            return first
-        except (OSError, OverflowError):
-            continue
-        finally:
-            for s in held:
-                s.close()
-    raise AssertionError(f"no {count} free ports in a row")
 
 
 class ClusterScript(unittest.TestCase):

@@ -14,7 +14,8 @@ import threading
 import time
 import unittest
 
-from local_cluster import BINARY, Cluster, Process, free_port, wait_until
+from free_ports import free_port
+from local_cluster import BINARY, Cluster, Process, wait_until
 
 FULL = os.environ.get("SSDFS_TEST_FULL") == "1"
 PICTURES = 200_000 if FULL else 3_000
@@ -152,6 +153,7 @@ class DeadNode(unittest.TestCase):
             victim.start()
             c.wait_live(4)
             wait_until(lambda: whole(c) and c.report()["over_replicated"] == 0, "surplus gone", 120)
+            c.ok("fsck", "/", timeout=600)
             c.ok("verify", "-r", pictures, "/p", timeout=1800)
             c.ok("verify", "-r", more, "/more", timeout=1800)
 

@@ -10,7 +10,8 @@ import tempfile
 import time
 import unittest
 
-from local_cluster import BINARY, Cluster, Process, free_port, wait_until
+from free_ports import free_port
+from local_cluster import BINARY, Cluster, Process, wait_until
 
 
 class Commands(unittest.TestCase):

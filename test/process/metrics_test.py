@@ -8,7 +8,8 @@ import subprocess
 import unittest
 import urllib.request
 
-from local_cluster import Cluster, Process, free_port, wait_until
+from free_ports import free_port
+from local_cluster import Cluster, Process, wait_until
 
 SOURCE = os.environ["SSDFS_TEST_SOURCE"]
 SAMPLE = re.compile(r'^([a-z_:][a-z0-9_:]*)(\{[^{}]*\})? (NaN|[+-]?[0-9.e+-]+|\+Inf)$')

@@ -9,8 +9,9 @@ import tempfile
 import unittest
 import urllib.parse
 
-from http_test import request
-from local_cluster import Cluster, free_port, wait_until
+from http_calls import request
+from free_ports import free_port
+from local_cluster import Cluster, wait_until
 
 SOURCE = os.environ["SSDFS_TEST_SOURCE"]
 

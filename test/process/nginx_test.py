@@ -13,7 +13,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from local_cluster import Cluster, free_port, wait_until
+from free_ports import free_port
+from local_cluster import Cluster, wait_until
 
 SOURCE = os.environ["SSDFS_TEST_SOURCE"]
 BIG = os.urandom(3 * 1024 * 1024 + 12345)

@@ -9,19 +9,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 
+from free_ports import free_port
+
 BINARY = os.environ["SSDFS_TEST_BINARY"]
-
-
-def free_port():
-    """A port that nothing listens on now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_until(condition, what, seconds=30):

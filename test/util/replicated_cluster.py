@@ -3,7 +3,8 @@ promoted. Clients and datanodes know both."""
 
 import os
 
-from local_cluster import Cluster, Process, free_port, wait_until
+from free_ports import free_port
+from local_cluster import Cluster, Process, wait_until
 from wire_client import log_status
 
 
