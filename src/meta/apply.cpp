@@ -46,7 +46,8 @@ class state::applier {
   struct place {
     directory_id parent;
     std::string_view name;
-    inode existing;  // no_inode if the name is free
+    inode existing;             // no_inode if the name is free
+    insert_point missing = {};  // where it belongs then, if that is known
   };
   result<place> make_place(std::string_view path, std::uint32_t parents, std::string_view owner,
                            std::string_view group);
@@ -108,7 +109,7 @@ result<state::applier::place> state::applier::make_place(std::string_view path,
     if (!made) return made.error();
     parent = s_.names_.directory_of(*made);
   }
-  return place{parent, walk.rest.substr(1), no_inode};
+  return place{parent, walk.rest.substr(1), no_inode, walk.missing};
 }
 
 void state::applier::free_chunks(inode file) {
@@ -139,7 +140,8 @@ result<void> state::applier::operator()(const mkdir_record& r) {
   auto access = s_.access_.intern(r.owner, r.group, r.mode);
   if (!access) return access.error();
   if (at->existing != no_inode) return misfit("the name is taken");
-  auto made = s_.names_.insert_directory(at->parent, at->name, {record_.time_ms, *access});
+  auto made =
+      s_.names_.insert_directory(at->parent, at->name, {record_.time_ms, *access}, &at->missing);
   if (!made) return made.error();
   return {};
 }
@@ -177,7 +179,7 @@ result<void> state::applier::operator()(const create_record& r) {
     free_chunks(at->existing);
     SSDFS_TRY(s_.names_.replace_file(at->existing, attributes, list));
   } else {
-    auto made = s_.names_.insert_file(at->parent, at->name, attributes, list);
+    auto made = s_.names_.insert_file(at->parent, at->name, attributes, list, &at->missing);
     if (!made) return made.error();
   }
   for (const chunk_record& chunk : r.chunks) s_.volumes_.commit(chunk);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace ssdfs::meta {
 
@@ -31,7 +32,8 @@ class reserved_memory {
  private:
   bool grow(std::size_t bytes);
 
-  std::byte* data_ = nullptr;
+  std::byte* mapped_ = nullptr;
+  std::byte* data_ = nullptr;  ///< where a huge page can begin
   std::size_t capacity_ = 0;
   std::size_t usable_ = 0;
   bool huge_ = false;
@@ -72,6 +74,10 @@ enum class block_kind : std::uint8_t {
 /// 64 KiB that no block straddles. When much is free but does not fit, a sweep goes through all
 /// slices, a few for each that would be taken from the end, and joins neighbours.
 ///
+/// What a search meets first is kept together: directories and nodes have regions of their own,
+/// made of extents of up to a huge page, so that few pages hold them. A block may come from another
+/// region, when that one has more to spare than it is worth to keep them apart.
+///
 /// Single-threaded. Ids and addresses stay valid until release.
 class arena {
  public:
@@ -94,7 +100,7 @@ class arena {
 
   /// True if so many more bytes can be allocated, in blocks of any size. Throws std::bad_alloc.
   [[nodiscard]] bool has_room(std::size_t bytes) {
-    return memory_.extend(end_ * 8 + bytes + bytes / 8 + slice_bytes);
+    return memory_.extend(end_ * 8 + bytes + bytes / 8 + regions * extent_bytes + slice_bytes);
   }
 
   /// While on, allocate may take milliseconds now and then, and what it returns is reached faster:
@@ -109,15 +115,13 @@ class arena {
     return base_ + std::size_t{id} * 8;
   }
 
-  [[nodiscard]] std::size_t slices() const noexcept {
-    return (end_ + slice_units - 1) / slice_units;
-  }
+  [[nodiscard]] std::size_t slices() const noexcept { return end_ / slice_units; }
   /// Calls visitor(id) for every used block of a slice. The visitor may shrink or release that
   /// block and none other.
   template <class Visitor>
   void for_each_block(std::size_t slice, Visitor&& visitor) const {
     std::size_t unit = slice * slice_units;
-    const std::size_t limit = end_ < unit + slice_units ? end_ : unit + slice_units;
+    const std::size_t limit = limit_of(slice);
     while (unit < limit) {
       const auto id = static_cast<std::uint32_t>(unit);
       const block_kind kind = kind_of(at(id));
@@ -137,6 +141,8 @@ class arena {
 
  private:
   struct free_block;
+  static constexpr std::size_t regions = 3;  ///< nodes and texts, directories, all other
+  static constexpr std::size_t extent_bytes = std::size_t{2} << 20;
   static constexpr std::size_t slice_units = slice_bytes / 8;
   static constexpr std::size_t max_units = max_block / 8;
   /// Lists by units; the last one holds all that are larger than max_units.
@@ -144,10 +150,26 @@ class arena {
   /// Units that are enough for a record; what remains of a block that is cut should be that.
   static constexpr std::size_t useful_rest = 3;
 
+  struct region {
+    std::size_t at = 0;   ///< where its next block is taken from
+    std::size_t end = 0;  ///< of its last extent
+    std::uint64_t free_bytes = 0;
+    std::array<std::uint32_t, lists> heads{};
+    std::array<std::uint64_t, lists / 64 + 1> filled{};  ///< bit per non-empty list
+
+    [[nodiscard]] std::size_t find_list(std::size_t from) const noexcept;
+  };
+
+  [[nodiscard]] static std::size_t region_for(block_kind kind) noexcept;
+  [[nodiscard]] region& region_of(std::uint32_t id) noexcept {
+    return regions_[slice_regions_[id / slice_units]];
+  }
+  [[nodiscard]] std::size_t limit_of(std::size_t slice) const noexcept;
   [[nodiscard]] std::size_t units_at(std::uint32_t id) const;
-  [[nodiscard]] std::uint32_t take_listed(std::size_t units);
-  [[nodiscard]] std::uint32_t take_from_end(std::size_t units);
-  [[nodiscard]] std::size_t find_list(std::size_t from) const noexcept;
+  [[nodiscard]] std::uint32_t take(region& home, std::size_t units);
+  [[nodiscard]] std::uint32_t take_listed(region& from, std::size_t units);
+  [[nodiscard]] std::uint32_t take_from_end(region& to, std::size_t units);
+  void take_extent(region& to);
   void make_free(std::uint32_t id, std::size_t units);
   void push(std::uint32_t id, std::size_t units);
   void start_sweep_if_worthwhile();
@@ -156,11 +178,11 @@ class arena {
   size_function size_of_;
   reserved_memory memory_;
   std::byte* base_;
-  std::size_t end_ = 1;  ///< units in use or freed, counted from the start
-  std::array<std::uint32_t, lists> heads_{};
-  std::array<std::uint64_t, lists / 64 + 1> filled_{};  ///< bit per non-empty list
-  std::array<std::uint64_t, 16> bytes_{};               ///< by block_kind
-  std::size_t sweep_at_ = 0;                            ///< next slice to sweep
+  std::size_t end_ = 0;  ///< units in extents, counted from the start
+  std::array<region, regions> regions_{};
+  std::vector<std::uint8_t> slice_regions_;  ///< index of the region of each slice
+  std::array<std::uint64_t, 16> bytes_{};    ///< by block_kind
+  std::size_t sweep_at_ = 0;                 ///< next slice to sweep
   std::size_t sweep_end_ = 0;  ///< slices [sweep_at_, sweep_end_) are not listed at the moment
   std::uint64_t freed_since_sweep_ = 0;
   std::size_t prepared_ = 0;  ///< bytes from the start that take_upcoming has handed out

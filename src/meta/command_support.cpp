@@ -104,6 +104,16 @@ result<void> check_unlink(const state& s, std::string_view path, inode entry, co
   return require(s, s.names().inode_of(s.names().parent_of(entry)), 2 | 1, v);
 }
 
+result<void> check_version(const state& s, inode entry, std::span<const file_version> expected) {
+  if (expected.empty()) return {};
+  const tree& names = s.names();
+  if (names.is_directory(entry)) return failure(errc::precondition, "this is a directory");
+  const file_attributes now = names.attributes(entry);
+  const file_version version{now.size, now.crc32c, now.mtime_ms};
+  if (std::find(expected.begin(), expected.end(), version) != expected.end()) return {};
+  return failure(errc::precondition, "the file is another one by now");
+}
+
 std::uint32_t count_components(std::string_view rest) noexcept {
   std::uint32_t n = 0;
   while (!pop_component(rest).empty()) ++n;

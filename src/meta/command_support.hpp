@@ -48,6 +48,10 @@ result<void> require(const state& s, inode entry, unsigned bits, const viewer& v
 /// That `v` may take `entry` out of its directory.
 result<void> check_unlink(const state& s, std::string_view path, inode entry, const viewer& v);
 
+/// errc::precondition unless `entry` is a file of one of the versions; nothing to do if none is
+/// given.
+result<void> check_version(const state& s, inode entry, std::span<const file_version> expected);
+
 /// Number of components of what path_walk left over.
 [[nodiscard]] std::uint32_t count_components(std::string_view rest) noexcept;
 

@@ -68,6 +68,14 @@ struct chunk_claim {
   generation_t generation = 0;  ///< of the grant
 };
 
+/// Tells one state of a file from another.
+struct file_version {
+  std::uint64_t size = 0;
+  std::uint32_t crc32c = 0;
+  std::int64_t mtime_ms = 0;
+  friend bool operator==(const file_version&, const file_version&) = default;
+};
+
 struct create_request {
   operation op;
   std::string_view path;
@@ -80,10 +88,12 @@ struct create_request {
   caller by;
   std::string_view content_type;
   std::span<const chunk_claim> chunks;
+  std::span<const file_version> expected;  ///< not empty: only one of these may be replaced
 };
 /// A file appears whole, with missing parents. exists, is_directory, not_directory, quota_exceeded,
-/// regrant (the grant of a chunk has ended), key_conflict (a key is committed already), checksum
-/// (chunks do not combine to the file's CRC).
+/// precondition (what is there, or that nothing is, is not expected), regrant (the grant of a chunk
+/// has ended), key_conflict (a key is committed already), checksum (chunks do not combine to the
+/// file's CRC).
 result<decision> make_create(const state& s, const create_request& q, context& c);
 
 struct directory_request {
@@ -114,9 +124,11 @@ struct remove_request {
   bool recursive = false;
   bool skip_trash = false;
   caller by;
+  std::span<const file_version> expected;  ///< not empty: only one of these may be removed
 };
 /// Moves to the trash, or deletes for good what is in the trash, with skip_trash, and when trash
-/// expiry is 0. not_found, not_empty (a directory with entries, without recursive).
+/// expiry is 0. not_found, not_empty (a directory with entries, without recursive), precondition
+/// (what is there is not expected).
 result<decision> make_remove(const state& s, const remove_request& q, context& c);
 
 struct attributes_request {

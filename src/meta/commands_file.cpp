@@ -67,6 +67,7 @@ result<void> check_place(const state& s, const create_request& q, const context&
     if (!q.overwrite) return errc::exists;
     const directory_id parent = names.parent_of(walk.last);
     SSDFS_TRY(require(s, names.inode_of(parent), 2, v));
+    SSDFS_TRY(check_version(s, walk.last, q.expected));
     body.replaced = true;
     const std::uint64_t old_size = names.attributes(walk.last).size;
     return names.check_quota(parent, 0, q.size > old_size ? q.size - old_size : 0);
@@ -74,6 +75,7 @@ result<void> check_place(const state& s, const create_request& q, const context&
   const directory_id parent = names.directory_of(walk.last);
   if (parent == no_directory) return errc::not_directory;
   SSDFS_TRY(require(s, walk.last, 2, v));
+  if (!q.expected.empty()) return failure(errc::precondition, "the file is gone");
   const std::uint32_t made = count_components(walk.rest);
   body.parents = made - 1;
   return names.check_quota(parent, made, q.size);

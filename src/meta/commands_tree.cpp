@@ -101,6 +101,7 @@ result<decision> make_remove(const state& s, const remove_request& q, context& c
   if (!entry) return entry.error();
   const viewer v = viewer_of(q.by, c);
   SSDFS_TRY(check_unlink(s, q.path, *entry, v));
+  SSDFS_TRY(check_version(s, *entry, q.expected));
   const directory_id directory = s.names().directory_of(*entry);
   if (directory != no_directory) {
     const subtree_totals below = s.names().totals(directory);

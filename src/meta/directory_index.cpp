@@ -52,7 +52,7 @@ std::uint32_t directory_index::find(std::uint32_t root, std::string_view name) c
   prefetch_node(*node);
   while (!node->is_leaf()) {
     const auto& inner = static_cast<const inner_node&>(*node);
-    prefetch_rest(inner);
+    prefetch_rest(inner, leaf_bytes);
     node = &block_as<node_header>(memory_, inner.children()[child_for(memory_, inner, name)]);
     prefetch_node(*node);
   }
@@ -71,7 +71,7 @@ directory_index::place directory_index::locate(std::uint32_t root, std::string_v
   prefetch_node(*node);
   while (!node->is_leaf()) {
     const auto& inner = static_cast<const inner_node&>(*node);
-    prefetch_rest(inner);
+    prefetch_rest(inner, leaf_bytes);
     const std::uint32_t child = child_for(memory_, inner, name);
     SSDFS_ASSERT(where.depth < max_depth);
     where.way[where.depth++] = {id, child};

@@ -113,6 +113,10 @@ struct inner_node : node_header {
   }
 };
 
+[[nodiscard]] inline std::size_t node_bytes(const inner_node& inner) noexcept {
+  return inner_node::bytes(inner.capacity, inner.prefix);
+}
+
 /// The hint of a name behind a prefix of a length; 0 if the name is not longer than that.
 [[nodiscard]] inline std::uint32_t hint_of(std::string_view name, std::size_t prefix) noexcept {
   std::uint32_t raw = 0;
@@ -133,6 +137,14 @@ struct inner_node : node_header {
 [[nodiscard]] inline std::size_t common_prefix(std::string_view a, std::string_view b) noexcept {
   const std::size_t n = std::min(a.size(), b.size());
   std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const auto at = [i](std::string_view s) {
+      return load_le<std::uint64_t>(reinterpret_cast<const std::byte*>(s.data() + i));
+    };
+    if (const std::uint64_t differs = at(a) ^ at(b); differs != 0) {
+      return i + static_cast<std::size_t>(std::countr_zero(differs)) / 8;
+    }
+  }
   while (i < n && a[i] == b[i]) ++i;
   return i;
 }
@@ -143,25 +155,46 @@ struct hint_range {
   std::uint32_t equal;
 };
 
-/// Counts with vectors of four. The first `skipped` hints are known to be below. Reads up to 12
-/// bytes behind the hints, which is inside of every node.
-[[nodiscard]] inline hint_range search_hints(const std::uint32_t* hints, std::uint32_t count,
-                                             std::uint32_t skipped, std::uint32_t wanted) noexcept {
+/// How the hints of a group of 16 compare with one: a bit for each hint.
+struct hint_masks {
+  std::uint32_t below;
+  std::uint32_t same;
+};
+/// Reads 64 bytes.
+[[nodiscard]] inline hint_masks compare_hints(const std::uint32_t* hints,
+                                              std::uint32_t wanted) noexcept {
   const __m128i flip = _mm_set1_epi32(static_cast<int>(0x80000000U));
   const __m128i key = _mm_xor_si128(_mm_set1_epi32(static_cast<int>(wanted)), flip);
-  const auto lanes = [](__m128i mask) {
-    return static_cast<std::uint32_t>(_mm_movemask_ps(_mm_castsi128_ps(mask)));
-  };
-  hint_range range{skipped, 0};
-  for (std::uint32_t i = skipped; i < count; i += 4) {
+  __m128i below[4];
+  __m128i same[4];
+  for (int i = 0; i < 4; ++i) {
     const __m128i v =
-        _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(hints + i)), flip);
-    const std::uint32_t valid = count - i >= 4 ? 15 : (1U << (count - i)) - 1;
-    const std::uint32_t below = lanes(_mm_cmplt_epi32(v, key)) & valid;
-    const std::uint32_t same = lanes(_mm_cmpeq_epi32(v, key)) & valid;
+        _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(hints) + i), flip);
+    below[i] = _mm_cmplt_epi32(v, key);
+    same[i] = _mm_cmpeq_epi32(v, key);
+  }
+  // Packing saturates, which leaves all ones and all zeros what they are.
+  const auto bits = [](const __m128i(&m)[4]) {
+    return static_cast<std::uint32_t>(_mm_movemask_epi8(
+        _mm_packs_epi16(_mm_packs_epi32(m[0], m[1]), _mm_packs_epi32(m[2], m[3]))));
+  };
+  return {bits(below), bits(same)};
+}
+
+/// The first `skipped` hints are known to be below; those from the 16th behind them on are known to
+/// be above, or are looked at only where the 16 end with equal ones. May read up to 64 bytes behind
+/// the hints: that is inside of the arena, which ends with more than that.
+[[nodiscard]] inline hint_range search_hints(const std::uint32_t* hints, std::uint32_t count,
+                                             std::uint32_t skipped, std::uint32_t wanted) noexcept {
+  hint_range range{skipped, 0};
+  for (std::uint32_t i = skipped; i < count; i += 16) {
+    const hint_masks masks = compare_hints(hints + i, wanted);
+    const std::uint32_t valid = count - i >= 16 ? 0xffffU : (1U << (count - i)) - 1;
+    const std::uint32_t below = masks.below & valid;
+    const std::uint32_t same = masks.same & valid;
     range.first += static_cast<std::uint32_t>(std::popcount(below));
     range.equal += static_cast<std::uint32_t>(std::popcount(same));
-    if ((below | same) != 15) break;
+    if ((below | same) != 0xffffU) break;
   }
   return range;
 }
@@ -182,29 +215,27 @@ struct hint_range {
   return search_hints(inner.hints(), inner.count, skipped, wanted);
 }
 
-/// Starts to load the begin of a node that is not known yet.
+/// Starts to load `bytes` of a node, which need not be its size.
+inline void prefetch_bytes(const node_header& node, std::size_t begin, std::size_t bytes) noexcept {
+  const auto* at = reinterpret_cast<const char*>(&node);
+  for (std::size_t line = begin; line < bytes; line += 64) __builtin_prefetch(at + line);
+}
+/// What is worth loading of a node that is not known yet: of the root of an index, which is an
+/// inner node in directories that cost more than a leaf, and of what is below it, which is a leaf.
+inline constexpr std::size_t root_bytes = 448;
+inline constexpr std::size_t begin_bytes = 192;
+inline constexpr std::size_t leaf_bytes = 576;  ///< of a full leaf, in whole cache lines
+inline void prefetch_root(const node_header& node) noexcept { prefetch_bytes(node, 0, root_bytes); }
 inline void prefetch_begin(const node_header& node) noexcept {
-  const auto* at = reinterpret_cast<const char*>(&node);
-  __builtin_prefetch(at);
-  __builtin_prefetch(at + 64);
-  __builtin_prefetch(at + 128);
+  prefetch_bytes(node, 0, begin_bytes);
 }
-/// Starts to load all of a full leaf: for a single search, which would have to wait for the header
-/// first, and then for hints and ids. What is loaded too much of an inner node costs less than to
-/// tell them apart.
-inline void prefetch_node(const node_header& node) noexcept {
-  const auto* at = reinterpret_cast<const char*>(&node);
-  for (std::size_t line = 0; line < 576; line += 64) __builtin_prefetch(at + line);
-}
-/// True if what prefetch_begin loads is all that a search in the inner node reads.
-[[nodiscard]] inline bool is_small(const inner_node& inner) noexcept {
-  return inner_node::bytes(inner.capacity, inner.prefix) <= 136;
-}
-/// Starts to load the rest of an inner node whose header is there.
-inline void prefetch_rest(const inner_node& inner) noexcept {
-  const auto* at = reinterpret_cast<const char*>(&inner);
-  const std::size_t bytes = inner_node::bytes(inner.capacity, inner.prefix);
-  for (std::size_t line = 192; line < bytes; line += 64) __builtin_prefetch(at + line);
+/// All of a full leaf: for a single search, which would have to wait for the header first, and then
+/// for hints and ids. What is loaded too much of an inner node costs less than to tell them apart.
+inline void prefetch_node(const node_header& node) noexcept { prefetch_bytes(node, 0, leaf_bytes); }
+
+/// The rest of an inner node whose header is there, behind what was asked for.
+inline void prefetch_rest(const inner_node& inner, std::size_t asked) noexcept {
+  prefetch_bytes(inner, asked, node_bytes(inner));
 }
 
 /// A place among the entries of a leaf: the first whose name is not less than the one searched for,

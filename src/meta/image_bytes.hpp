@@ -5,6 +5,7 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -12,15 +13,19 @@
 
 namespace ssdfs::meta {
 
-/// Appends values to a payload.
+/// Appends values to a payload. An image of 100 million files is a billion calls: room is made for
+/// the longest number at once, and its bytes are stored without asking again.
 class image_output {
  public:
   void number(std::uint64_t v) {
+    constexpr std::size_t longest = 10;
+    std::byte* at = room(longest);
     while (v >= 0x80) {
-      byte(static_cast<std::uint8_t>(v | 0x80));
+      *at++ = static_cast<std::byte>(v | 0x80);
       v >>= 7;
     }
-    byte(static_cast<std::uint8_t>(v));
+    *at++ = static_cast<std::byte>(v);
+    size_ = static_cast<std::size_t>(at - bytes_.data());
   }
   void signed_number(std::int64_t v) {
     number(static_cast<std::uint64_t>(v) << 1 ^ static_cast<std::uint64_t>(v >> 63));
@@ -29,7 +34,10 @@ class image_output {
   void difference(std::uint64_t v, std::uint64_t before) {
     signed_number(static_cast<std::int64_t>(v - before));
   }
-  void byte(std::uint8_t v) { bytes_.push_back(static_cast<std::byte>(v)); }
+  void byte(std::uint8_t v) {
+    *room(1) = static_cast<std::byte>(v);
+    ++size_;
+  }
   void fixed32(std::uint32_t v) { raw(&v, sizeof v); }
   void fixed64(std::uint64_t v) { raw(&v, sizeof v); }
   void id(const uuid& v) { raw(v.data, sizeof v.data); }
@@ -38,14 +46,27 @@ class image_output {
     raw(v.data(), v.size());
   }
   void raw(const void* data, std::size_t size) {
-    const auto* at = static_cast<const std::byte*>(data);
-    bytes_.insert(bytes_.end(), at, at + size);
+    if (size == 0) return;
+    std::memcpy(room(size), data, size);
+    size_ += size;
   }
 
-  [[nodiscard]] std::vector<std::byte>& bytes() noexcept { return bytes_; }
+  [[nodiscard]] bytes_view bytes() const noexcept { return bytes_view(bytes_).first(size_); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// Keeps the memory.
+  void clear() noexcept { size_ = 0; }
 
  private:
-  std::vector<std::byte> bytes_;
+  // Where the next `size` bytes go.
+  std::byte* room(std::size_t size) {
+    if (bytes_.size() - size_ < size) [[unlikely]] {
+      bytes_.resize(std::max(2 * bytes_.size(), size_ + size));
+    }
+    return bytes_.data() + size_;
+  }
+
+  std::vector<std::byte> bytes_;  // the payload and room behind it
+  std::size_t size_ = 0;          // of the payload
 };
 
 /// Takes values from a payload. After the first that is missing or malformed every get returns

@@ -19,7 +19,7 @@ class image_frames {
   image_output out;
 
   /// True if the payload is so long that the section should be closed.
-  [[nodiscard]] bool full() { return out.bytes().size() >= target; }
+  [[nodiscard]] bool full() { return out.size() >= target; }
 
   result<void> header() {
     std::array<std::byte, image_header_bytes> bytes{};
@@ -29,14 +29,14 @@ class image_frames {
     return sink_(bytes);
   }
   result<void> close(image_section kind) {
-    auto& payload = out.bytes();
+    const bytes_view payload = out.bytes();
     std::array<std::byte, image_section_header_bytes> bytes{};
     store_le(bytes.data(), static_cast<std::uint32_t>(kind));
     store_le(bytes.data() + 4, static_cast<std::uint32_t>(payload.size()));
     store_le(bytes.data() + 8, crc32c(payload, crc32c(bytes_view(bytes).first(8))));
     SSDFS_TRY(sink_(bytes));
     if (!payload.empty()) SSDFS_TRY(sink_(payload));
-    payload.clear();
+    out.clear();
     ++count_;
     crc_of_crcs_ = crc32c(bytes_view(bytes).subspan(8, 4), crc_of_crcs_);
     return {};

@@ -91,7 +91,7 @@ class synthesizer {
   result<void> table(image_section kind, image_output& out) {
     decoded_section section;
     decode_section(kind, out.bytes(), 0, section);
-    out.bytes().clear();
+    out.clear();
     return loader_.take(section);
   }
 

@@ -173,7 +173,7 @@ class image_text_reader::lines {
     if (kind < kind_) {
       return failure(errc::invalid_argument, "a line of this kind must come before others");
     }
-    if (kind != kind_ || (kind >= image_section::volumes && out_.bytes().size() > (1U << 20))) {
+    if (kind != kind_ || (kind >= image_section::volumes && out_.size() > (1U << 20))) {
       SSDFS_TRY(close());
     }
     kind_ = kind;
@@ -188,7 +188,7 @@ class image_text_reader::lines {
     }
     decoded_section section;
     decode_section(kind_, out_.bytes(), 0, section);
-    out_.bytes().clear();
+    out_.clear();
     return loader_.take(section);
   }
 

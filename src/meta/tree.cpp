@@ -147,6 +147,7 @@ inode tree::make_directory(directory_id parent, std::string_view name,
   directory_slot& slot = directories_[directory];
   slot.record = id;
   slot.parent = parent.value;
+  if (parent != no_directory) cache_.insert(directory_key(parent, name), id, 0);
   return inode(id);
 }
 
@@ -238,30 +239,55 @@ void tree::rename_record(inode entry, std::string_view name) {
 
 // --- Changing ---
 
+directory_index::place tree::place_of(const directory_record& parent, std::string_view name,
+                                      const insert_point* missing) const {
+  if (missing != nullptr && missing->changes == changes_ && missing->parent.value == parent.id) {
+    return missing->where;
+  }
+  return index().locate(parent.index, name);
+}
+
+// Puts an entry into a directory and adds it to the totals of all above.
+void tree::link(directory_id parent, directory_record& into, const directory_index::place& where,
+                inode entry, std::string_view name) {
+  const std::uint32_t root = into.index;
+  index().insert(into.index, where, entry.value, name);
+  if (into.index != root) note_root(parent, into);
+  ++changes_;
+  add(parent, weight_of(entry, into.serial));
+}
+
+void tree::note_root(directory_id directory, const directory_record& record) {
+  const directory_slot& slot = directories_[directory];
+  const directory_id parent(slot.parent);
+  if (parent == no_directory) return;
+  cache_.set_root(directory_key(parent, entry_name(arena_, slot.record)), slot.record,
+                  record.index);
+}
+
 result<inode> tree::insert_file(directory_id parent, std::string_view name,
                                 const file_attributes& attributes,
-                                std::span<const chunk_ref> chunks) {
+                                std::span<const chunk_ref> chunks, const insert_point* missing) {
   SSDFS_TRY(check(attributes, chunks));
   if (!has_room(chunks.size())) return errc::too_large;
   directory_record& into = record_of(parent);
-  const auto where = index().locate(into.index, name);
+  const auto where = place_of(into, name, missing);
   if (where.found) return errc::exists;
   const inode entry = make_file(parent, name, attributes, chunks);
-  index().insert(into.index, where, entry.value, name);
-  add(parent, weight_of(entry, into.serial));
+  link(parent, into, where, entry, name);
   return entry;
 }
 
 result<inode> tree::insert_directory(directory_id parent, std::string_view name,
-                                     const directory_attributes& attributes) {
+                                     const directory_attributes& attributes,
+                                     const insert_point* missing) {
   if (!is_storable(attributes.mtime_ms)) return errc::invalid_argument;
   if (!has_room(0)) return errc::too_large;
   directory_record& into = record_of(parent);
-  const auto where = index().locate(into.index, name);
+  const auto where = place_of(into, name, missing);
   if (where.found) return errc::exists;
   const inode entry = make_directory(parent, name, attributes, next_serial_++);
-  index().insert(into.index, where, entry.value, name);
-  add(parent, weight_of(entry, into.serial));
+  link(parent, into, where, entry, name);
   return entry;
 }
 
@@ -282,7 +308,11 @@ void tree::unlink(inode entry) {
   SSDFS_ASSERT(parent != no_directory);
   directory_record& from = record_of(parent);
   subtract(parent, weight_of(entry, from.serial));
-  index().erase(from.index, index().locate(from.index, name(entry)));
+  if (is_directory(entry)) cache_.remove(directory_key(parent, name(entry)), entry.value);
+  const std::uint32_t root = from.index;
+  index().erase(from.index, index().locate(root, name(entry)));
+  if (from.index != root) note_root(parent, from);
+  ++changes_;
 }
 
 result<void> tree::erase(inode entry) {
@@ -312,12 +342,13 @@ result<void> tree::rename(inode entry, directory_id parent, std::string_view nam
   rename_record(entry, name);
   if (is_directory(entry)) {
     directories_[directory_of(entry)].parent = parent.value;
+    cache_.insert(directory_key(parent, name), entry.value,
+                  block_as<directory_record>(arena_, entry.value).index);
   } else {
     file(entry).parent = parent.value;
   }
   directory_record& into = record_of(parent);
-  index().insert(into.index, index().locate(into.index, name), entry.value, name);
-  add(parent, weight_of(entry, into.serial));
+  link(parent, into, index().locate(into.index, name), entry, name);
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 #include "meta/arena.hpp"
+#include "meta/directory_cache.hpp"
 #include "meta/directory_entry.hpp"
 #include "meta/directory_index.hpp"
 #include "meta/directory_table.hpp"
@@ -92,11 +93,14 @@ class tree {
 
   /// exists: the name is taken (by a file or a directory). invalid_argument: an attribute is out
   /// of range, or the chunks do not add up to the size (a single chunk has the file's CRC, too).
+  /// `missing` may tell what walk() has found about the same name: that saves a search.
   result<inode> insert_file(directory_id parent, std::string_view name,
-                            const file_attributes& attributes, std::span<const chunk_ref> chunks);
+                            const file_attributes& attributes, std::span<const chunk_ref> chunks,
+                            const insert_point* missing = nullptr);
   /// exists, invalid_argument.
   result<inode> insert_directory(directory_id parent, std::string_view name,
-                                 const directory_attributes& attributes);
+                                 const directory_attributes& attributes,
+                                 const insert_point* missing = nullptr);
   /// Replaces content and attributes of a file in place. invalid_argument.
   result<void> replace_file(inode file, const file_attributes& attributes,
                             std::span<const chunk_ref> chunks);
@@ -220,10 +224,20 @@ class tree {
   void rename_record(inode entry, std::string_view name);
   void release_chunk_list(inode file);
   void release_entry(inode entry);
+  [[nodiscard]] inode find_cached(directory_id parent, std::string_view name) const;
+  [[nodiscard]] directory_index::place place_of(const directory_record& parent,
+                                                std::string_view name,
+                                                const insert_point* missing) const;
+  void link(directory_id parent, directory_record& into, const directory_index::place& where,
+            inode entry, std::string_view name);
   void unlink(inode entry);
+  void note_root(directory_id directory, const directory_record& record);
+  [[nodiscard]] bool cache_is_right(const std::vector<std::uint32_t>& order) const;
 
   mutable arena arena_;  ///< mutable for index() only; const functions only search with that
   directory_table directories_;
+  directory_cache cache_;
+  std::uint64_t changes_ = 1;  ///< of indexes: tells whether an insert_point is still good
   boost::unordered_flat_map<std::uint32_t, quota> quotas_;  ///< by directory_id
   std::deque<directory_id> detached_;
   subtree_totals detached_totals_;

@@ -72,8 +72,10 @@ void tree_loader::append(std::uint32_t id) {
 
 void tree_loader::flush_leaf() {
   if (pending_count_ == 0) return;
-  std::uint32_t& root = tree_.record_of(current_).index;
-  tree_.index().append_leaf(root, {pending_, pending_count_}, before_pending_);
+  directory_record& record = tree_.record_of(current_);
+  const std::uint32_t root = record.index;
+  tree_.index().append_leaf(record.index, {pending_, pending_count_}, before_pending_);
+  if (record.index != root) tree_.note_root(current_, record);
   before_pending_ = pending_[pending_count_ - 1];
   pending_count_ = 0;
 }

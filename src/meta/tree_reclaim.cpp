@@ -43,6 +43,7 @@ std::size_t tree::reclaim_step(std::size_t budget, std::vector<chunk_ref>& freed
       if (is_directory(entry)) {
         // It becomes the next to be worked on; its own record goes when it is empty.
         const directory_id below = directory_of(entry);
+        cache_.remove(directory_key(current, name(entry)), entry.value);
         directories_[below].parent = no_directory.value;
         detached_.push_back(below);
         break;
@@ -55,6 +56,7 @@ std::size_t tree::reclaim_step(std::size_t budget, std::vector<chunk_ref>& freed
       release_entry(entry);
     }
     index().drop_last(record.index, taken);
+    ++changes_;
   }
   return done;
 }

@@ -186,7 +186,7 @@ tree_memory tree::memory() const {
   usage.texts = arena_.bytes(block_kind::text);
   usage.chunk_lists = arena_.bytes(block_kind::chunk_list);
   usage.free = arena_.bytes(block_kind::free);
-  usage.directories = directories_.total_bytes();
+  usage.directories = directories_.total_bytes() + cache_.total_bytes();
   usage.total = arena_.total_bytes() + usage.directories;
   return usage;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/ids.hpp"
+#include "meta/directory_index.hpp"
 #include "ssdfs/error.hpp"
 
 #include <cstdint>
@@ -85,10 +86,19 @@ struct lookup_outcome {
   errc error = errc::not_found;  ///< why; not_found or not_directory; meaningless on success
 };
 
+/// Where a name belongs that a directory does not have: found by one search, good for an insertion
+/// that follows. After any change of the tree it is void, which the tree notices.
+struct insert_point {
+  directory_id parent;  ///< no_directory: nothing was searched
+  std::uint64_t changes = 0;
+  directory_index::place where;
+};
+
 /// How far a path leads into the tree.
 struct path_walk {
   inode last;             ///< the deepest entry on the path that exists (at least the root)
   std::string_view rest;  ///< "" if `last` is what the path names, else "/missing/components"
+  insert_point missing;   ///< of the first component of `rest`, if that is the only one
 };
 
 /// Bytes of memory by what they are used for. `total` is what the process pays for the tree:
@@ -99,7 +109,7 @@ struct tree_memory {
   std::uint64_t texts = 0;        ///< names that outgrew their record, long separators
   std::uint64_t chunk_lists = 0;  ///< chunks of files that have several
   std::uint64_t free = 0;         ///< freed and not yet used again
-  std::uint64_t directories = 0;  ///< table of directories
+  std::uint64_t directories = 0;  ///< table and cache of directories
   std::uint64_t total = 0;
 };
 

@@ -95,6 +95,21 @@ struct tree::verification {
   }
 };
 
+// True if everything in the cache of directories is one of these.
+bool tree::cache_is_right(const std::vector<std::uint32_t>& order) const {
+  std::size_t cached = 0;
+  for (const std::uint32_t id : order) {
+    const directory_slot& slot = directories_[directory_id(id)];
+    if (slot.parent == no_directory.value) continue;
+    const std::string_view name = entry_name(arena_, slot.record);
+    const directory_key key(directory_id(slot.parent), name);
+    const auto found = cache_.find(arena_, key, name).record;
+    if (found != 0 && found != slot.record) return false;
+    cached += found != 0 ? 1 : 0;
+  }
+  return cached == cache_.count();
+}
+
 result<void> tree::verify() const {
   verification run{*this, std::vector<weight>(directories_.end()), {}};
   run.order.push_back(root_directory.value);
@@ -136,6 +151,7 @@ result<void> tree::verify() const {
     is_detached[id.value] = is_detached[id.value] || is_detached[parent];
     if (!is_detached[id.value]) SSDFS_TRY(run.compare(id));
   }
+  if (!cache_is_right(run.order)) return failure(errc::damaged, "wrong cache of directories");
   const tree_memory usage = memory();
   if (run.nodes != usage.nodes || run.texts != usage.texts ||
       run.chunk_lists != usage.chunk_lists || !arena_.consistent()) {

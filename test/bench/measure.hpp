@@ -56,22 +56,40 @@ class latencies {
   std::uint64_t max_ = 0;
 };
 
-/// Times of the calling thread since it was made: on the wall, and on a processor. They differ when
-/// others use the machine, too.
+/// Times of the calling thread since it was made, but for pauses: on the wall, and on a processor.
+/// They differ when others use the machine, too.
 class stopwatch {
  public:
-  [[nodiscard]] double seconds() const {
-    return std::chrono::duration<double>(steady::now() - begin_).count();
+  [[nodiscard]] double seconds() const { return wall_ + (running_ ? wall_now() - wall_begin_ : 0); }
+  [[nodiscard]] double cpu_seconds() const {
+    return cpu_ + (running_ ? cpu_now() - cpu_begin_ : 0);
   }
-  [[nodiscard]] double cpu_seconds() const { return cpu_now() - cpu_begin_; }
+
+  /// `resume` goes on where `pause` stopped.
+  void pause() {
+    wall_ = seconds();
+    cpu_ = cpu_seconds();
+    running_ = false;
+  }
+  void resume() {
+    running_ = true;
+    wall_begin_ = wall_now();
+    cpu_begin_ = cpu_now();
+  }
 
  private:
+  static double wall_now() {
+    return std::chrono::duration<double>(steady::now().time_since_epoch()).count();
+  }
   static double cpu_now() {
     timespec t{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
   }
-  steady::time_point begin_ = steady::now();
+  bool running_ = true;
+  double wall_ = 0;
+  double cpu_ = 0;
+  double wall_begin_ = wall_now();
   double cpu_begin_ = cpu_now();
 };
 

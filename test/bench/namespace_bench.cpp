@@ -1,10 +1,11 @@
 // Memory and speed of the namespace tree, in process. Prints one JSON object a line.
 //
 //   namespace_bench [--files N] [--files-per-dir K] [--order random|sorted|load]
-//                   [--names counter|hash] [--prepare on|off]
+//                   [--names counter|hash] [--prepare on|off] [--then all|lookup|remove|nothing]
 //
 // Fills a tree with files of 20-byte names below two levels of directories, by paths as a master
-// does, then looks up, lists, renames and deletes. Needs about 75 bytes of memory a file.
+// does, then looks up, lists, renames and deletes, or does one of these (--then). Needs about 75
+// bytes of memory a file.
 #include "bench/measure.hpp"
 #include "meta/tree.hpp"
 
@@ -21,6 +22,7 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -44,7 +46,10 @@ struct settings {
   std::uint64_t per_directory = 1'000;
   std::string order = "random";
   std::string names = "counter";
+  std::string then = "all";
   bool prepare = true;
+
+  [[nodiscard]] bool does(std::string_view what) const { return then == "all" || then == what; }
 };
 
 /// The n-th file's path, made without allocating: /p<3 digits>/a<6 digits>/<20 bytes>.
@@ -141,13 +146,13 @@ inode create(tree& t, std::string_view path, std::uint64_t n) {
     const std::size_t end = at.rest.find('/', 1);
     if (end == at.rest.npos) {
       const content c(n);
-      auto made = t.insert_file(parent, at.rest.substr(1), c.attributes, c.chunks);
+      auto made = t.insert_file(parent, at.rest.substr(1), c.attributes, c.chunks, &at.missing);
       if (!made) fail("a file could not be created");
       return *made;
     }
     auto made = t.insert_directory(parent, at.rest.substr(1, end - 1), {});
     if (!made) fail("a directory could not be created");
-    at = {*made, at.rest.substr(end)};
+    at = {*made, at.rest.substr(end), {}};
   }
 }
 
@@ -213,11 +218,12 @@ class permutation {
   std::uint64_t step_;
 };
 
-/// Tells creations that took more than a millisecond from those that another process interrupted:
-/// the system counts how often it took the processor away from this thread.
+/// Tells operations that took more than some milliseconds from those that another process
+/// interrupted: the system counts how often it took the processor away from this thread.
 class stalls {
  public:
-  explicit stalls(double per_ns) : limit_ticks_(static_cast<std::uint64_t>(per_ns * 1e6)) {}
+  stalls(double per_ns, double limit_ms)
+      : limit_ticks_(static_cast<std::uint64_t>(per_ns * limit_ms * 1e6)) {}
 
   /// Now and then, so that what is counted lies near to what it is blamed for.
   void look() { interruptions_ = interruptions(); }
@@ -228,8 +234,8 @@ class stalls {
     const long now = interruptions();
     interrupted_ += now != std::exchange(interruptions_, now) ? 1 : 0;
   }
-  void report() const {
-    std::printf("{\"op\":\"create over 1 ms\",\"count\":%llu,\"interrupted\":%llu}\n",
+  void report(const char* op) const {
+    std::printf("{\"op\":\"%s\",\"count\":%llu,\"interrupted\":%llu}\n", op,
                 static_cast<unsigned long long>(all_),
                 static_cast<unsigned long long>(interrupted_));
   }
@@ -252,7 +258,7 @@ void fill_by_paths(tree& t, const settings& s) {
   const bool random = s.order == "random";
   const double per_ns = ticks_per_ns();
   latencies l(per_ns);
-  stalls late(per_ns);
+  stalls late(per_ns, 1);
   std::optional<preparer> helper;
   if (s.prepare) helper.emplace();
   const stopwatch watch;
@@ -269,7 +275,7 @@ void fill_by_paths(tree& t, const settings& s) {
   }
   report_rate(random ? "create random" : "create in order", s.files, watch);
   report_latency("create", l);
-  late.report();
+  late.report("create over 1 ms");
 }
 
 void fill_by_loader(tree& t, const settings& s) {
@@ -313,34 +319,59 @@ void fill_by_loader(tree& t, const settings& s) {
   report_rate("load", n, watch);
 }
 
-void look_up(const tree& t, const settings& s) {
-  paths path(s);
-  const std::uint64_t count = std::min<std::uint64_t>(s.files, 5'000'000);
-  std::uint64_t state = 1;
-  const auto next = [&] { return scramble(++state) % s.files; };
-  stopwatch watch;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    if (!t.lookup(path(next()))) fail("a file was not found");
-  }
-  report_rate("lookup", count, watch);
+/// Paths of files in random order, made a thousand at a time: what is measured is looking them up.
+class asked_paths {
+ public:
+  static constexpr std::size_t size = 1024;
 
-  constexpr std::size_t batch = 16;
-  std::array<std::array<char, 40>, batch> space;
-  std::array<std::string_view, batch> asked;
-  std::array<lookup_outcome, batch> outcomes;
-  watch = stopwatch();
-  for (std::uint64_t i = 0; i < count; i += batch) {
-    for (std::size_t k = 0; k < batch; ++k) {
-      const std::string_view p = path(next());
-      std::memcpy(space[k].data(), p.data(), p.size());
-      asked[k] = {space[k].data(), p.size()};
+  explicit asked_paths(const settings& s) : path_(s), files_(s.files) {}
+
+  std::span<const std::string_view> next() {
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::string_view p = path_(scramble(++state_) % files_);
+      std::memcpy(space_[i].data(), p.data(), p.size());
+      views_[i] = {space_[i].data(), p.size()};
     }
-    t.lookup_many(asked, outcomes);
+    return views_;
+  }
+
+ private:
+  paths path_;
+  std::uint64_t files_;
+  std::uint64_t state_ = 1;
+  std::array<std::array<char, 40>, size> space_;
+  std::array<std::string_view, size> views_;
+};
+
+/// Looks up some million paths, `step` of them by each call of lookup(paths).
+template <class Lookup>
+void measure_lookups(const char* op, const settings& s, std::size_t step, Lookup&& lookup) {
+  asked_paths asked(s);
+  const std::uint64_t count =
+      std::max<std::uint64_t>(std::min<std::uint64_t>(s.files, 5'000'000) / asked_paths::size, 1);
+  stopwatch watch;
+  watch.pause();
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto paths = asked.next();
+    watch.resume();
+    for (std::size_t k = 0; k < paths.size(); k += step) lookup(paths.subspan(k, step));
+    watch.pause();
+  }
+  report_rate(op, count * asked_paths::size, watch);
+}
+
+void look_up(const tree& t, const settings& s) {
+  measure_lookups("lookup", s, 1, [&](std::span<const std::string_view> paths) {
+    if (!t.lookup(paths.front())) fail("a file was not found");
+  });
+  constexpr std::size_t batch = 16;
+  std::array<lookup_outcome, batch> outcomes;
+  measure_lookups("lookup batched by 16", s, batch, [&](std::span<const std::string_view> paths) {
+    t.lookup_many(paths, outcomes);
     for (const auto& o : outcomes) {
       if (o.entry == no_inode) fail("a file was not found in a batch");
     }
-  }
-  report_rate("lookup batched by 16", count, watch);
+  });
 }
 
 std::uint64_t list_below(const tree& t, directory_id directory, std::uint64_t& bytes) {
@@ -394,18 +425,29 @@ void remove_subtree(tree& t, const settings& s) {
   t.detach_subtree(t.inode_of(doomed));
   std::printf("{\"op\":\"detach subtree\",\"names\":%llu,\"us\":%.2f}\n",
               static_cast<unsigned long long>(names), watch.seconds() * 1e6);
+  constexpr std::size_t budget = 2'000;  // as a master does
   std::vector<chunk_ref> freed;
-  freed.reserve(1'000);
+  freed.reserve(budget);
+  const double per_ns = ticks_per_ns();
+  latencies steps(per_ns);
+  stalls late(per_ns, 5);
   double longest = 0;
   watch = stopwatch();
   for (;;) {
     freed.clear();
+    late.look();
     const stopwatch step;
-    if (t.reclaim_step(500, freed) == 0) break;
-    longest = std::max(longest, step.seconds());
+    const std::uint64_t begin = __rdtsc();
+    if (t.reclaim_step(budget, freed) == 0) break;
+    const std::uint64_t ticks = __rdtsc() - begin;
+    longest = std::max(longest, step.cpu_seconds());
+    steps.add(ticks);
+    late.add(ticks);
   }
   report_rate("reclaim", names, watch);
-  std::printf("{\"op\":\"reclaim step of 500\",\"max_us\":%.1f}\n", longest * 1e6);
+  report_latency("reclaim step", steps);
+  late.report("reclaim step over 5 ms");
+  std::printf("{\"op\":\"reclaim step, processor time\",\"max_us\":%.1f}\n", longest * 1e6);
 }
 
 settings parse(int argc, char** argv) {
@@ -422,16 +464,20 @@ settings parse(int argc, char** argv) {
       s.prepare = std::string_view(argv[i + 1]) == "on";
     } else if (key == "--names") {
       s.names = argv[i + 1];
+    } else if (key == "--then") {
+      s.then = argv[i + 1];
     } else {
       fail("unknown option");
     }
   }
   const bool known = (s.order == "random" || s.order == "sorted" || s.order == "load") &&
-                     (s.names == "counter" || s.names == "hash");
+                     (s.names == "counter" || s.names == "hash") &&
+                     (s.does("lookup") || s.does("remove") || s.then == "nothing");
   if (argc % 2 == 0 || !known || s.files == 0 || s.per_directory == 0) {
     std::fprintf(stderr,
                  "usage: namespace_bench [--files N] [--files-per-dir K] "
-                 "[--order random|sorted|load] [--names counter|hash] [--prepare on|off]\n");
+                 "[--order random|sorted|load] [--names counter|hash] [--prepare on|off] "
+                 "[--then all|lookup|remove|nothing]\n");
     std::exit(2);
   }
   return s;
@@ -449,23 +495,29 @@ int main(int argc, char** argv) {
     fill_by_paths(t, s);
   }
   report_memory("filled", t, s.files, base);
-  look_up(t, s);
-  std::uint64_t bytes = 0;
-  stopwatch watch;
-  const std::uint64_t listed = list_below(t, root_directory, bytes);
-  report_rate("list", listed, watch);
-  rename_some(t, s);
-  report_memory("renamed", t, s.files, base);
-  remove_subtree(t, s);
-  report_memory("after reclaim", t, s.files, base);
-  watch = stopwatch();
-  settings again = s;
-  again.files = s.files / 10;
-  paths path(again);
-  for (std::uint64_t n = 0; n < again.files / s.per_directory * s.per_directory; ++n) {
-    create(t, path(n), n);
+  if (s.does("lookup")) look_up(t, s);
+  if (s.then == "all") {
+    std::uint64_t bytes = 0;
+    const stopwatch watch;
+    const std::uint64_t listed = list_below(t, root_directory, bytes);
+    report_rate("list", listed, watch);
+    rename_some(t, s);
+    report_memory("renamed", t, s.files, base);
   }
-  report_rate("create again", again.files, watch);
-  report_memory("filled again", t, s.files, base);
+  if (s.does("remove")) {
+    remove_subtree(t, s);
+    report_memory("after reclaim", t, s.files, base);
+  }
+  if (s.then == "all") {
+    const stopwatch watch;
+    settings again = s;
+    again.files = s.files / 10;
+    paths path(again);
+    for (std::uint64_t n = 0; n < again.files / s.per_directory * s.per_directory; ++n) {
+      create(t, path(n), n);
+    }
+    report_rate("create again", again.files, watch);
+    report_memory("filled again", t, s.files, base);
+  }
   return 0;
 }

@@ -7,6 +7,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -33,9 +34,9 @@ bool intact(const arena& memory, std::uint32_t id, std::size_t bytes) {
          });
 }
 
-std::uint32_t make(arena& memory, std::size_t bytes) {
+std::uint32_t make(arena& memory, std::size_t bytes, block_kind kind = block_kind::text) {
   BOOST_REQUIRE(memory.has_room(bytes));
-  const std::uint32_t id = memory.allocate(block_kind::text, bytes);
+  const std::uint32_t id = memory.allocate(kind, bytes);
   fill(memory, id, bytes);
   return id;
 }
@@ -81,6 +82,8 @@ BOOST_AUTO_TEST_CASE(random_use_keeps_contents) {
   std::mt19937_64 random(7);
   std::map<std::uint32_t, std::size_t> twin;
   std::vector<std::uint32_t> ids;
+  constexpr std::array kinds = {block_kind::text, block_kind::leaf, block_kind::directory,
+                                block_kind::file, block_kind::chunk_list};
   const auto size = [&] {
     return 8 + 8 * (random() % (random() % 8 == 0 ? arena::max_block / 8 : 20));
   };
@@ -88,7 +91,7 @@ BOOST_AUTO_TEST_CASE(random_use_keeps_contents) {
     const auto what = random() % 100;
     if (ids.empty() || what < (i < 30'000 ? 55U : 45U)) {
       const std::size_t bytes = size();
-      const std::uint32_t id = make(memory, bytes);
+      const std::uint32_t id = make(memory, bytes, kinds[random() % kinds.size()]);
       BOOST_REQUIRE(twin.emplace(id, bytes).second);
       ids.push_back(id);
       continue;
@@ -104,7 +107,7 @@ BOOST_AUTO_TEST_CASE(random_use_keeps_contents) {
       ids.pop_back();
     } else {
       const std::size_t less = 8 + 8 * (random() % (bytes / 8));
-      fill(memory, id, less);
+      fill(memory, id, less);  // keeps the first bytes, which tell the kind
       memory.shrink(id, bytes, less);
       twin[id] = less;
     }
@@ -114,7 +117,9 @@ BOOST_AUTO_TEST_CASE(random_use_keeps_contents) {
     BOOST_REQUIRE(intact(memory, id, bytes));
     used += bytes;
   }
-  BOOST_TEST(memory.bytes(block_kind::text) == used);
+  std::uint64_t told = 0;
+  for (const block_kind kind : kinds) told += memory.bytes(kind);
+  BOOST_TEST(told == used);
   BOOST_TEST(memory.consistent());
   std::size_t walked = 0;
   for (std::size_t slice = 0; slice < memory.slices(); ++slice) {
@@ -144,6 +149,48 @@ BOOST_AUTO_TEST_CASE(sweeps_join_neighbours_for_other_sizes) {
   }
   BOOST_TEST(memory.bytes(block_kind::text) == 0U);
   BOOST_TEST(memory.total_bytes() < first_total * 4 / 3);
+  BOOST_TEST(memory.consistent());
+}
+
+// What a search meets first lies in few pages, although it is made together with much more.
+BOOST_AUTO_TEST_CASE(nodes_and_directories_lie_apart_from_files) {
+  arena memory(&told_size);
+  constexpr std::size_t huge_page = std::size_t{2} << 20;
+  std::map<std::size_t, std::size_t> pages_of_nodes;
+  std::map<std::size_t, std::size_t> pages_of_directories;
+  constexpr std::size_t rounds = 40'000;
+  for (std::size_t i = 0; i < rounds; ++i) {
+    for (int k = 0; k < 50; ++k) make(memory, 56, block_kind::file);
+    ++pages_of_nodes[std::size_t{make(memory, 448, block_kind::leaf)} * 8 / huge_page];
+    ++pages_of_directories[std::size_t{make(memory, 32, block_kind::directory)} * 8 / huge_page];
+  }
+  // The first extents are small ones.
+  BOOST_TEST(pages_of_nodes.size() < rounds * 448 / huge_page + 20);
+  BOOST_TEST(pages_of_directories.size() < rounds * 32 / huge_page + 20);
+  BOOST_TEST(memory.bytes(block_kind::free) < memory.total_bytes() / 100);
+  BOOST_TEST(memory.consistent());
+}
+
+// That they lie apart does not keep memory from being used again for something else.
+BOOST_AUTO_TEST_CASE(freed_memory_serves_other_kinds) {
+  arena memory(&told_size);
+  constexpr std::size_t bytes_per_round = std::size_t{48} << 20;
+  constexpr std::array kinds = {block_kind::file, block_kind::leaf, block_kind::directory,
+                                block_kind::file};
+  constexpr std::array<std::size_t, 4> sizes = {56, 528, 32, 64};
+  std::uint64_t first_total = 0;
+  for (std::size_t round = 0; round < kinds.size(); ++round) {
+    std::vector<std::uint32_t> ids;
+    for (std::size_t made = 0; made < bytes_per_round; made += sizes[round]) {
+      ids.push_back(make(memory, sizes[round], kinds[round]));
+    }
+    for (const std::uint32_t id : ids) {
+      BOOST_REQUIRE(intact(memory, id, sizes[round]));
+      memory.release(id, sizes[round]);
+    }
+    if (round == 0) first_total = memory.total_bytes();
+  }
+  BOOST_TEST(memory.total_bytes() < first_total * 3 / 2);
   BOOST_TEST(memory.consistent());
 }
 

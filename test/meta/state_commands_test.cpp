@@ -398,6 +398,70 @@ BOOST_AUTO_TEST_CASE(permissions_when_they_are_on) {
   BOOST_TEST(make_rename(rig.state(), back, rig.context()).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_file_of_another_version_is_neither_replaced_nor_removed) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v, 4);
+  BOOST_REQUIRE(rig.create("/f", v, key, 100).has_value());
+  const auto found = lookup(rig.state(), "/f", {});
+  BOOST_REQUIRE(found.has_value());
+  const file_version now{found->size, found->crc32c, found->mtime_ms};
+  const file_version others[] = {{now.size + 1, now.crc32c, now.mtime_ms},
+                                 {now.size, now.crc32c + 1, now.mtime_ms},
+                                 {now.size, now.crc32c, now.mtime_ms + 1}};
+  const file_version several[] = {others[0], now};
+
+  create_request q;
+  q.path = "/f";
+  q.overwrite = true;
+  q.expected = others;
+  require_error(make_create(rig.state(), q, rig.context()), errc::precondition);
+  q.expected = several;
+  BOOST_TEST(make_create(rig.state(), q, rig.context()).has_value());
+  q.overwrite = false;
+  require_error(make_create(rig.state(), q, rig.context()), errc::exists);
+  q.overwrite = true;
+  q.path = "/none";
+  require_error(make_create(rig.state(), q, rig.context()), errc::precondition);
+  q.path = "/none/below";
+  require_error(make_create(rig.state(), q, rig.context()), errc::precondition);
+
+  remove_request gone;
+  gone.path = "/f";
+  gone.expected = others;
+  require_error(make_remove(rig.state(), gone, rig.context()), errc::precondition);
+  gone.expected = several;
+  BOOST_TEST(make_remove(rig.state(), gone, rig.context()).has_value());
+  gone.path = "/none";
+  require_error(make_remove(rig.state(), gone, rig.context()), errc::not_found);
+  BOOST_REQUIRE(rig.mkdir("/d").has_value());
+  gone.path = "/d";
+  require_error(make_remove(rig.state(), gone, rig.context()), errc::precondition);
+}
+
+// A repeat whose first try was carried out gets that answer, although the file is another one now.
+BOOST_AUTO_TEST_CASE(an_expected_version_does_not_spoil_a_repeat) {
+  state_rig rig;
+  BOOST_REQUIRE(rig.touch("/f").has_value());
+  const auto found = lookup(rig.state(), "/f", {});
+  BOOST_REQUIRE(found.has_value());
+  const file_version before{found->size, found->crc32c, found->mtime_ms};
+  rig.context().wall_ms += 5;
+  create_request q;
+  q.op = {client_id(parse_uuid("6f1d2c3b-4a59-4687-9788-a9bacbdcedfe").value()), 1, 1};
+  q.path = "/f";
+  q.overwrite = true;
+  q.expected = {&before, 1};
+  const auto first = rig.finish(make_create(rig.state(), q, rig.context()), q.op);
+  BOOST_REQUIRE(first.has_value());
+  BOOST_TEST(first->replaced);
+  const auto again = rig.finish(make_create(rig.state(), q, rig.context()), q.op);
+  BOOST_REQUIRE(again.has_value());
+  BOOST_TEST((*again == *first));
+  q.op.sequence = 2;
+  require_error(make_create(rig.state(), q, rig.context()), errc::precondition);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace ssdfs::meta

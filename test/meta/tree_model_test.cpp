@@ -43,6 +43,7 @@ class model {
       BOOST_REQUIRE_MESSAGE(found.has_value(), path);
       compare_entry(path, *found, entry);
     }
+    compare_batch();
     const auto totals = tree_.totals(root_directory);
     BOOST_REQUIRE(totals.files + totals.directories + 1 == twin_.size());
     compare_freed();
@@ -56,6 +57,24 @@ class model {
     require_sound(tree_);
     BOOST_REQUIRE(copy.digest() == tree_.digest());
     compare_freed();
+  }
+
+  // All paths at once, and as many that lead to nothing.
+  void compare_batch() {
+    std::vector<std::string> texts;
+    for (const auto& [path, entry] : twin_) {
+      texts.push_back(path);
+      texts.push_back(below(path) + "~none");
+      texts.push_back(below(path) + "~none/~none");
+    }
+    const std::vector<std::string_view> asked(texts.begin(), texts.end());
+    std::vector<lookup_outcome> outcomes(asked.size());
+    tree_.lookup_many(asked, outcomes);
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      const auto single = tree_.lookup(asked[i]);
+      BOOST_REQUIRE((outcomes[i].entry == (single ? *single : no_inode)));
+      if (!single) BOOST_REQUIRE(single.error() == outcomes[i].error);
+    }
   }
 
  private:
@@ -97,18 +116,29 @@ class model {
     if (!check_path(path)) return;  // too long
     const directory_id id = tree_.directory_of(*tree_.lookup(parent));
     const bool taken = twin_.count(path) > 0;
+    // Half of them like a commit, which has followed the path before; and half of these when the
+    // tree has changed since.
+    path_walk walk;
+    const insert_point* missing = nullptr;
+    if (pick(2) == 0) {
+      walk = tree_.walk(path);
+      BOOST_REQUIRE(walk.rest.empty() == taken);
+      BOOST_REQUIRE((walk.missing.parent == (taken ? no_directory : id)));
+      missing = &walk.missing;
+      if (pick(2) == 0) disturb(id, name);
+    }
     twin_entry entry{.directory = directory};
     std::optional<result<inode>> outcome;
     if (directory) {
       entry.own = {static_cast<std::int64_t>(pick(1U << 30)) - 1000,
                    static_cast<std::uint16_t>(pick(9))};
-      outcome = tree_.insert_directory(id, name, entry.own);
+      outcome = tree_.insert_directory(id, name, entry.own, missing);
     } else {
       const sample_file file(static_cast<std::uint32_t>(random_()),
                              pick(10) == 0 ? pick(300) : pick(3));
       entry.attributes = file.attributes;
       entry.chunks = file.chunks;
-      outcome = tree_.insert_file(id, name, file.attributes, file.chunks);
+      outcome = tree_.insert_file(id, name, file.attributes, file.chunks, missing);
     }
     if (taken) {
       BOOST_REQUIRE((outcome->has_error() && outcome->error() == errc::exists));
@@ -117,6 +147,13 @@ class model {
     BOOST_REQUIRE(outcome->has_value());
     twin_[path] = entry;
     compare_entry(path, **outcome, entry);
+  }
+
+  // Changes a directory, and back again, near to where `name` is or belongs.
+  void disturb(directory_id id, const std::string& name) {
+    const std::string near = name.substr(0, 200) + "~";
+    const auto made = tree_.insert_file(id, near, {}, {});
+    if (made.has_value()) BOOST_REQUIRE(tree_.erase(*made).has_value());
   }
 
   void move() {
