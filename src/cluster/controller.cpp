@@ -108,9 +108,16 @@ void controller::impl::take_result(node_id node, const order_result& result) {
   record->chain_failed = record->generation;
 }
 
-/// Carries changes of nodes to their volumes.
+/// Carries changes of nodes to their volumes: those that they have, and those that are copied to
+/// them, of which they may have nothing yet.
 void controller::impl::nodes_changed(time_ms now) {
-  for (const node_id id : registry_.take_changed()) {
+  const std::vector<node_id> changed = registry_.take_changed();
+  if (!changed.empty()) {
+    for (const volume_id volume : repairing_) {
+      if (contains(changed, *volumes_.at(volume).repair_target)) mark(volume);
+    }
+  }
+  for (const node_id id : changed) {
     const node_view* node = registry_.find(id);
     node_record& record = nodes_[id];
     if (node->usable() && !record.usable) last_arrival_ = now;
@@ -216,6 +223,7 @@ void controller::volume_changed(volume_id id, txid at, time_ms now) {
     if (at > impl_->committed_) impl_->waiting_for_log_.emplace(at, id);
     record.seal_requested = false;
     impl_->stop_reopening(id, record, *info);
+    impl_->note_given_up(record, *info, now);
     if (info->state == volume_state::open) {
       record.opened_before_start = false;
       record.opened_at = now;

@@ -61,6 +61,9 @@ class durable_state {
   /// True if chunks of the volume are past the delete grace and wait for a RECLAIM record (which
   /// the master writes for closed volumes only).
   [[nodiscard]] virtual bool reclaim_due(volume_id id) const = 0;
+  /// Chunks of the volume that no file holds any more and that wait for a RECLAIM record; they are
+  /// in its digest.
+  [[nodiscard]] virtual std::uint64_t freed_chunks(volume_id id) const = 0;
 };
 
 struct controller_settings {
@@ -116,6 +119,7 @@ struct volume_choice {
   generation_t generation = 0;
   std::uint64_t room = 0;  ///< bytes that may be granted; at least life.min_grant_bytes
   std::vector<replica_address> replicas;  ///< chain order
+  std::string why;                        ///< no_datanodes, no_space: with the numbers, for people
 };
 
 /// Totals for reports and metrics; kept up to date, O(1).

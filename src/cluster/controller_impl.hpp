@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -151,6 +152,8 @@ struct controller::impl {
   [[nodiscard]] std::uint64_t node_room(const node_view& node) const;
   [[nodiscard]] std::size_t roomy_nodes() const;
   [[nodiscard]] bool narrow_allowed(std::uint8_t replication, time_ms now) const;
+  void note_given_up(const volume_record& record, const volume_info& info, time_ms now);
+  [[nodiscard]] bool too_many_given_up(std::uint8_t replication, time_ms now);
   [[nodiscard]] bool more_members_possible(const volume_info& info) const;
   [[nodiscard]] std::uint64_t grant_room(const volume_info& info) const;
   [[nodiscard]] volume_choice offer(const volume_wish& wish, std::uint8_t replication,
@@ -224,6 +227,9 @@ struct controller::impl {
   std::array<std::size_t, class_count> adds_in_flight_{};
   std::array<time_ms, class_count> demanded_until_{};
   std::array<time_ms, class_count> unserved_since_{never, never, never, never};
+  /// When volumes with room left were sealed, those aside that were opened again.
+  std::array<std::deque<time_ms>, class_count> given_up_;
+  std::array<time_ms, class_count> last_add_{};
   std::size_t roomy_nodes_ = 0;
   bool pool_dirty_ = true;
   bool ready_changed_ = false;

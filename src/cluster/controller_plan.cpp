@@ -76,6 +76,7 @@ void controller::impl::fill_situation(volume_id id, const volume_record& record,
   into.seal_requested = record.seal_requested;
   into.first_pending_removal = state_.first_removal(id);
   into.reclaim_due = state_.reclaim_due(id);
+  into.freed_chunks = state_.freed_chunks(id);
   into.safe_mode = safe_ != safe::off;
   into.mass_silence = mass_silence_;
   into.more_members_possible = more_members_possible(*info);

@@ -14,6 +14,12 @@ constexpr int reopen_sample = 64;
 /// Open volumes of a class that somebody asked for lately, beside the default class.
 constexpr std::size_t other_class_target = 3;
 constexpr std::int64_t demand_lasts_ms = 600'000;
+/// A volume that was sealed with room left counts for so long as one that will be opened again.
+constexpr std::int64_t given_up_lasts_ms = 600'000;
+/// So many of them, or this many times the open volumes wanted, are a sign that new ones share
+/// their fate.
+constexpr std::size_t given_up_min = 32;
+constexpr std::size_t given_up_factor = 4;
 
 bool any_of(const std::vector<node_id>& members, const std::vector<node_id>& list) {
   return std::any_of(members.begin(), members.end(),
@@ -42,10 +48,13 @@ bool controller::impl::more_members_possible(const volume_info& info) const {
 }
 
 /// Volumes with fewer members than copies wanted are made only when somebody waits for one, and no
-/// more nodes seem to come.
+/// more nodes seem to come: not before those that the log names have had the time to register.
 bool controller::impl::narrow_allowed(std::uint8_t replication, time_ms now) const {
   const std::size_t usable = registry_.usable_count();
   if (usable >= replication || usable < settings_.min_replication) return false;
+  if (now - started_ < settings_.nodes.stale_after_ms && registry_.staying_count() >= replication) {
+    return false;
+  }
   if (narrow_open_[replication] != 0) return true;
   return unserved_since_[replication] != never && now - last_arrival_ >= settings_.degraded_wait_ms;
 }
@@ -171,10 +180,38 @@ bool controller::impl::reopen_one(std::uint8_t replication, const std::vector<no
   return true;
 }
 
+/// Remembers that a volume was sealed although much could be written to it yet, and forgets one
+/// such when a volume is opened again.
+void controller::impl::note_given_up(const volume_record& record, const volume_info& info,
+                                     time_ms now) {
+  if (!record.known || record.state == info.state) return;
+  std::deque<time_ms>& list = given_up_[info.replication];
+  if (info.state == volume_state::open && !list.empty()) list.pop_front();
+  if (info.state != volume_state::sealed) return;
+  std::uint64_t length = info.length;
+  for (const reported_replica& r : record.replicas) length = std::max(length, r.report.length);
+  if (settings_.life.has_reopen_room(length)) list.push_back(now);
+}
+
+/// New volumes are made because old ones are full. Where they are sealed with room left, by
+/// whatever fault or wish, making more does not help: those come back when they are closed. So
+/// their number is bounded, however often that happens.
+bool controller::impl::too_many_given_up(std::uint8_t replication, time_ms now) {
+  std::deque<time_ms>& list = given_up_[replication];
+  while (!list.empty() && list.front() + given_up_lasts_ms <= now) list.pop_front();
+  return list.size() >= std::max(given_up_min, given_up_factor * supply_target(replication));
+}
+
 /// Asks for a new volume; with `needed` among its members, unless that is nil.
 bool controller::impl::add_one(std::uint8_t replication, const std::vector<node_id>& exclude,
                                time_ms now, node_id needed) {
   if (now < no_add_until_) return false;
+  // Writers that wait get one all the same, from time to time.
+  if (too_many_given_up(replication, now) &&
+      (unserved_since_[replication] == never ||
+       now - last_add_[replication] < settings_.degraded_wait_ms)) {
+    return false;
+  }
   placement_wish wish;
   wish.needed = needed;
   wish.replicas = replication;
@@ -188,6 +225,7 @@ bool controller::impl::add_one(std::uint8_t replication, const std::vector<node_
   request.what = log_request::kind::add;
   request.replication = replication;
   request.members = members;
+  last_add_[replication] = now;
   ++adds_in_flight_[replication];
   // Counted as open at once, so that the next choice of this round spreads.
   for (const node_id node : members) ++nodes_[node].open_volumes;
@@ -272,6 +310,8 @@ volume_choice controller::choose_volume(const volume_wish& wish, time_ms now) {
   const std::size_t usable = i.registry_.usable_count();
   if (i.idle() || usable < i.settings_.min_replication) {
     choice.what = starting ? outcome::wait : outcome::no_datanodes;
+    choice.why = "too few live datanodes: " + std::to_string(usable) + ", and at least " +
+                 std::to_string(i.settings_.min_replication) + " must take what is written";
     return choice;
   }
   const std::size_t coming = i.supply_[cls] + i.adds_in_flight_[cls] + i.reopening_[cls].size();
@@ -284,7 +324,13 @@ volume_choice controller::choose_volume(const volume_wish& wish, time_ms now) {
   choice = i.offer(wish, cls, {}, now);
   if (choice.what == outcome::ready) return choice;
   const bool too_few = usable < cls && !i.narrow_allowed(cls, now);
-  if (!starting && !too_few && now >= i.no_add_until_) choice.what = outcome::no_space;
+  const bool may_add = now >= i.no_add_until_ && !i.too_many_given_up(cls, now);
+  if (!starting && !too_few && may_add) {
+    choice.what = outcome::no_space;
+    choice.why = "no space left in the cluster: " + std::to_string(i.roomy_nodes()) + " of " +
+                 std::to_string(usable) + " datanodes have room, and " + std::to_string(cls) +
+                 (cls == 1 ? " copy is wanted" : " copies are wanted");
+  }
   return choice;
 }
 

@@ -226,8 +226,9 @@ void registry::update_silence(time_ms now) {
 /// This process was paused: it did not listen, so the silence proves nothing.
 void registry::restart_timers(time_ms now) {
   for (auto& [id, node] : nodes_) {
-    if (node.state == node_state::live) node.last_heard = now;
-    if (node.state == node_state::stale) node.last_heard = now - settings_.stale_after_ms;
+    if (node.state == node_state::dead) continue;
+    const bool silent = last_tick_ - node.last_heard >= settings_.stale_after_ms;
+    node.last_heard = silent ? now - settings_.stale_after_ms : now;
   }
   if (mass_silence_since_) mass_silence_since_ = now;
 }
@@ -269,6 +270,14 @@ const node_view* registry::find_address(std::string_view address) const {
 std::size_t registry::usable_count() const noexcept {
   return static_cast<std::size_t>(std::count_if(
       nodes_.begin(), nodes_.end(), [](const auto& entry) { return entry.second.takes_data(); }));
+}
+
+std::size_t registry::staying_count() const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(nodes_.begin(), nodes_.end(), [](const auto& entry) {
+        const node_view& node = entry.second;
+        return node.state != node_state::dead && node.wish == node_wish::normal;
+      }));
 }
 
 void registry::check_witness(const node_view& from, const witness& seen) {

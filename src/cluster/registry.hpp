@@ -146,6 +146,8 @@ class registry {
   [[nodiscard]] const std::map<node_id, node_view>& nodes() const noexcept { return nodes_; }
   /// Nodes that take new data.
   [[nodiscard]] std::size_t usable_count() const noexcept;
+  /// Nodes that do, or will when they are heard again: not dead, and wanted to stay.
+  [[nodiscard]] std::size_t staying_count() const noexcept;
 
   [[nodiscard]] bool mass_silence() const noexcept { return mass_silence_since_.has_value(); }
   /// An operator says that the silent nodes are gone indeed.

@@ -32,6 +32,7 @@
 
 #include <boost/describe/enum.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -64,6 +65,7 @@ struct volume_situation {
   bool chain_failed = false;         ///< a member of it reported a failed append at this generation
   bool seal_requested = false;       ///< by an operator
   bool reclaim_due = false;          ///< chunks of it are past their delete grace, or removals pend
+  std::uint64_t freed_chunks = 0;    ///< in its digest, but in no file any more
   bool safe_mode = false;            ///< holds back repair and destruction
   bool mass_silence = false;         ///< holds back repair
   bool more_members_possible = false;  ///< there are nodes that could make it whole
@@ -84,6 +86,13 @@ struct life_settings {
   std::int64_t reclaim_seal_age_ms = 60'000;
   std::uint32_t compact_dead_percent = 25;  ///< of a replica's length
   std::uint64_t compact_min_bytes = std::uint64_t{1} << 20;
+
+  /// A closed volume of that length has so much room that it is worth opening again.
+  [[nodiscard]] bool has_reopen_room(std::uint64_t length) const noexcept {
+    constexpr std::uint64_t part = 16;  // of the whole volume must be free
+    const std::uint64_t room = length >= volume_size ? 0 : volume_size - length;
+    return room >= std::max(volume_size / part, min_grant_bytes);
+  }
 };
 
 /// Next record for the log.

@@ -56,6 +56,11 @@ bool durable_view::reclaim_due(volume_id id) const {
          entry->oldest_freed_ms() + grace_ms_ <= now_ms_;
 }
 
+std::uint64_t durable_view::freed_chunks(volume_id id) const {
+  const auto* entry = state_.volumes().find(id);
+  return entry == nullptr ? 0 : entry->freed.size();
+}
+
 core::core(boost::asio::io_context& io, const master_options& options)
     : strand_(boost::asio::make_strand(io)), options_(options), sessions_(options.session_ms) {
   context_.replication = options.replication;
@@ -152,10 +157,9 @@ void core::note_record(const meta::record& r, const meta::state& s) {
 
 result<known_state> core::mark(std::int64_t max_age_ms) {
   const known_state* newest = marks_.newest();
-  if (newest != nullptr && (newest->txid == state_->last_txid() ||
-                            (marked_ms_ != 0 && steady_now_ms() - marked_ms_ <= max_age_ms))) {
-    return *newest;
-  }
+  const bool young =
+      max_age_ms > 0 && marked_ms_ != 0 && steady_now_ms() - marked_ms_ <= max_age_ms;
+  if (newest != nullptr && (newest->txid == state_->last_txid() || young)) return *newest;
   auto record = meta::make_mark(*state_, context());
   SSDFS_TRY(log(record));
   marked_ms_ = steady_now_ms();
@@ -300,6 +304,17 @@ void core::when_durable(net::request r, unique_function<void(net::request&)> ans
   pending_.push_back({state_->last_txid(), std::move(r), {}, {}, std::move(answer)});
 }
 
+void core::when_committed(unique_function<void(bool)> then) {
+  if (!behind()) return then(true);
+  watchers_.push_back({state_->last_txid(), io::steady_ns(), std::move(then)});
+}
+
+void core::call_first_watcher(bool committed) {
+  watcher first = std::move(watchers_.front());
+  watchers_.pop_front();
+  first.then(committed);
+}
+
 void core::send(pending_answer& a) {
   if (a.callback) return a.callback(a.request);
   if (a.why.code) return a.request.fail(a.why);
@@ -327,6 +342,7 @@ void core::abandon_answers() {
     next.request.from().close();
     next.request.fail(errc::shutting_down);
   }
+  while (!watchers_.empty()) call_first_watcher(false);
 }
 
 io::file_system& core::files() const noexcept {
@@ -342,6 +358,7 @@ void core::expire_answers(std::int64_t after_ms) {
         failure(errc::timed_out, "logged, but not confirmed by enough backups" +
                                      (sync_problem_.empty() ? "" : ": " + sync_problem_)));
   }
+  while (!watchers_.empty() && watchers_.front().since_ns < limit_ns) call_first_watcher(false);
 }
 
 void core::durable(txid upto) {
@@ -364,6 +381,7 @@ void core::commit(txid upto) {
     if (slow_ns > 0 && taken_ns > slow_ns) ++slow;
     send(next);
   }
+  while (!watchers_.empty() && watchers_.front().until <= committed_) call_first_watcher(true);
   if (slow > 0) note_slow_sync(longest_ns, slow);
   if (controller_) controller_->committed(committed_, steady_now_ms());
   if (on_committed) on_committed();

@@ -44,6 +44,7 @@ class durable_view final : public cluster::durable_state {
   std::uint64_t first_removal(volume_id id) const override;
   const cluster::removal_batch* removal(volume_id id, std::uint64_t number) const override;
   bool reclaim_due(volume_id id) const override;
+  std::uint64_t freed_chunks(volume_id id) const override;
 
  private:
   const meta::state& state_;
@@ -116,6 +117,9 @@ class core {
   /// Calls `answer`, which answers `r`, once everything applied so far is durable: at once if it
   /// is.
   void when_durable(net::request r, unique_function<void(net::request&)> answer);
+  /// The same for answers that are not requests' of the protocol: calls `then` on the strand, with
+  /// false if it is not to be waited for any longer (the log is closed, backups do not confirm).
+  void when_committed(unique_function<void(bool committed)> then);
   /// Ends the connections of those who wait for a record that will not become durable in this
   /// process, without an answer: whether it is in the log is not known, and a caller whose
   /// connection breaks asks again with the same operation id. When the log has been closed.
@@ -163,7 +167,13 @@ class core {
     failure why;                                    // set: refuse with it
     unique_function<void(net::request&)> callback;  // set: it answers
   };
+  struct watcher {
+    txid until;
+    std::int64_t since_ns = 0;
+    unique_function<void(bool)> then;
+  };
   void durable(txid upto);
+  void call_first_watcher(bool committed);
   result<void> restore(io::file_system& files);
   void note_record(const meta::record& r, const meta::state& s);
   void note_slow_sync(std::int64_t longest_ns, std::size_t count) const;
@@ -189,6 +199,7 @@ class core {
   std::string sync_problem_;
   epoch_t accepted_loss_;
   std::deque<pending_answer> pending_;
+  std::deque<watcher> watchers_;
 };
 
 }  // namespace ssdfs::master

@@ -39,9 +39,8 @@ void service::try_grant(net::request r, std::int64_t deadline_ms) {
   using outcome = cluster::volume_choice::outcome;
   switch (choice.what) {
     case outcome::ready: break;
-    case outcome::no_datanodes:
-      return r.fail(failure(errc::no_datanodes, "fewer live datanodes than min-replication"));
-    case outcome::no_space: return r.fail(errc::no_space);
+    case outcome::no_datanodes: return r.fail(failure(errc::no_datanodes, choice.why));
+    case outcome::no_space: return r.fail(failure(errc::no_space, choice.why));
     case outcome::wait:
       if (now >= deadline_ms || waiting_grants_.size() >= waiting_limit) {
         return r.fail(failure(errc::busy, "no volume is ready for writing yet"));

@@ -65,6 +65,10 @@ class fake_state : public durable_state {
     return batch == at->second.end() ? nullptr : &batch->second;
   }
   bool reclaim_due(volume_id id) const override { return due.contains(id); }
+  std::uint64_t freed_chunks(volume_id id) const override {
+    const auto at = freed.find(id);
+    return at == freed.end() ? 0 : at->second;
+  }
 
   /// What the log makes of a request; the id of the volume.
   volume_id apply(const log_request& q) {
@@ -105,6 +109,7 @@ class fake_state : public durable_state {
   std::map<volume_id, std::size_t> grants;
   std::map<volume_id, std::map<std::uint64_t, removal_batch>> removals;
   std::set<volume_id> due;
+  std::map<volume_id, std::uint64_t> freed;
   std::uint64_t counter = 0;
   std::uint64_t last = 0;  ///< txid
 };

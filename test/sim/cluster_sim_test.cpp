@@ -67,9 +67,9 @@ void run_seeds(world_options (*options)(std::uint64_t), std::uint64_t usual_coun
 
 BOOST_AUTO_TEST_SUITE(cluster_simulation)
 
-BOOST_AUTO_TEST_CASE(storms_lose_nothing_and_heal) { run_seeds(options_for, 400); }
+BOOST_AUTO_TEST_CASE(storms_lose_nothing_and_heal) { run_seeds(options_for, 1'000); }
 
-BOOST_AUTO_TEST_CASE(fifty_nodes_lose_nothing_and_heal) { run_seeds(large_options_for, 20); }
+BOOST_AUTO_TEST_CASE(fifty_nodes_lose_nothing_and_heal) { run_seeds(large_options_for, 150); }
 
 BOOST_AUTO_TEST_CASE(short_absences_cause_no_copies) {
   run_seeds(
@@ -78,9 +78,10 @@ BOOST_AUTO_TEST_CASE(short_absences_cause_no_copies) {
         o.nodes = 20;
         o.disk_loss = o.disk_rollback = o.clones = o.operators = o.two_masters = false;
         o.only_short = true;
+        o.dead_after_ms = 6'000;
         return o;
       },
-      10);
+      150);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -14,8 +14,6 @@ constexpr std::int64_t tick_ms = 100;
 constexpr std::int64_t upkeep_ms = 500;
 constexpr std::int64_t session_ms = 4'000;
 constexpr std::int64_t delete_grace_ms = 1'500;
-constexpr std::uint32_t keys_per_grant = 6;
-constexpr std::uint64_t bytes_per_grant = 8U << 10;
 constexpr std::int64_t log_epoch_ms = 1'700'000'000'000;
 
 cluster::controller_settings settings_for(const world& w, const meta::state& state,
@@ -23,7 +21,7 @@ cluster::controller_settings settings_for(const world& w, const meta::state& sta
   cluster::controller_settings s;
   s.nodes.heartbeat_interval_ms = 500;
   s.nodes.stale_after_ms = 1'500;
-  s.nodes.dead_after_ms = 4'000;
+  s.nodes.dead_after_ms = w.options.dead_after_ms;
   s.nodes.mass_silence_max_ms = 8'000;
   s.life.volume_size = 48U << 10;
   s.life.min_grant_bytes = 4U << 10;
@@ -92,6 +90,11 @@ bool state_view::reclaim_due(volume_id id) const {
   const meta::volume_entry* entry = state_.volumes().find(id);
   return entry != nullptr && !entry->freed.empty() &&
          entry->oldest_freed_ms() + context_.delete_grace_ms <= context_.now_ms;
+}
+
+std::uint64_t state_view::freed_chunks(volume_id id) const {
+  const meta::volume_entry* entry = state_.volumes().find(id);
+  return entry == nullptr ? 0 : entry->freed.size();
 }
 
 // ---- life ---------------------------------------------------------------------------------------
@@ -257,7 +260,11 @@ void master::log_request(const cluster::log_request& q) {
                 std::to_string(volume.value) + " gen " + std::to_string(q.generation));
     applied = log(*change).has_value();
   }
-  if (applied) controller_->volume_changed(volume, change->txid, world_.now());
+  if (applied) {
+    const volume_info& info = *view_->find(volume);
+    world_.members_are(volume, info.members, info.replication);
+    controller_->volume_changed(volume, change->txid, world_.now());
+  }
   controller_->request_done(q.ticket, applied, world_.now());
 }
 
@@ -281,6 +288,7 @@ void master::settle() {
 
 void master::tick() {
   context();
+  if (this == &world_.active()) world_.listening();
   controller_->tick(world_.now());
   std::vector<node_id> due;
   for (const auto& [node, held] : held_) {
@@ -337,181 +345,6 @@ void master::end_grants_of(client_id owner) {
     const volume_id volume = entry.info.id;
     for (const chunk_key first : firsts) end_grant(owner, volume, first);
   }
-}
-
-// ---- datanodes ----------------------------------------------------------------------------------
-
-void master::register_node(const node_registration& r, std::uint64_t connection,
-                           const std::function<void(result<cluster::registration_answer>)>& reply) {
-  held_.erase(r.node);  // it came on an earlier connection
-  const auto done = controller_->register_node(r, connection, world_.now());
-  if (!done) {
-    reply(done.error());
-  } else {
-    reply(cluster::registration_answer{{state_->epoch(), id, committed_},
-                                       controller_->settings().announced});
-  }
-  settle();
-}
-
-void master::report_volumes(epoch_t epoch, const volume_page& page, std::uint64_t connection,
-                            const std::function<void(result<void>)>& reply) {
-  reply(controller_->report_volumes(epoch, page, connection, world_.now()));
-  settle();
-}
-
-void master::heartbeat(const node_heartbeat& beat, std::uint64_t connection,
-                       heartbeat_reply reply) {
-  const auto done = controller_->heartbeat(beat, connection, world_.now());
-  if (!done) {
-    reply(done.error());
-  } else {
-    answer_heartbeat(beat.node);
-    held_[beat.node] = {std::move(reply), world_.now() + 500};
-  }
-  settle();
-}
-
-void master::answer_heartbeat(node_id node) {
-  const auto at = held_.find(node);
-  if (at == held_.end()) return;
-  const heartbeat_reply reply = std::move(at->second.reply);
-  held_.erase(at);
-  cluster::heartbeat_answer answer;
-  answer.reign = {state_->epoch(), id, committed_};
-  answer.settings = controller_->settings().announced;
-  answer.orders = controller_->take_orders(node, world_.now());
-  for (const order& o : answer.orders) {
-    world_.note(address + " orders " + std::to_string(static_cast<int>(o.kind)) + " (id " +
-                std::to_string(o.id) + ") on volume " + std::to_string(o.volume.value) + " at " +
-                controller_->nodes().find(node)->name);
-  }
-  reply(std::move(answer));
-}
-
-void master::connection_closed(node_id node, std::uint64_t connection) {
-  if (!ready()) return;
-  controller_->connection_closed(node, connection, world_.now());
-  settle();
-}
-
-// ---- clients ------------------------------------------------------------------------------------
-
-void master::ask_grant(client_id from, const std::vector<std::string>& exclude,
-                       const std::function<void(result<grant>)>& reply) {
-  touch(from);
-  cluster::volume_wish wish;
-  wish.bytes = bytes_per_grant;
-  wish.exclude_addresses = exclude;
-  const cluster::volume_choice choice = controller_->choose_volume(wish, world_.now());
-  if (choice.what != cluster::volume_choice::outcome::ready) {
-    reply(errc::busy);
-    return settle();
-  }
-  const std::uint64_t bytes = std::min(choice.room, bytes_per_grant);
-  auto change = meta::make_grant(*state_, {choice.volume, keys_per_grant, bytes, from}, context());
-  if (!change || !log(*change)) {
-    reply(errc::busy);
-    return settle();
-  }
-  const auto& body = std::get<meta::grant_record>(change->body);
-  grant given{choice.volume, choice.generation, body.first, body.count, {}};
-  for (const replica_address& r : choice.replicas) given.replicas.push_back(r.address);
-  controller_->grants_changed(choice.volume, world_.now());
-  when_durable([reply, given] { reply(given); });
-  settle();
-}
-
-void master::end_grant(client_id from, volume_id volume, chunk_key first) {
-  auto change = meta::make_end_grant(*state_, volume, first, context());
-  if (!change) return;
-  world_.note(address + " ends grant " + std::to_string(first) + " of volume " +
-              std::to_string(volume.value) + " of " + to_string(from).substr(0, 4));
-  if (log(*change)) controller_->grants_changed(volume, world_.now());
-}
-
-template <class Decision>
-void master::mutate(const meta::operation& op, const Decision& decided,
-                    const std::function<void(result<void>)>& reply) {
-  if (!decided) {
-    state_->remember_failure(op, decided.error());
-    when_durable([reply, why = decided.error()] { reply(why); });
-    return;
-  }
-  if (!decided->answered) {
-    meta::record change = decided->change;
-    if (!log(change)) return;
-  }
-  when_durable([reply] { reply({}); });
-  settle();
-}
-
-void master::commit(const meta::operation& op, const std::string& path,
-                    const meta::chunk_claim& chunk,
-                    const std::function<void(result<void>)>& reply) {
-  touch(op.client);
-  meta::create_request q;
-  q.op = op;
-  q.path = path;
-  q.overwrite = true;
-  q.size = chunk.size;
-  q.crc32c = chunk.crc32c;
-  q.chunks = {&chunk, 1};
-  mutate(op, meta::make_create(*state_, q, context()), reply);
-}
-
-void master::remove(const meta::operation& op, const std::string& path,
-                    const std::function<void(result<void>)>& reply) {
-  touch(op.client);
-  meta::remove_request q;
-  q.op = op;
-  q.path = path;
-  q.skip_trash = true;
-  mutate(op, meta::make_remove(*state_, q, context()), reply);
-}
-
-// ---- views --------------------------------------------------------------------------------------
-
-std::map<std::string, std::vector<meta::chunk_record>> master::files() const {
-  std::map<std::string, std::vector<meta::chunk_record>> all;
-  std::string after;
-  for (bool more = true; more;) {
-    std::vector<meta::entry_view> page;
-    const auto listed = meta::list(*state_, "/", after, 1'000, {}, page);
-    if (!listed) break;
-    more = *listed;
-    for (const meta::entry_view& e : page) {
-      after = e.name;
-      if (!e.directory) meta::chunks_of(*state_, e.entry, all["/" + after]);
-    }
-  }
-  return all;
-}
-
-std::map<chunk_key, content> master::expected(volume_id volume) const {
-  std::map<chunk_key, content> chunks;
-  for (const auto& [path, list] : files()) {
-    for (const meta::chunk_record& c : list) {
-      if (c.volume == volume) chunks[c.key] = {c.size, c.crc32c.value};
-    }
-  }
-  for (const meta::freed_chunk& f : state_->volumes().find(volume)->freed) {
-    chunks[f.key] = {f.size, f.crc32c};
-  }
-  return chunks;
-}
-
-result<live_list> master::live_chunks(volume_id volume) {
-  if (!ready()) return errc::connection;
-  while (state_->reclaim_step(1'000)) {
-  }
-  const volume_info* info = view_->find(volume);
-  if (info == nullptr || info->state != volume_state::closed) return errc::busy;
-  live_list list{expected(volume), info->generation, info->removal_number};
-  volume_digest digest;
-  for (const auto& [key, c] : list.chunks) digest.add(key, c.size, c.crc);
-  if (digest != info->digest) world_.fail("the list of live chunks has not the volume's digest");
-  return list;
 }
 
 }  // namespace ssdfs::sim

@@ -30,6 +30,7 @@ class state_view : public cluster::durable_state {
   std::uint64_t first_removal(volume_id id) const override;
   const cluster::removal_batch* removal(volume_id id, std::uint64_t number) const override;
   bool reclaim_due(volume_id id) const override;
+  std::uint64_t freed_chunks(volume_id id) const override;
 
  private:
   const meta::state& state_;
@@ -95,6 +96,8 @@ class master : public process {
   [[nodiscard]] std::map<std::string, std::vector<meta::chunk_record>> files() const;
   /// Chunks that should be in a volume: live or not yet reclaimed.
   [[nodiscard]] std::map<chunk_key, content> expected(volume_id volume) const;
+  /// Of these, what files hold.
+  [[nodiscard]] std::map<chunk_key, content> in_files(volume_id volume) const;
 
   std::string address;
   node_id id;

@@ -34,6 +34,9 @@ struct replica {
   void sync();
 };
 
+/// What a record takes on a disk beside its content.
+inline constexpr std::uint64_t needle_overhead = 32;
+
 class datanode : public process {
  public:
   datanode(world& w, int index);
@@ -78,6 +81,8 @@ class datanode : public process {
   witness persisted;
   std::string rack;
   std::size_t copies_running = 0;
+  bool off = false;      ///< switched off for good: start() does nothing
+  bool standin = false;  ///< a clone that has taken the node's place
 
  private:
   void pump();
@@ -114,6 +119,13 @@ class datanode : public process {
   master* linked_to_ = nullptr;
   time_ms timer_at_ = cluster::never;
   std::set<std::uint64_t> cancelled_;  ///< orders
+};
+
+/// What a disk held some time ago.
+struct old_disk {
+  datanode* of = nullptr;
+  std::map<volume_id, replica> disk;
+  witness persisted;
 };
 
 }  // namespace ssdfs::sim

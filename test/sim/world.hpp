@@ -23,6 +23,7 @@ class master;
 class datanode;
 class client;
 class world;
+struct old_disk;
 
 /// Something that runs and may die. Whatever was started in one life does not happen in the next.
 class process {
@@ -66,6 +67,7 @@ struct world_options {
   bool clock_jumps = false;    ///< the masters' wall clock jumps by hours, both ways
   bool operators = false;      ///< nodes are decommissioned, rested and rebalanced
   bool only_short = false;     ///< no node is away for dead-after: nothing may be copied
+  std::int64_t dead_after_ms = 4'000;
   double loss = 0.01;
   double duplication = 0.01;
   double slow = 0.05;                   ///< part of the messages that take long
@@ -113,6 +115,13 @@ class world {
 
   /// A replica has stored this: no key may ever have two contents.
   void stored(volume_id volume, chunk_key key, const content& what);
+  /// A node has registered with a master: if it is a clone, it has taken the other's place.
+  void registered(const std::string& address);
+  /// The master that leads has heard the node, and has looked at its timers.
+  void heard(node_id node);
+  void listening();
+  /// The members of a volume are these from now on.
+  void members_are(volume_id volume, const std::vector<node_id>& members, std::uint8_t wanted);
   /// A node copies a volume. For the check that there are no storms of copies.
   void copying(const datanode& node, volume_id volume);
   /// A node is about to drop its replica: enough others must have everything.
@@ -139,18 +148,29 @@ class world {
   void cut_off_some();
   void operate();
   void clone(datanode& node);
+  void take_place(datanode& copy, datanode& node);
   void end_clone(datanode& copy, datanode& node);
   void snapshot_disk();
-  [[nodiscard]] bool held_elsewhere(const datanode& node, bool clones_too) const;
+  /// Nodes whose disks count: not those that were switched off for a clone, nor clones that nobody
+  /// has taken for the node yet.
+  [[nodiscard]] std::vector<const datanode*> disks() const;
+  /// Everything on the node's disk is on one of the others', too.
+  [[nodiscard]] static bool held_by(const std::vector<const datanode*>& others,
+                                    const datanode& node);
+  void note_absences();
+  [[nodiscard]] bool copy_is_explained(volume_id volume) const;
   [[nodiscard]] std::size_t whole_copies(volume_id volume, const datanode* except);
   void begin_calm();
   /// No committed chunk without a copy on some disk.
   void check_sources();
   void check_end();
+  /// The volume and its replicas in words.
+  [[nodiscard]] std::string describe(master& m, const volume_info& info) const;
   void check_volume(master& m, const volume_info& info);
   void check_replica(master& m, const volume_info& info, const datanode& node);
   [[nodiscard]] bool power_loss_is_fair(const datanode& node) const;
-  [[nodiscard]] bool disk_loss_is_fair(const datanode& node);
+  [[nodiscard]] bool disk_loss_is_fair(const datanode& node) const;
+  [[nodiscard]] bool may_fail(const datanode& node) const;
 
   struct event {
     time_ms when;
@@ -167,10 +187,15 @@ class world {
   std::size_t active_ = 0;
   std::uint64_t connections_ = 0;
   std::set<const process*> isolated_;  ///< cut off from all others, but not from each other
-  struct old_disk;
   std::vector<std::unique_ptr<datanode>> clones_;  ///< kept for the events that name them
   std::unique_ptr<old_disk> snapshot_;
   std::int64_t clock_offset_ms_ = 0;
+  time_ms last_disk_fault_ = -1'000'000;
+  std::map<node_id, time_ms> heard_;  ///< when the master heard the node last, or began to listen
+  time_ms listened_at_ = 0;
+  std::set<node_id> away_;                          ///< not heard for dead-after, at some time
+  std::map<volume_id, std::set<node_id>> members_;  ///< all that ever were
+  std::set<volume_id> narrow_;                      ///< made with fewer members than copies wanted
   std::uint64_t copies_ = 0;
   time_ms last_copy_ = 0;
   bool promoted_ = false;
