@@ -9,6 +9,7 @@
 #include "io/file.hpp"
 #include "io/identity.hpp"
 #include "net/address.hpp"
+#include "net/starting_gate.hpp"
 
 #include <mutex>
 
@@ -35,20 +36,19 @@ class running final : public backup {
     if (!lock) return lock.error();
     lock_ = std::move(*lock);
     SSDFS_TRY(find_identity());
-    // The address is bound before the copy is loaded, and answered on once it is there: a port in
-    // use is known at once, and the puller can tell the master where we are.
     puller_ = std::make_shared<puller>(io_, fs_, pulling(), who_.cluster);
     service_ = std::make_unique<service>(*puller_, who_.node);
     net::server_options to;
     to.listen = options_.listen;
     to.max_connections = options_.max_connections;
-    auto bound = net::server::listen(io_, *service_, std::move(to));
+    auto bound = net::server::listen(io_, gate_, std::move(to));
     if (!bound) return bound.error();
     server_ = std::move(*bound);
+    server_->start();
     uploader_ = std::make_unique<uploader>(fs_, uploading());
     puller_->told(options_.advertise, server_->address());
     SSDFS_TRY(puller_->start());
-    server_->start();
+    gate_.open(*service_);
     return {};
   }
 
@@ -113,7 +113,8 @@ class running final : public backup {
 
   puller_options pulling() {
     puller_options to;
-    to.copy = {options_.data_dir, options_.checkpoint_interval_ms, options_.checkpoint_txns};
+    to.copy = {options_.data_dir, options_.checkpoint_interval_ms, options_.checkpoint_txns,
+               options_.checkpoint_rate};
     to.masters = options_.masters;
     to.node = who_.node;
     to.incarnation = static_cast<std::uint64_t>(io::wall_ms()) * 1000;
@@ -125,6 +126,11 @@ class running final : public backup {
     };
     to.on_image = [this](const journal::image_file& made) { uploader_->offer(made); };
     to.on_fatal = options_.on_fatal;
+    to.on_progress = [this](int percent) {
+      gate_.set_percent(percent);
+      if (options_.on_progress) options_.on_progress(percent);
+    };
+    to.stop = options_.stop;
     return to;
   }
 
@@ -153,6 +159,7 @@ class running final : public backup {
   std::shared_ptr<puller> puller_;  // shared with answers that are on their way
   std::unique_ptr<service> service_;
   std::unique_ptr<uploader> uploader_;
+  net::starting_gate gate_;
   std::unique_ptr<net::server> server_;
   std::mutex stop_mutex_;
   bool stopped_ = false;

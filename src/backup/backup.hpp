@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,11 +31,16 @@ struct backup_options {
   std::string name;                  ///< for people
   std::int64_t checkpoint_interval_ms = 3'600'000;
   std::uint64_t checkpoint_txns = 1'000'000;
-  std::uint64_t upload_rate = 64ULL << 20;  ///< bytes a second of an image to the master
+  std::uint64_t checkpoint_rate = 96ULL << 20;  ///< bytes a second of an image that is written
+  std::uint64_t upload_rate = 16ULL << 20;      ///< and of one that is sent to the master
   std::size_t max_connections = 1000;
   /// Called once, from any thread, when the copy is of no more use (its disk has failed, or its
   /// tree does not follow the log). The process must end.
   std::function<void(const failure&)> on_fatal;
+  /// Called while start() loads the copy, now and then, on the thread that called it.
+  std::function<void(int percent)> on_progress;
+  /// Ends start() early, with errc::shutting_down.
+  std::stop_token stop;
   /// Where the data directory is; null: the operating system's files. Outlives the backup.
   io::file_system* files = nullptr;
 };
@@ -46,12 +52,12 @@ struct readiness_state {
 
 /// A running backup.
 ///
-/// Operation: start() locks the data directory, loads the copy that is in it, listens and begins to
-/// look for the master. A directory of a former master is taken over: it becomes a backup's, and
-/// what the master that leads now does not know of it is kept in DIR/diverged.
-/// Concurrency: the io_context must be run by one or more threads until stop() has returned.
-/// Functions are thread-safe; stop() and the destructor must not be called from a thread of the
-/// io_context.
+/// Operation: start() locks the data directory, listens, loads the copy that is in it, which takes
+/// seconds if it is large (who connects meanwhile hears "starting, N %"), and begins to look for
+/// the master. A directory of a former master is taken over: it becomes a backup's, and what the
+/// master that leads now does not know of it is kept in DIR/diverged. Concurrency: the io_context
+/// must be run by one or more threads until stop() has returned. Functions are thread-safe; stop()
+/// and the destructor must not be called from a thread of the io_context.
 class backup {
  public:
   /// errc::locked, errc::invalid_argument (a datanode's directory, no master), errc::damaged (the
@@ -68,7 +74,7 @@ class backup {
   /// Adds the backup's pages: /metrics. `to` is stopped before the backup is.
   virtual void route(http::server& to) = 0;
 
-  /// Ends pulling, makes durable what was taken, finishes a checkpoint that is being written, ends
+  /// Ends pulling, makes durable what was taken, gives up a checkpoint that is being written, ends
   /// an upload (the next one goes on where it was), joins.
   virtual void stop() = 0;
 };

@@ -26,7 +26,7 @@ result<void> puller::start() {
       io::read_epoch_file(fs_, options_.copy.directory + "/" + io::heard_epoch_file);
   if (!heard_before) return heard_before.error();
   heard(*heard_before);
-  SSDFS_TRY(open_copy());
+  SSDFS_TRY(open_copy(options_.on_progress));
   status_.problem = "no master has answered yet";
   thread_ = std::thread([this] { run(); });
   return {};
@@ -112,7 +112,10 @@ void puller::heard(epoch_t epoch) {
 
 // ---- the copy ----
 
-result<void> puller::open_copy() {
+result<void> puller::open_copy(std::function<void(int percent)> on_progress) {
+  replica_options how = options_.copy;
+  how.on_progress = std::move(on_progress);
+  how.stop = [this] { return options_.stop.stop_requested() || stopping(); };
   replica_callbacks on;
   on.on_durable = [this](txid upto) { durable_moved(upto); };
   on.on_image = [this](const journal::image_file& made) {
@@ -121,7 +124,7 @@ result<void> puller::open_copy() {
   on.on_failed = [this](const failure& why) {
     if (options_.on_fatal) options_.on_fatal(why);
   };
-  auto opened = replica::open(fs_, options_.copy, std::move(on));
+  auto opened = replica::open(fs_, std::move(how), std::move(on));
   if (!opened) return opened.error();
   const cluster_id logged = (*opened)->cluster();
   if (logged != cluster_id() && cluster() != cluster_id() && logged != cluster()) {

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,6 +36,8 @@ struct puller_options {
   std::function<result<void>(cluster_id)> joined;
   std::function<void(const journal::image_file&)> on_image;
   std::function<void(const failure&)> on_fatal;
+  std::function<void(int percent)> on_progress;  ///< of start()
+  std::stop_token stop;                          ///< ends start() early
 };
 
 /// How the following goes.
@@ -59,7 +62,8 @@ class puller : public std::enable_shared_from_this<puller> {
   /// What others are told of where we listen: `advertised`, or if that is empty `bound`, with our
   /// end of the connection for a wildcard. Before start().
   void told(std::string advertised, const std::string& bound);
-  /// Opens the copy; blocks; errors as replica::open. Then starts the thread.
+  /// Opens the copy; blocks, seconds if it is large; errors as replica::open. Then starts the
+  /// thread.
   result<void> start();
   void stop();
 
@@ -88,7 +92,7 @@ class puller : public std::enable_shared_from_this<puller> {
   result<void> truncate(txid to);
   result<void> fetch_image(session& s);
   result<std::string> download(session& s);
-  result<void> open_copy();
+  result<void> open_copy(std::function<void(int percent)> on_progress = {});
   void close_copy();
   result<void> settle_log();
   result<void> check_reign(const wire::pull_edits_reply& answer);

@@ -2,6 +2,7 @@
 #include "backup/blocking_call.hpp"
 #include "backup/puller.hpp"
 #include "base/log.hpp"
+#include "io/bulk.hpp"
 #include "io/clock.hpp"
 #include "journal/log_truncate.hpp"
 
@@ -34,11 +35,11 @@ result<partial> find_partial(io::file_system& fs, const std::string& directory) 
     const txid image(std::strtoull(entry.name.c_str() + download_prefix.size(), nullptr, 10));
     if (image > out.image && entry.name == download_name(image)) {
       if (out.image != txid()) {
-        SSDFS_TRY(fs.remove(directory + "/" + download_name(out.image)));
+        SSDFS_TRY(io::remove_bulk(fs, directory + "/" + download_name(out.image)));
       }
       out = {image, entry.size};
     } else {
-      SSDFS_TRY(fs.remove(directory + "/" + entry.name));
+      SSDFS_TRY(io::remove_bulk(fs, directory + "/" + entry.name));
     }
   }
   return out;
@@ -72,6 +73,7 @@ result<std::string> puller::download(session& s) {
   if (!begun) return begun.error();
   partial at = *begun;
   std::unique_ptr<io::file> file;
+  std::optional<io::bulk_writer> out;
   std::uint64_t size = 0;
   do {
     wire::fetch_image_request q{at.image, at.bytes, piece_bytes};
@@ -81,7 +83,7 @@ result<std::string> puller::download(session& s) {
     if (!answer && answer.error() == errc::not_found && at.image != txid()) {
       // The master has a newer one by now.
       file.reset();
-      SSDFS_TRY(fs_.remove(directory + "/" + download_name(at.image)));
+      SSDFS_TRY(io::remove_bulk(fs_, directory + "/" + download_name(at.image)));
       at = {};
       size = 1;
       continue;
@@ -96,6 +98,7 @@ result<std::string> puller::download(session& s) {
       auto opened = fs_.open(directory + "/" + download_name(at.image), io::open_mode::create);
       if (!opened) return opened.error();
       file = std::move(*opened);
+      out.emplace(*file, at.bytes, 0);
       SSDFS_LOG(info) << "backup: fetching the image of txid " << at.image << ", " << at.bytes
                       << " of " << m.size << " bytes are here";
     }
@@ -103,11 +106,11 @@ result<std::string> puller::download(session& s) {
     if (at.bytes + answer->body.size() > size || (answer->body.empty() && at.bytes < size)) {
       return failure(errc::protocol, "the master sent a wrong piece of an image");
     }
-    SSDFS_TRY(file->write({&answer->body, 1}, at.bytes));
-    at.bytes += answer->body.size();
+    SSDFS_TRY(out->write(answer->body));
+    at.bytes = out->end();
   } while (at.bytes < size && !stopping());
   if (stopping()) return errc::aborted;
-  SSDFS_TRY(file->sync());
+  SSDFS_TRY(out->finish());
   return directory + "/" + download_name(at.image);
 }
 
@@ -122,7 +125,7 @@ result<void> puller::fetch_image(session& s) {
   if (!path) return path.error();
   const auto head = journal::check_image(fs_, *path);
   if (!head) {
-    SSDFS_TRY(fs_.remove(*path));
+    SSDFS_TRY(io::remove_bulk(fs_, *path));
     return head.error();
   }
   if (cluster() != head->cluster) return failure(errc::wrong_cluster, "the image is another's");

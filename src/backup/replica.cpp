@@ -15,6 +15,7 @@ constexpr std::size_t read_bytes = std::size_t{1} << 20;
 constexpr std::size_t reclaim_budget = 2000;
 constexpr std::size_t question_limit = 64;
 constexpr std::size_t images_kept = 2;
+constexpr std::int64_t rest_factor = 9;  // a checkpoint's time that passes until the next
 constexpr std::int64_t segment_age_ms = 24LL * 3600 * 1000;
 constexpr std::string_view start_kind = "\"op\":\"START\"";
 
@@ -41,6 +42,13 @@ result<std::unique_ptr<replica>> replica::open(io::file_system& fs, replica_opti
 result<void> replica::load() {
   journal::restore_options from;
   from.directory = options_.directory;
+  if (options_.on_progress) {
+    from.hooks.progress = [this, last = -1](double share) mutable {
+      const int percent = static_cast<int>(share * 100);
+      if (std::exchange(last, percent) != percent) options_.on_progress(percent);
+    };
+  }
+  if (options_.stop) from.hooks.stop = [this] { return options_.stop(); };
   auto found = journal::restore(fs_, std::move(from));
   if (!found) return found.error();
   state_ = std::move(found->state);
@@ -177,8 +185,10 @@ void replica::want_checkpoint(txid mark) {
 bool replica::checkpoint_due() const {
   const std::lock_guard lock(mutex_);
   if (changes_ == 0 || failed_) return false;
-  return changes_ >= options_.checkpoint_txns ||
-         io::steady_ms() - checkpoint_ms_ >= options_.checkpoint_interval_ms;
+  const std::int64_t since_ms = io::steady_ms() - checkpoint_ms_;
+  // Else a large tree under many changes would never catch up.
+  if (since_ms < rest_factor * took_ms_) return false;
+  return changes_ >= options_.checkpoint_txns || since_ms >= options_.checkpoint_interval_ms;
 }
 
 // Under mutex_.
@@ -271,15 +281,18 @@ void replica::checkpoint() {
   result<journal::image_file> made = failure(errc::aborted);
   std::thread writer([&] {
     io::run_in_background();
-    made = journal::save_image(fs_, options_.directory, *state_);
+    made = journal::save_image(fs_, options_.directory, *state_,
+                               {options_.checkpoint_rate, image_stop_.get_token()});
   });
   writer.join();
   const std::int64_t now = io::steady_ms();
   if (!made) {
+    if (made.error() == errc::shutting_down) return;
     // The next MARK tries again; the one before stays what a restart begins with.
     SSDFS_LOG(error) << "checkpoint failed: " << made.error().message();
     const std::lock_guard lock(mutex_);
     checkpoint_ms_ = now;
+    took_ms_ = now - began;
     return;
   }
   SSDFS_LOG(info) << "checkpoint at txid " << made->txid << ": " << made->bytes << " bytes in "
@@ -289,16 +302,26 @@ void replica::checkpoint() {
     image_ = made->txid;
     changes_ = 0;
     checkpoint_ms_ = now;
+    took_ms_ = now - began;
     if (wanted_mark_ <= image_) wanted_mark_ = {};
   }
+  if (on_.on_image) on_.on_image(*made);
+  // Takes its time, which the tree need not wait for.
+  if (cleaner_.joinable()) cleaner_.join();
+  cleaner_ = std::thread([this, log_time_ms = state_->log_time_ms()] {
+    io::run_in_background();
+    prune(log_time_ms);
+  });
+}
+
+void replica::prune(std::int64_t log_time_ms) const {
   auto pruned = journal::prune_images(fs_, options_.directory, images_kept);
   if (pruned) {
     const auto dropped =
-        journal::prune_segments(fs_, options_.directory, state_->log_time_ms(), segment_age_ms);
+        journal::prune_segments(fs_, options_.directory, log_time_ms, segment_age_ms);
     if (!dropped) pruned = dropped.error();
   }
   if (!pruned) SSDFS_LOG(warning) << "checkpoint: " << pruned.error().message();
-  if (on_.on_image) on_.on_image(*made);
 }
 
 void replica::fail(const failure& why) {
@@ -316,8 +339,10 @@ result<void> replica::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  image_stop_.request_stop();
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
+  if (cleaner_.joinable()) cleaner_.join();
   if (!journal_) return {};
   return journal_->stop();
 }

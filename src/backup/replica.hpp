@@ -13,9 +13,11 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -26,6 +28,11 @@ struct replica_options {
   std::string directory;
   std::int64_t checkpoint_interval_ms = 3'600'000;
   std::uint64_t checkpoint_txns = 1'000'000;
+  /// Bytes a second of an image that is written; 0: as fast as it goes. The tree stands still
+  /// meanwhile, but whatever else the machine does should not feel it.
+  std::uint64_t checkpoint_rate = 0;
+  std::function<void(int percent)> on_progress;  ///< of the loading; may be empty
+  std::function<bool()> stop;  ///< true ends the loading with shutting_down; may be empty
 };
 
 struct replica_callbacks {
@@ -48,13 +55,15 @@ struct tree_status {
 /// Operation: append() puts lines of the master's log into a log of the same form, whose own thread
 /// makes them durable. A thread of the copy reads them back and applies them to the tree, up to
 /// what the master calls committed. A checkpoint is made on that thread, at a MARK, whose digest
-/// was just compared: only applying waits for it, not pulling.
+/// was just compared: only applying waits for it, not pulling. By itself the copy spends at most a
+/// tenth of the time with that, however quickly changes come.
 ///
 /// Concurrency: append() and place() belong to one thread (the puller's). Everything else is
 /// thread-safe. stop() must not be called by a callback.
 class replica {
  public:
-  /// Loads what the directory holds. damaged (with what to do), or the disk's failures.
+  /// Loads what the directory holds. damaged (with what to do), shutting_down, or the disk's
+  /// failures.
   static result<std::unique_ptr<replica>> open(io::file_system& fs, replica_options options,
                                                replica_callbacks on);
   ~replica();
@@ -93,8 +102,8 @@ class replica {
   [[nodiscard]] txid image() const;
 
   [[nodiscard]] cluster_id cluster() const;
-  /// Ends the threads, what was appended becomes durable. A checkpoint that is being made is
-  /// finished. Later calls give the same answer.
+  /// Ends the threads, what was appended becomes durable. A checkpoint that is being made is given
+  /// up. Later calls give the same answer.
   result<void> stop();
 
  private:
@@ -108,6 +117,7 @@ class replica {
   result<void> apply_line(std::string_view line);
   void answer_questions();
   void checkpoint();
+  void prune(std::int64_t log_time_ms) const;
   void fail(const failure& why);
 
   io::file_system& fs_;
@@ -137,9 +147,12 @@ class replica {
   cluster_id cluster_;
   std::uint64_t changes_ = 0;       // applied since the last checkpoint
   std::int64_t checkpoint_ms_ = 0;  // when the last one was made, or the copy opened
+  std::int64_t took_ms_ = 0;        // the last one
   std::deque<unique_function<void(const tree_status*)>> questions_;
   bool stopping_ = false;
   bool failed_ = false;
+  std::stop_source image_stop_;
+  std::thread cleaner_;  // drops what a checkpoint has made superfluous
   std::thread thread_;
 };
 

@@ -4,6 +4,7 @@
 #include "base/crc32c.hpp"
 #include "base/log.hpp"
 #include "io/background.hpp"
+#include "io/bulk.hpp"
 #include "io/clock.hpp"
 #include "wire/journal_messages.hpp"
 
@@ -131,6 +132,7 @@ result<void> uploader::upload(net::channel& to, const journal::image_file& image
     const auto want = std::min<std::uint64_t>(block.size(), image.bytes - *received);
     auto got = (*file)->read(bytes_span(block).first(static_cast<std::size_t>(want)), *received);
     if (!got) return got.error();
+    io::forget(**file, *received, *got);
     if (*got != want) return failure(errc::damaged, image.path + ": shorter than it was");
     received = send_piece(to, image, *received, bytes_view(block).first(*got));
     if (!received) return received.error();

@@ -131,7 +131,7 @@ result<std::unique_ptr<running_role>> start_master(boost::asio::io_context& io,
 
 result<std::unique_ptr<running_role>> start_backup(boost::asio::io_context& io,
                                                    const settings& options, const role_place& place,
-                                                   std::function<void(const failure&)> on_fatal) {
+                                                   start_hooks hooks) {
   backup::backup_options to;
   to.data_dir = place.data_dir;
   to.listen = place.listen;
@@ -145,7 +145,9 @@ result<std::unique_ptr<running_role>> start_backup(boost::asio::io_context& io,
   to.name = place.name.empty() ? "backup" : place.name;
   to.checkpoint_interval_ms = options.duration_ms("checkpoint-interval");
   to.checkpoint_txns = static_cast<std::uint64_t>(options.integer("checkpoint-txns"));
-  to.on_fatal = std::move(on_fatal);
+  to.on_fatal = std::move(hooks.on_fatal);
+  to.on_progress = std::move(hooks.on_progress);
+  to.stop = std::move(hooks.stop);
   auto started = backup::backup::start(io, std::move(to));
   if (!started) return started.error();
   return std::unique_ptr<running_role>(

@@ -60,9 +60,10 @@ struct start_hooks {
                                                                  const settings& options,
                                                                  const role_place& place,
                                                                  start_hooks hooks);
-[[nodiscard]] result<std::unique_ptr<running_role>> start_backup(
-    boost::asio::io_context& io, const settings& options, const role_place& place,
-    std::function<void(const failure&)> on_fatal);
+[[nodiscard]] result<std::unique_ptr<running_role>> start_backup(boost::asio::io_context& io,
+                                                                 const settings& options,
+                                                                 const role_place& place,
+                                                                 start_hooks hooks);
 [[nodiscard]] result<std::unique_ptr<running_role>> start_datanode(boost::asio::io_context& io,
                                                                    const settings& options,
                                                                    const role_place& place);

@@ -40,6 +40,7 @@ struct part {
   std::unique_ptr<running_role> role;
   std::shared_ptr<web> doors;  // null for a backup, and without HTTP
   std::string masters;         // that the front doors ask; empty: none are opened
+  bool http_started = false;   // before the role is there
 
   /// What /readyz says. Any thread.
   std::string not_ready() {
@@ -133,8 +134,16 @@ class composition {
     auto& p = add_part();
     master_ = &p;
     SSDFS_TRY(add_http(p, options_.text("http")));
-    // Loading takes a while: what can be asked meanwhile is how far it is.
+    auto started =
+        start_master(io_, options_, {data_dir, options_.text("listen"), http_address(p), {}, {}},
+                     loading(p, std::move(on_fatal)));
+    return finish(p, std::move(started));
+  }
+
+  // Loading takes a while: what can be asked meanwhile is how far it is.
+  start_hooks loading(part& p, std::function<void(const failure&)> on_fatal) {
     if (p.http) p.http->start();
+    p.http_started = true;
     start_hooks hooks;
     hooks.on_fatal = std::move(on_fatal);
     hooks.stop = stop_;
@@ -147,17 +156,14 @@ class composition {
       SSDFS_LOG(info) << text;
       notify_service_manager("STATUS=" + text + "\nEXTEND_TIMEOUT_USEC=60000000", true);
     };
-    auto started =
-        start_master(io_, options_, {data_dir, options_.text("listen"), http_address(p), {}, {}},
-                     std::move(hooks));
-    return finish(p, std::move(started));
+    return hooks;
   }
 
   result<void> add_backup(role_place place, std::function<void(const failure&)> on_fatal) {
     auto& p = add_part();
     SSDFS_TRY(add_http(p, place.http));
     place.http = http_address(p);
-    return finish(p, start_backup(io_, options_, place, std::move(on_fatal)));
+    return finish(p, start_backup(io_, options_, place, loading(p, std::move(on_fatal))));
   }
 
   result<void> add_datanode(role_place place) {
@@ -195,7 +201,7 @@ class composition {
       const std::lock_guard lock(p.mutex);
       p.started = true;
     }
-    if (p.http && &p != master_) p.http->start();
+    if (p.http && !p.http_started) p.http->start();
     return {};
   }
 
@@ -215,7 +221,7 @@ class composition {
   asio::io_context& io_;
   const settings& options_;
   std::stop_token stop_;
-  part* master_ = nullptr;                    // whose HTTP server starts before the role
+  part* master_ = nullptr;
   std::vector<std::unique_ptr<part>> parts_;  // in order of their start
 };
 

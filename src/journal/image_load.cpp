@@ -1,5 +1,6 @@
 // Reading images: what is there, which of them is good.
 #include "base/log.hpp"
+#include "io/bulk.hpp"
 #include "journal/image_store.hpp"
 #include "journal/section_queue.hpp"
 
@@ -25,12 +26,16 @@ result<void> read_through(io::file_system& fs, const std::string& path, meta::im
   if (!file) return file.error();
   const auto size = (*file)->size();
   if (!size) return size.error();
-  std::vector<std::byte> block(read_block);
+  const bool beside = hooks.rate != 0;
+  std::vector<std::byte> block(beside ? io::bulk_window : read_block);
+  io::pace slowly(hooks.rate);
   for (std::uint64_t offset = 0;;) {
     if (hooks.stop && hooks.stop()) return errc::shutting_down;
     auto got = (*file)->read(block, offset);
     if (!got) return got.error();
     SSDFS_TRY(reader.feed(bytes_view(block).first(*got)));
+    if (beside) io::forget(**file, offset, *got);
+    slowly.moved(*got);
     offset += *got;
     if (hooks.progress && *size != 0) {
       hooks.progress(std::min(1.0, static_cast<double>(offset) / static_cast<double>(*size)));

@@ -1,5 +1,6 @@
 #include "journal/image_store.hpp"
 
+#include "io/bulk.hpp"
 #include "journal/segments.hpp"
 #include "meta/record_codec.hpp"
 
@@ -14,7 +15,6 @@ constexpr std::string_view prefix = "image_";
 constexpr std::string_view suffix = ".ssi";
 constexpr std::string_view temporary_suffix = ".ssi.tmp";
 constexpr std::size_t digits = 20;
-constexpr std::uint64_t writeback_step = std::uint64_t{16} << 20;
 
 std::optional<ssdfs::txid> parse_name(std::string_view name) {
   if (name.size() != prefix.size() + digits + suffix.size() || !name.starts_with(prefix) ||
@@ -28,26 +28,19 @@ std::optional<ssdfs::txid> parse_name(std::string_view name) {
   return ssdfs::txid(value);
 }
 
-result<std::uint64_t> write_file(io::file_system& fs, const std::string& path,
-                                 const meta::state& s) {
+result<std::uint64_t> write_file(io::file_system& fs, const std::string& path, const meta::state& s,
+                                 const save_options& how) {
   auto file = fs.open(path, io::open_mode::create);
   if (!file) return file.error();
   SSDFS_TRY((*file)->truncate(0));
-  std::uint64_t offset = 0;
-  std::uint64_t started = 0;
+  io::bulk_writer out(**file, 0, how.rate);
   meta::image_sink sink = [&](bytes_view piece) -> result<void> {
-    SSDFS_TRY((*file)->write({&piece, 1}, offset));
-    offset += piece.size();
-    // The disk writes along, so that the sync at the end does not have it all to do.
-    if (offset - started >= writeback_step) {
-      (*file)->start_writeback(started, offset - started);
-      started = offset;
-    }
-    return {};
+    if (how.stop.stop_requested()) return errc::shutting_down;
+    return out.write(piece);
   };
   SSDFS_TRY(meta::write_image(s, sink));
-  SSDFS_TRY((*file)->sync());
-  return offset;
+  SSDFS_TRY(out.finish());
+  return out.end();
 }
 
 }  // namespace
@@ -72,18 +65,18 @@ result<std::vector<image_file>> list_images(io::file_system& fs, const std::stri
 }
 
 result<std::string> write_image_beside(io::file_system& fs, const std::string& directory,
-                                       const meta::state& s) {
+                                       const meta::state& s, const save_options& how) {
   const std::string temporary = directory + "/" + image_name(s.last_txid()) + ".tmp";
-  auto written = write_file(fs, temporary, s);
+  auto written = write_file(fs, temporary, s, how);
   if (written) return temporary;
   // The first failure is the one to tell; prune_images removes what is left.
-  static_cast<void>(fs.remove(temporary).has_value());
+  static_cast<void>(io::remove_bulk(fs, temporary).has_value());
   return written.error();
 }
 
 result<std::uint64_t> write_image_file(io::file_system& fs, const std::string& path,
                                        const meta::state& s) {
-  auto written = write_file(fs, path + ".tmp", s);
+  auto written = write_file(fs, path + ".tmp", s, {});
   if (!written) {
     static_cast<void>(fs.remove(path + ".tmp").has_value());
     return written;
@@ -95,8 +88,8 @@ result<std::uint64_t> write_image_file(io::file_system& fs, const std::string& p
 }
 
 result<image_file> save_image(io::file_system& fs, const std::string& directory,
-                              const meta::state& s) {
-  auto written = write_image_beside(fs, directory, s);
+                              const meta::state& s, const save_options& how) {
+  auto written = write_image_beside(fs, directory, s, how);
   if (!written) return written.error();
   return place_image(fs, directory, *written, s.last_txid());
 }
@@ -122,6 +115,11 @@ result<void> set_aside(io::file_system& fs, const image_file& image) {
 result<void> prune_images(io::file_system& fs, const std::string& directory, std::size_t keep) {
   auto images = list_images(fs, directory);
   if (!images) return images.error();
+  for (std::size_t i = keep; i < images->size(); ++i) {
+    const std::string& path = (*images)[i].path;
+    SSDFS_TRY(fs.rename(path, path + ".tmp"));
+  }
+  if (images->size() > keep) SSDFS_TRY(fs.sync_directory(directory));
   auto entries = fs.list(directory);
   if (!entries) return entries.error();
   const ssdfs::txid newest = images->empty() ? ssdfs::txid{} : images->front().txid;
@@ -130,9 +128,8 @@ result<void> prune_images(io::file_system& fs, const std::string& directory, std
     // One that is ahead of all images may still be being written.
     const std::string_view name(entry.name);
     const auto txid = parse_name(name.substr(0, name.size() - 4));
-    if (txid && *txid <= newest) SSDFS_TRY(fs.remove(directory + "/" + entry.name));
+    if (txid && *txid <= newest) SSDFS_TRY(io::remove_bulk(fs, directory + "/" + entry.name));
   }
-  for (std::size_t i = keep; i < images->size(); ++i) SSDFS_TRY(fs.remove((*images)[i].path));
   return fs.sync_directory(directory);
 }
 

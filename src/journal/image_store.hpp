@@ -8,6 +8,7 @@
 #include "meta/image_reader.hpp"
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -31,19 +32,28 @@ result<std::vector<image_file>> list_images(io::file_system& fs, const std::stri
 result<std::uint64_t> write_image_file(io::file_system& fs, const std::string& path,
                                        const meta::state& s);
 
+/// How an image is written beside other work.
+struct save_options {
+  std::uint64_t rate = 0;  ///< bytes a second; 0: as fast as the disk takes them
+  std::stop_token stop;    ///< ends it with shutting_down
+};
+
 /// Writes the image of `s` durably into its place: temporary name, sync, rename, directory sync.
 /// The state must not change meanwhile. Blocks; a failure leaves what was there before.
 result<image_file> save_image(io::file_system& fs, const std::string& directory,
-                              const meta::state& s);
+                              const meta::state& s, const save_options& how = {});
 
 /// The first half of save_image: a finished, synced file in the directory, whose path it returns.
 result<std::string> write_image_beside(io::file_system& fs, const std::string& directory,
-                                       const meta::state& s);
+                                       const meta::state& s, const save_options& how = {});
 
 /// What a load that takes seconds tells, and how it is ended early.
 struct load_hooks {
   unique_function<void(double)> progress;  ///< called now and then with 0 to 1; may be empty
   unique_function<bool()> stop;            ///< true ends it with shutting_down; may be empty
+  /// Bytes a second, for work that must not be felt, which also leaves nothing in the page cache;
+  /// 0: as fast as the disk gives them.
+  std::uint64_t rate = 0;
 };
 
 /// Reads an image into `target`, which must be new, and is good for destruction only after a
@@ -93,7 +103,9 @@ result<image_file> place_image(io::file_system& fs, const std::string& directory
 /// Moves an image that cannot be read out of the way, for somebody to look at.
 result<void> set_aside(io::file_system& fs, const image_file& image);
 
-/// Removes all but the newest `keep` images, and files of unfinished ones that are no newer.
+/// Removes all but the newest `keep` images, and files of unfinished ones that are no newer. Each
+/// loses its name first, so that what a crash leaves of it is not taken for an image. Blocks, about
+/// 1 s a GiB.
 result<void> prune_images(io::file_system& fs, const std::string& directory, std::size_t keep);
 
 /// Removes the segments that nothing needs: all records are older than those in the second newest

@@ -1,6 +1,8 @@
 #include "master/checkpointer.hpp"
 
 #include "base/log.hpp"
+#include "io/background.hpp"
+#include "io/bulk.hpp"
 #include "io/clock.hpp"
 #include "journal/image_store.hpp"
 #include "master/core.hpp"
@@ -12,6 +14,9 @@ namespace {
 
 constexpr std::int64_t retry_ms = 60'000;   // after a failure
 constexpr std::int64_t pursue_ms = 60'000;  // a backup is reminded
+// At which an image is checked: behind what serves callers, and done in a minute at 100 million
+// files.
+constexpr std::uint64_t check_rate = std::uint64_t{64} << 20;
 
 }  // namespace
 
@@ -30,7 +35,10 @@ void checkpointer::start() {
     }
   }
   last_ms_ = io::steady_ms();
-  worker_ = std::thread([this] { run(); });
+  worker_ = std::thread([this] {
+    io::run_in_background();
+    run();
+  });
 }
 
 checkpoint_status checkpointer::status() const {
@@ -141,9 +149,10 @@ void checkpointer::adopt(std::string path, callback done) {
 void checkpointer::check(std::string path, callback done) {
   journal::load_hooks hooks;
   hooks.stop = [this] { return stopping(); };
+  hooks.rate = check_rate;
   auto head = journal::check_image(files_, path, std::move(hooks));
   if (!head) {
-    static_cast<void>(files_.remove(path).has_value());
+    static_cast<void>(io::remove_bulk(files_, path).has_value());
     return answer(std::move(done), head.error());
   }
   boost::asio::post(core_.strand(), [this, path = std::move(path), head = *head,
@@ -153,7 +162,7 @@ void checkpointer::check(std::string path, callback done) {
                        mark->digest == head.digest && head.cluster == core_.state().cluster();
     enqueue([this, path = std::move(path), known, head, done = std::move(done)]() mutable {
       if (known) return place(path, {head.txid, head.chain, head.digest}, std::move(done));
-      static_cast<void>(files_.remove(path).has_value());
+      static_cast<void>(io::remove_bulk(files_, path).has_value());
       answer(std::move(done),
              failure(errc::precondition, "the image at txid " + std::to_string(head.txid.value) +
                                              " is not the state of a MARK that this log has"));
@@ -163,7 +172,7 @@ void checkpointer::check(std::string path, callback done) {
 
 void checkpointer::place(const std::string& path, const known_state& at, callback done) {
   if (at.txid <= status().image) {
-    static_cast<void>(files_.remove(path).has_value());
+    static_cast<void>(io::remove_bulk(files_, path).has_value());
     if (at.txid == status().image) return answer(std::move(done), at.txid);
     return answer(std::move(done),
                   failure(errc::precondition, "the image at txid " + std::to_string(at.txid.value) +
@@ -178,8 +187,8 @@ void checkpointer::place(const std::string& path, const known_state& at, callbac
     newest_ = placed->path;
   }
   SSDFS_LOG(info) << "image at txid " << at.txid << " adopted, " << placed->bytes << " bytes";
-  prune();
   answer(std::move(done), at.txid);
+  prune();
 }
 
 void checkpointer::prune() const {
@@ -213,7 +222,7 @@ void checkpointer::answer(callback done, result<txid> outcome) {
 void checkpointer::make_in_child(txid mark) {
   const std::string path = core_.options().data_dir + "/" + journal::image_name(mark) + ".tmp";
   if (auto made = run_child(mark); !made) {
-    if (!stopping()) static_cast<void>(files_.remove(path).has_value());
+    if (!stopping()) static_cast<void>(io::remove_bulk(files_, path).has_value());
     return answer({}, made.error());
   }
   check(path, {});

@@ -3,6 +3,7 @@
 #include "base/buffer.hpp"
 #include "base/crc32c.hpp"
 #include "base/log.hpp"
+#include "io/bulk.hpp"
 #include "journal/image_store.hpp"
 #include "net/server.hpp"
 #include "wire/frame.hpp"
@@ -37,6 +38,7 @@ void image_transfer::fetch(net::request r) {
   const bytes_span to(room->data(), static_cast<std::size_t>(length));
   const auto got = (*file)->read(to, q.offset);
   if (!got) return r.fail(got.error());
+  io::forget(**file, q.offset, length);
   r.reply(reply, {bytes_view(to).first(*got), room});
 }
 
@@ -66,7 +68,7 @@ result<std::uint64_t> image_transfer::begin(const wire::upload_image_request& q)
     if (found == path && entry.size <= q.size) {
       received = entry.size;
     } else {
-      SSDFS_TRY(fs_.remove(found));
+      SSDFS_TRY(io::remove_bulk(fs_, found));
     }
   }
   const auto space = fs_.space(directory_);
@@ -89,6 +91,9 @@ result<std::uint64_t> image_transfer::append(const wire::upload_image_request& q
   }
   SSDFS_TRY((*file)->write({&body, 1}, q.offset));
   (*file)->start_writeback(q.offset, body.size());
+  // The piece before has had the time of one to reach the disk.
+  const std::uint64_t before = std::min<std::uint64_t>(q.offset, body.size());
+  io::settle(**file, q.offset - before, before);
   return q.offset + body.size();
 }
 

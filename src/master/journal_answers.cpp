@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t tick_ms = 100;
 constexpr std::int64_t short_grace_ms = 3'000;  // too few backups for longer is a problem
 constexpr std::int64_t mark_age_ms = 5'000;     // a MARK that is younger serves for the next wish
+constexpr std::int64_t image_ms = 1'800'000;    // a backup that brings none so long has trouble
 
 }  // namespace
 
@@ -86,7 +87,8 @@ void journal_service::log_durable(txid upto) {
   // Batches that come while this waits for its turn are handled in the same.
   if (durable_posted_.exchange(true)) return;
   on_strand([](journal_service& s) {
-    s.durable_posted_ = false;
+    // An exchange, so that what the log's thread stored before it found this set is seen here.
+    s.durable_posted_.exchange(false);
     const txid durable(s.durable_.load(std::memory_order_acquire));
     s.times_.add(durable, io::steady_ns());
     s.gate_.durable_here(durable);
@@ -142,7 +144,13 @@ void journal_service::log_mark() {
 bool journal_service::ask_checkpoint(txid mark) {
   if (!connected()) return false;
   on_strand([mark](journal_service& s) {
-    // Another one each time it is asked for again: the one before may have trouble.
+    const std::int64_t now = io::steady_ms();
+    const auto before = s.peers_.find(s.asked_);
+    if (s.wanted_ == mark && before != s.peers_.end() && before->second.matched &&
+        now - s.asked_ms_ < image_ms) {
+      return;  // it is at it
+    }
+    // Another one then: the one before has gone, or has trouble.
     auto choice = s.peers_.upper_bound(s.wanted_ == mark ? s.asked_ : node_id());
     for (std::size_t i = 0; i < s.peers_.size(); ++i, ++choice) {
       if (choice == s.peers_.end()) choice = s.peers_.begin();
@@ -151,6 +159,7 @@ bool journal_service::ask_checkpoint(txid mark) {
     if (choice == s.peers_.end() || !choice->second.matched) return;
     s.wanted_ = mark;
     s.asked_ = choice->first;
+    s.asked_ms_ = now;
     s.release(choice->second);
   });
   return true;

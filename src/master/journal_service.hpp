@@ -125,6 +125,7 @@ class journal_service : public std::enable_shared_from_this<journal_service> {
   txid posted_;                      // last committed txid that the namespace strand was told
   txid wanted_;                      // MARK at or behind which an image is wanted; 0: none
   node_id asked_;                    // who was asked for it
+  std::int64_t asked_ms_ = 0;        // since when
   std::int64_t short_since_ms_ = 0;  // too few backups are connected since; 0: enough
   bool problem_shown_ = false;
   bool stopped_ = false;

@@ -9,13 +9,13 @@
 #include "io/identity.hpp"
 #include "master/browser.hpp"
 #include "master/checkpointer.hpp"
-#include "master/gate.hpp"
 #include "master/journal_service.hpp"
 #include "master/observer.hpp"
 #include "master/peer_watch.hpp"
 #include "master/service.hpp"
 #include "master/status.hpp"
 #include "net/server.hpp"
+#include "net/starting_gate.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -265,7 +265,7 @@ class running final : public master {
   }
 
   boost::asio::io_context& io_;
-  gate gate_;  // outlives the server
+  net::starting_gate gate_;  // outlives the server
   master_options options_;
   std::unique_ptr<io::directory_lock> lock_;
   core core_;

@@ -131,8 +131,6 @@ void service::dispatch(net::request& r) {
     default: return r.fail(failure(errc::unsupported, "a master does not answer this request"));
   }
   const std::int64_t now_ns = io::steady_ns();
-  latency_[static_cast<std::size_t>(code) % latency_.size()].record(
-      static_cast<std::uint64_t>((now_ns - received_ns) / 1000));
   const std::int64_t slow_ms = core_.slow_op_ms.load(std::memory_order_relaxed);
   if (slow_ms > 0 && now_ns - received_ns > slow_ms * 1'000'000) {
     SSDFS_LOG(warning) << "slow " << wire::name_of(code) << ": " << (began_ns - received_ns) / 1000

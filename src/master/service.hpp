@@ -1,7 +1,6 @@
 // The master's requests: one function an opcode, all on the namespace strand.
 #pragma once
 
-#include "base/histogram.hpp"
 #include "master/checkpointer.hpp"
 #include "master/core.hpp"
 #include "master/live_lists.hpp"
@@ -15,7 +14,6 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-#include <array>
 #include <deque>
 #include <map>
 #include <memory>
@@ -53,10 +51,6 @@ class service final : public net::service, public std::enable_shared_from_this<s
   /// Ends the timers and refuses what waits. On the strand.
   void shut_down();
 
-  /// Latency of each opcode, from receipt to its turn's end, in microseconds. Any thread.
-  [[nodiscard]] const histogram& latency(wire::opcode code) const {
-    return latency_[static_cast<std::size_t>(code) % latency_.size()];
-  }
   /// Why the master cannot do its job, as of the last tick; empty if it can. Any thread.
   [[nodiscard]] std::string not_ready() const {
     const std::lock_guard lock(ready_mutex_);
@@ -194,7 +188,6 @@ class service final : public net::service, public std::enable_shared_from_this<s
   bool walking_ = false;     // a step of live_lists_ is posted
   bool stopped_ = false;
   std::atomic<std::uint64_t> next_connection_{1};
-  std::array<histogram, 128> latency_;
   mutable std::mutex ready_mutex_;
   std::string not_ready_;  // guarded by ready_mutex_
 };

@@ -143,4 +143,16 @@ class session final : public connection {
   std::atomic<std::int64_t> drain_until_ms_{0};  // 0: not draining
 };
 
+template <class Message>
+void session::answer(const wire::frame_header& request, const Message& message) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  wire::frame_header h = request;
+  h.version = wire::frame_version;
+  h.flags = wire::flag_reply;
+  h.cluster = cluster_;
+  wire::encode(message, out_.begin());
+  out_.end(h, {});
+}
+
 }  // namespace ssdfs::net

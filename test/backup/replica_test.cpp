@@ -119,6 +119,25 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_falls_due_by_count) {
   BOOST_TEST(!r.copy->checkpoint_due());
 }
 
+BOOST_AUTO_TEST_CASE(a_checkpoint_under_way_is_given_up_at_the_end) {
+  rig r;
+  r.append(r.master.batch(30));
+  const txid mark = r.master.state.last_txid().next();
+  r.copy.reset();
+  backup::replica_options slow{r.directory.path(), 3'600'000, 1'000'000};
+  slow.checkpoint_rate = 1;  // a byte a second
+  auto opened = replica::open(io::system_files(), slow, {});
+  BOOST_REQUIRE(opened.has_value());
+  r.copy = std::move(*opened);
+  r.copy->want_checkpoint(mark);
+  r.append(r.master.mark());
+  r.copy->commit(mark);
+  while (r.copy->applied() < mark) std::this_thread::yield();
+  BOOST_REQUIRE(r.copy->stop().has_value());
+  r.open();
+  BOOST_TEST(r.copy->applied() == mark);
+}
+
 BOOST_AUTO_TEST_CASE(a_tree_that_differs_is_told_and_ends_the_copy) {
   rig r;
   r.append(r.master.batch(10));

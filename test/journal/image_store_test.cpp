@@ -1,5 +1,6 @@
 #include "journal/image_store.hpp"
 
+#include "io/bulk.hpp"
 #include "journal/journal_util.hpp"
 #include "meta/state_util.hpp"
 
@@ -98,6 +99,49 @@ BOOST_AUTO_TEST_CASE(death_and_failure_at_every_call_of_saving) {
     BOOST_REQUIRE(save_image(*fs, log_dir, later.state()).has_error());
     BOOST_REQUIRE(load_newest(*fs, log_dir)->refused.empty());
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_large_image_that_is_being_removed_is_never_taken_for_a_whole_one) {
+  constexpr std::uint64_t large = 2 * io::bulk_cut + 5;
+  const auto prepare = [] {
+    auto fs = make_disk();
+    fs->set_contents(log_dir + "/" + image_name(txid(1)), std::vector<std::byte>(large));
+    for (const std::uint64_t newer : {2U, 3U}) {
+      fs->set_contents(log_dir + "/" + image_name(txid(newer)), std::vector<std::byte>(10));
+    }
+    return fs;
+  };
+  const auto dry = prepare();
+  const auto before = dry->calls();
+  BOOST_REQUIRE(prune_images(*dry, log_dir, 2).has_value());
+  const auto calls = dry->calls() - before;
+  BOOST_TEST(calls == 6U);  // rename, sync, two cuts, remove, sync
+  BOOST_TEST(dry->list(log_dir)->size() == 2U);
+  for (std::uint64_t k = 1; k <= calls; ++k) {
+    for (const test::unsynced how : {test::unsynced::keep, test::unsynced::drop}) {
+      const auto fs = prepare();
+      fs->die_at(fs->calls() + k);
+      BOOST_REQUIRE(prune_images(*fs, log_dir, 2).has_error());
+      fs->power_loss(how);
+      for (const image_file& image : list_images(*fs, log_dir).value()) {
+        BOOST_TEST(image.bytes == (image.txid == txid(1) ? large : 10U));
+      }
+      BOOST_REQUIRE(prune_images(*fs, log_dir, 2).has_value());
+      BOOST_TEST(fs->list(log_dir)->size() == 2U);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(writing_ends_when_it_is_told_to_and_leaves_nothing) {
+  auto fs = make_disk();
+  state_rig rig;
+  BOOST_REQUIRE(rig.touch("/f").has_value());
+  std::stop_source stop;
+  stop.request_stop();
+  const auto ended = save_image(*fs, log_dir, rig.state(), {0, stop.get_token()});
+  BOOST_REQUIRE(ended.has_error());
+  BOOST_TEST((ended.error() == errc::shutting_down));
+  BOOST_TEST(fs->list(log_dir)->empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,122 +1,16 @@
 // The master's side of its backups, played by hand: what they get, what counts as confirmed, and
 // how images travel.
-#include "base/crc32c.hpp"
 #include "journal/image_store.hpp"
-#include "master/master_fixture.hpp"
-#include "meta/record_codec.hpp"
-#include "wire/frame.hpp"
-#include "wire/journal_messages.hpp"
+#include "master/hand_backup.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <filesystem>
 
 using namespace ssdfs;
-
-namespace {
-
-// A backup that keeps the end of its log, and no more.
-class hand_backup {
- public:
-  hand_backup(test::master_fixture& at, node_id node) : node_(node) {
-    net::channel_options options;
-    options.hello.role = wire::peer_role::backup;
-    options.hello.node = node;
-    channel_ =
-        net::channel::make(at.threads.context().get_executor(), at.server->address(), options);
-  }
-  ~hand_backup() { channel_->stop(); }
-
-  template <class Request>
-  result<net::response<typename Request::reply>> call(const Request& q, bytes_view body = {}) {
-    using answer = result<net::response<typename Request::reply>>;
-    std::promise<answer> promise;
-    auto future = promise.get_future();
-    net::call_options with;
-    with.timeout_ms = 20'000;
-    with.body = {body, {}};
-    channel_->call(q, std::move(with), [&](answer a) { promise.set_value(std::move(a)); });
-    return future.get();
-  }
-
-  wire::pull_edits_request next_pull(std::uint32_t wait_ms = 0) const {
-    wire::pull_edits_request q;
-    q.node = node_;
-    q.incarnation = 1;
-    q.epoch = place.epoch;
-    q.durable = place;
-    q.from = place.last.next();
-    q.applied = place.last;
-    q.max_bytes = 1U << 20;
-    q.wait_ms = wait_ms;
-    return q;
-  }
-  // Pulls once, and holds durably what came.
-  wire::pull_edits_reply pull(std::uint32_t wait_ms = 0) {
-    auto answer = call(next_pull(wait_ms));
-    BOOST_REQUIRE_MESSAGE(answer.has_value(), (answer ? "" : answer.error().message()));
-    take(as_chars(answer->body));
-    return answer->message;
-  }
-  // Everything there is.
-  void follow() {
-    while (pull().first != txid()) {
-    }
-  }
-  result<void> ack(txid durable) {
-    auto answer = call(wire::ack_edits_request{node_, 1, place.epoch, durable, durable});
-    if (!answer) return answer.error();
-    return {};
-  }
-  result<std::uint64_t> upload(txid image, std::uint64_t size, std::uint64_t offset,
-                               bytes_view piece, std::uint32_t wrong = 0) {
-    auto answer =
-        call(wire::upload_image_request{node_, image, size, offset, crc32c(piece) + wrong}, piece);
-    if (!answer) return answer.error();
-    return answer->message.received;
-  }
-  auto finish(txid image, std::uint64_t size) {
-    return call(wire::finish_image_request{node_, image, size});
-  }
-
-  log_place place;
-  meta::line_parser parser;
-
- private:
-  void take(std::string_view text) {
-    while (!text.empty()) {
-      const std::string_view line = text.substr(0, text.find('\n'));
-      meta::record r;
-      const auto crc = parser.parse(line, place.chain, r);
-      BOOST_REQUIRE_MESSAGE(crc.has_value(), "the line continues the chain");
-      BOOST_REQUIRE(r.txid == place.last.next());
-      if (const auto* start = std::get_if<meta::start_record>(&r.body)) place.epoch = start->epoch;
-      place.last = r.txid;
-      place.chain = *crc;
-      text.remove_prefix(line.size() + 1);
-    }
-  }
-
-  node_id node_;
-  std::shared_ptr<net::channel> channel_;
-};
-
-node_id some_node(std::uint8_t n) {
-  uuid id{};
-  id.data[15] = n;
-  return node_id(id);
-}
-
-result<void> make_directory(test::caller& by, const std::string& path) {
-  wire::make_directory_request q;
-  q.op = by.next_operation();
-  q.path = path;
-  auto done = by.call(q);
-  if (!done) return done.error();
-  return {};
-}
-
-}  // namespace
+using test::hand_backup;
+using test::make_directory;
+using test::some_node;
 
 BOOST_FIXTURE_TEST_SUITE(backups, test::master_fixture)
 

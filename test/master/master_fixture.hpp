@@ -31,7 +31,9 @@ class caller {
     options.hello.software = "test";
     channel_ = net::channel::make(io.get_executor(), address, options);
   }
-  ~caller() { channel_->stop(); }
+  ~caller() { stop(); }
+  /// Ends a call that waits, from another thread.
+  void stop() { channel_->stop(); }
 
   template <class Request>
   result<typename Request::reply> call(const Request& request) {

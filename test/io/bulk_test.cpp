@@ -1,0 +1,77 @@
+// Files of gigabytes, at a smaller scale: what is written arrives, what is removed goes in steps.
+#include "io/bulk.hpp"
+
+#include "util/sim_files.hpp"
+#include "util/temp_dir.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace ssdfs;
+
+namespace {
+
+std::vector<std::byte> pattern(std::size_t size) {
+  std::vector<std::byte> out(size);
+  for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<std::byte>(i * 31 >> 5);
+  return out;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(bulk)
+
+BOOST_AUTO_TEST_CASE(pieces_of_any_size_arrive_in_order) {
+  test::temp_dir directory;
+  const std::string path = directory.path() + "/x";
+  const auto content = pattern(5 * io::bulk_window + 12'345);
+  {
+    auto file = io::system_files().open(path, io::open_mode::create_new);
+    BOOST_REQUIRE(file.has_value());
+    io::bulk_writer out(**file, 0, std::uint64_t{1} << 30);
+    bytes_view rest(content);
+    for (std::size_t step = 1; !rest.empty(); step = step * 7 % 1'500'000) {
+      const std::size_t n = std::min(step, rest.size());
+      BOOST_REQUIRE(out.write(rest.first(n)).has_value());
+      rest = rest.subspan(n);
+    }
+    BOOST_TEST(out.end() == content.size());
+    BOOST_REQUIRE(out.finish().has_value());
+  }
+  // One that goes on where another has ended.
+  {
+    auto file = io::system_files().open(path, io::open_mode::read_write);
+    BOOST_REQUIRE(file.has_value());
+    io::bulk_writer out(**file, content.size(), 0);
+    BOOST_REQUIRE(out.write(content).has_value());
+    BOOST_REQUIRE(out.finish().has_value());
+  }
+  const auto found = io::read_file(io::system_files(), path, 1U << 30);
+  BOOST_REQUIRE(found.has_value());
+  BOOST_REQUIRE(found->size() == 2 * content.size());
+  BOOST_TEST(std::equal(content.begin(), content.end(), found->begin()));
+  BOOST_TEST(std::equal(content.rbegin(), content.rend(), found->rbegin()));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_is_removed_in_steps) {
+  test::sim_files fs;
+  BOOST_REQUIRE(fs.make_directories("/d").has_value());
+  fs.set_contents("/d/small", std::vector<std::byte>(100));
+  fs.set_contents("/d/large", std::vector<std::byte>(3 * io::bulk_cut + 1));
+  const auto before = fs.calls();
+  BOOST_REQUIRE(io::remove_bulk(fs, "/d/small").has_value());
+  BOOST_TEST(fs.calls() - before == 1U);
+  BOOST_REQUIRE(io::remove_bulk(fs, "/d/large").has_value());
+  BOOST_TEST(fs.calls() - before == 5U);  // three cuts
+  BOOST_TEST(fs.list("/d")->empty());
+  BOOST_TEST((io::remove_bulk(fs, "/d/large").error() == errc::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(a_pace_is_kept) {
+  // Ten windows at 100 MiB/s take 0.1 s, less the slack at the begin.
+  io::pace slowly(std::uint64_t{100} << 20);
+  const auto began = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10; ++i) slowly.moved(io::bulk_window);
+  BOOST_TEST(((std::chrono::steady_clock::now() - began) >= std::chrono::milliseconds(75)));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
