@@ -72,6 +72,14 @@ enum class ack : std::uint8_t {
 // Options. In all of them `timeout` replaces the client's (0: keeps it), and `diag`, if set, is
 // filled in before a failed operation completes; it must live until then.
 
+/// Tells one state of a file from another, as file_status has it. What is written anew within the
+/// same millisecond with the same content is the same.
+struct file_version {
+  std::uint64_t size = 0;
+  std::uint32_t crc32c = 0;
+  std::int64_t mtime_ms = 0;
+};
+
 struct put_options {
   bool overwrite = false;        ///< replace an existing file, atomically; else errc::exists
   std::int64_t mtime_ms = 0;     ///< modification time; 0: the master's clock at the commit
@@ -81,6 +89,9 @@ struct put_options {
   std::string content_type;  ///< media type, may be empty
   std::string user;          ///< overrides the client's
   std::string group;         ///< overrides the client's
+  /// Replace this version of a file and nothing else; decided by the commit itself, so that of
+  /// several writers who expect the same one succeeds. Else errc::precondition.
+  std::optional<file_version> expected;
   std::chrono::milliseconds timeout{0};
   diagnostics* diag = nullptr;
 };
@@ -115,6 +126,8 @@ struct rename_options {
 struct remove_options {
   bool recursive = false;   ///< directories with all that is in them
   bool skip_trash = false;  ///< remove for good
+  std::optional<file_version>
+      expected;  ///< remove a file of this version only; else errc::precondition
   std::chrono::milliseconds timeout{0};
   diagnostics* diag = nullptr;
 };

@@ -93,6 +93,7 @@ class remove_change final : public change {
     request.path = path();
     request.recursive = options_.recursive;
     request.skip_trash = options_.skip_trash;
+    if (options_.expected) request.expected.push_back(to_wire(*options_.expected));
     ask_for(request);
   }
   remove_options options_;

@@ -27,6 +27,10 @@ class change_id {
   std::uint64_t sequence_ = 0;
 };
 
+[[nodiscard]] inline wire::file_version to_wire(const file_version& v) {
+  return {v.size, v.crc32c, v.mtime_ms};
+}
+
 /// What the public result shows of the master's answer.
 [[nodiscard]] inline mutation_result to_result(wire::mutation_reply& reply) {
   return {reply.txid.value, reply.replaced, std::move(reply.path)};

@@ -136,7 +136,8 @@ void upload::send_commit() {
   wire::commit_file_request request;
   request.op = id_.get(owner().ids());
   request.path = path();
-  request.overwrite = options_.overwrite;
+  request.overwrite = options_.overwrite || options_.expected.has_value();
+  if (options_.expected) request.expected.push_back(to_wire(*options_.expected));
   request.mtime_ms = options_.mtime_ms;
   request.mode = options_.mode;
   request.replication = options_.replication;

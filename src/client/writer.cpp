@@ -41,7 +41,7 @@ class writer_operation final : public upload, private chunk_fetch_owner {
   };
 
   void start() override {
-    if (options().overwrite) return learn_chunk_size();
+    if (options().overwrite || options().expected) return learn_chunk_size();
     check_target();
   }
   void on_target_free() override { learn_chunk_size(); }

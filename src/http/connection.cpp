@@ -17,7 +17,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::int64_t idle_limit_s = 75;
 constexpr std::size_t flush_above = 64 << 10;
 // A body that nobody wanted is read away as far as this, so that the connection stays of use.
 constexpr std::uint64_t drained_at_most = 1 << 20;
@@ -68,6 +67,7 @@ void connection::go() {
 bool connection::step() {
   switch (phase_) {
     case phase::head: return read_head();
+    case phase::body: return begin_body();
     case phase::piece: return next_piece();
     case phase::sending: return send_piece();
     case phase::done: return end_of_exchange();
@@ -120,7 +120,7 @@ bool connection::start_handler() {
   close_after_ = !head.keep_alive;
   continue_sent_ = false;
   head_written_ = false;
-  transfer_from_ns_ = started_ns_;
+  waited_ns_ = 0;
   transferred_ = 0;
   deadline_ns_.store(never, std::memory_order_relaxed);
   phase_ = phase::answer;
@@ -172,7 +172,7 @@ void connection::write_head(unsigned status, std::string_view fields,
   }
   out_.append("\r\n");
   state_->stats.by_class[std::min(status / 100, 5U)].fetch_add(1, std::memory_order_relaxed);
-  transfer_from_ns_ = started_ns_;
+  waited_ns_ = 0;
   transferred_ = 0;
 }
 
@@ -264,20 +264,10 @@ bool connection::send_piece() {
     } else {
       n = ::send(fd_, piece_->bytes.data() + piece_sent_, left, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
-    if (n > 0) {
-      piece_sent_ += static_cast<std::size_t>(n);
-      transferred_ += static_cast<std::uint64_t>(n);
-    } else if (n < 0 && errno == EINTR) {
-      continue;
-    } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      wait_for_room();
-      return false;
-    } else {
-      lose();
-      return false;
-    }
+    const auto sent = count_sent(n);
+    if (!sent) return false;
+    piece_sent_ += *sent;
   }
-  state_->stats.sent_bytes.fetch_add(piece_->size(), std::memory_order_relaxed);
   source_left_ -= piece_->size();
   phase_ = source_left_ == 0 ? phase::done : phase::piece;
   if (source_left_ == 0) source_.reset();
@@ -302,28 +292,35 @@ void connection::next_request() {
   parser_.reset();
   phase_ = phase::head;
   waits_.store(true, std::memory_order_relaxed);
-  limit(in_begin_ < in_end_ ? head_limit_s : idle_limit_s);
+  limit_head();
 }
 
 // True if all is sent; else the turn is given away.
 bool connection::flush(int flags) {
   while (!out_.empty()) {
     const ssize_t n = ::send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT | flags);
-    if (n > 0) {
-      out_.consume(static_cast<std::size_t>(n));
-      transferred_ += static_cast<std::uint64_t>(n);
-      state_->stats.sent_bytes.fetch_add(static_cast<std::uint64_t>(n), std::memory_order_relaxed);
-    } else if (n < 0 && errno == EINTR) {
-      continue;
-    } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      wait_for_room();
-      return false;
-    } else {
-      lose();
-      return false;
-    }
+    const auto sent = count_sent(n);
+    if (!sent) return false;
+    out_.consume(*sent);
   }
   return true;
+}
+
+// What a system call that sends has done; nothing if the turn is given away.
+std::optional<std::size_t> connection::count_sent(ssize_t n) {
+  if (n > 0) {
+    const auto sent = static_cast<std::uint64_t>(n);
+    transferred_ += sent;
+    state_->stats.sent_bytes.fetch_add(sent, std::memory_order_relaxed);
+    return sent;
+  }
+  if (n < 0 && errno == EINTR) return 0;
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    wait_for_room();
+  } else {
+    lose();
+  }
+  return {};
 }
 
 // ---- the end ----
@@ -332,6 +329,8 @@ void connection::lose() {
   phase_ = phase::over;
   source_.reset();
   cut();
+  // Who waits for a body keeps us alive.
+  if (body_wanted_) end_body(failure(errc::connection, "the caller is gone"));
 }
 
 bool connection::close_gently() {

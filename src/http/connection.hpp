@@ -76,9 +76,10 @@ class connection final : public exchange, public std::enable_shared_from_this<co
   void read_body(unique_function<void(result<bytes_view>)> done) override;
 
  private:
-  enum class phase { head, answer, piece, sending, done, draining, closing, lingering, over };
+  enum class phase { head, answer, body, piece, sending, done, draining, closing, lingering, over };
   using error_code = boost::system::error_code;
   static constexpr std::int64_t head_limit_s = 30;
+  static constexpr std::int64_t idle_limit_s = 75;
 
   // Each returns true if go() may go on at once; else somebody else has the turn.
   void go();
@@ -86,6 +87,8 @@ class connection final : public exchange, public std::enable_shared_from_this<co
   bool read_head();
   bool start_handler();
   bool flush(int flags = 0);
+  [[nodiscard]] std::optional<std::size_t> count_sent(ssize_t n);
+  bool begin_body();
   bool next_piece();
   bool send_piece();
   bool end_of_exchange();
@@ -98,7 +101,7 @@ class connection final : public exchange, public std::enable_shared_from_this<co
   void wait_for_bytes();
   void wait_for_room();
   void wait_for_body();
-  [[nodiscard]] bool send_continue();
+  [[nodiscard]] bool continue_is_due() const noexcept;
   [[nodiscard]] bool deliver_body();
   void end_body(result<bytes_view> with);
   void lose();
@@ -110,7 +113,9 @@ class connection final : public exchange, public std::enable_shared_from_this<co
   [[nodiscard]] boost::asio::mutable_buffer room(std::size_t least);
   void next_request();
   void limit(std::int64_t seconds) noexcept;
-  void limit_transfer() noexcept;
+  void limit_head() noexcept { limit(in_begin_ < in_end_ ? head_limit_s : idle_limit_s); }
+  void begin_wait() noexcept;
+  void end_wait() noexcept;
 
   boost::asio::ip::tcp::socket socket_;
   const boost::asio::any_io_executor executor_;
@@ -141,7 +146,9 @@ class connection final : public exchange, public std::enable_shared_from_this<co
   std::size_t piece_sent_ = 0;
   unique_function<void(result<bytes_view>)> body_wanted_;
 
-  std::int64_t transfer_from_ns_ = 0;
+  // Of a body or an answer; what this side needs for itself does not count.
+  std::int64_t wait_from_ns_ = 0;
+  std::int64_t waited_ns_ = 0;
   std::uint64_t transferred_ = 0;
   std::size_t discarded_ = 0;
   std::atomic<std::int64_t> deadline_ns_{0};

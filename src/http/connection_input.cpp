@@ -11,7 +11,6 @@ namespace ssdfs::http {
 namespace {
 
 constexpr std::int64_t transfer_limit_s = 30;
-constexpr std::int64_t patience_s = 5;
 constexpr std::uint64_t slowest_bytes = 1024;  // a second, on average
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::size_t least_input = 4 << 10;
@@ -19,12 +18,18 @@ constexpr std::size_t body_input = 64 << 10;
 
 }  // namespace
 
-// For bodies and answers: the time that the slowest allowed transfer of what has moved takes.
-void connection::limit_transfer() noexcept {
+// For bodies and answers: of the time that the slowest allowed transfer of what has moved takes,
+// the caller has used up what it was waited for.
+void connection::begin_wait() noexcept {
+  wait_from_ns_ = io::steady_ns();
   const auto earned = static_cast<std::int64_t>(transferred_ / slowest_bytes);
-  deadline_ns_.store(std::max(transfer_from_ns_ + (transfer_limit_s + earned) * second_ns,
-                              io::steady_ns() + patience_s * second_ns),
-                     std::memory_order_relaxed);
+  const std::int64_t left = (transfer_limit_s + earned) * second_ns - waited_ns_;
+  deadline_ns_.store(wait_from_ns_ + left, std::memory_order_relaxed);
+}
+
+void connection::end_wait() noexcept {
+  waited_ns_ += io::steady_ns() - wait_from_ns_;
+  deadline_ns_.store(INT64_MAX, std::memory_order_relaxed);
 }
 
 boost::asio::mutable_buffer connection::room(std::size_t least) {
@@ -47,10 +52,12 @@ boost::asio::mutable_buffer connection::room(std::size_t least) {
 
 void connection::wait_for_bytes() {
   const bool idle = phase_ == phase::head && in_begin_ == in_end_;
-  if (phase_ == phase::draining) limit_transfer();
-  socket_.async_read_some(room(idle ? 1 : least_input), [self = shared_from_this(), idle](
+  const bool draining = phase_ == phase::draining;
+  if (draining) begin_wait();
+  socket_.async_read_some(room(idle ? 1 : least_input), [self = shared_from_this(), idle, draining](
                                                             error_code ec, std::size_t n) {
     if (ec) return self->lose();
+    if (draining) self->end_wait();
     self->in_end_ += n;
     self->state_->stats.received_bytes.fetch_add(n, std::memory_order_relaxed);
     // The rest of the head gets its time once, however it trickles in.
@@ -60,10 +67,12 @@ void connection::wait_for_bytes() {
 }
 
 void connection::wait_for_room() {
-  limit_transfer();
+  begin_wait();
   socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
                      [self = shared_from_this()](error_code ec) {
                        if (ec) return self->lose();
+                       self->end_wait();
+                       if (self->phase_ == phase::head) self->limit_head();
                        self->go();
                      });
 }
@@ -73,8 +82,17 @@ void connection::wait_for_room() {
 void connection::read_body(unique_function<void(result<bytes_view>)> done) {
   body_wanted_ = std::move(done);
   if (deliver_body()) return;
-  if (!send_continue()) return end_body(failure(errc::connection, "the caller is gone"));
-  wait_for_body();
+  if (continue_is_due()) {
+    continue_sent_ = true;
+    out_.append("HTTP/1.1 100 Continue\r\n\r\n");
+  }
+  // Who sends the body may be waiting for this, or for the answers to what was asked before.
+  phase_ = phase::body;
+  go();
+}
+
+bool connection::continue_is_due() const noexcept {
+  return parser_.head().expects_continue && !continue_sent_ && in_begin_ == in_end_;
 }
 
 void connection::end_body(result<bytes_view> with) {
@@ -104,23 +122,18 @@ bool connection::deliver_body() {
   return true;
 }
 
-bool connection::send_continue() {
-  if (!parser_.head().expects_continue || continue_sent_ || in_begin_ < in_end_) return true;
-  continue_sent_ = true;
-  out_.append("HTTP/1.1 100 Continue\r\n\r\n");
-  while (!out_.empty()) {
-    const ssize_t n = ::send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n <= 0) return false;
-    out_.consume(static_cast<std::size_t>(n));
-  }
-  return true;
+bool connection::begin_body() {
+  if (!flush()) return false;
+  wait_for_body();
+  return false;
 }
 
 void connection::wait_for_body() {
-  limit_transfer();
+  phase_ = phase::answer;
+  begin_wait();
   socket_.async_read_some(
       room(body_input / 2), [self = shared_from_this()](error_code ec, std::size_t n) {
-        self->deadline_ns_.store(INT64_MAX, std::memory_order_relaxed);
+        self->end_wait();
         if (ec) return self->end_body(failure(errc::connection, "the body was cut off"));
         self->in_end_ += n;
         self->state_->stats.received_bytes.fetch_add(n, std::memory_order_relaxed);

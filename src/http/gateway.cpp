@@ -65,6 +65,7 @@ file_info gateway::describe(file_status status) const {
   std::string& lines = info.fields_of_304;
   lines = "ETag: " + info.etag + "\r\nLast-Modified: " +
           http_date(std::clamp<std::int64_t>(info.mtime_s, 0, 253402300799)) + "\r\n";
+  info.validators_size = lines.size();
   if (const auto caching = cache_control_of(status.path); !caching.empty()) {
     lines.append("Cache-Control: ").append(caching).append("\r\n");
   }

@@ -89,8 +89,10 @@ class gateway : public std::enable_shared_from_this<gateway> {
   // gateway_write.cpp
   void put(const exchange_ptr& e, const std::string& path);
   void remove(const exchange_ptr& e, const std::string& path);
+  void store(const exchange_ptr& e, const std::string& path, upload_options options);
   void check_then(const exchange_ptr& e, const std::string& path,
-                  unique_function<void(bool exists)> go_on);
+                  unique_function<void(file_info_ptr found)> go_on);
+  void overtaken(const exchange_ptr& e, const std::string& path);
 
   client client_;
   const gateway_options options_;

@@ -58,7 +58,7 @@ void gateway::serve(const exchange_ptr& e, std::string_view path, const file_inf
     case verdict::not_modified: return e->respond_head(304, info->fields_of_304, {});
     case verdict::failed:
       return respond_error(*e, 412, "precondition", "a condition does not hold", path,
-                           info->fields_of_304);
+                           info->validators());
     case verdict::proceed: break;
   }
   if (!head.query.empty() && query_value(head.query, "redirect") == "1") {
@@ -68,7 +68,7 @@ void gateway::serve(const exchange_ptr& e, std::string_view path, const file_inf
   const range_request wanted = wanted_range(head, size, now);
   if (wanted.what == range_request::kind::unsatisfiable) {
     return respond_error(*e, 416, "range", "the range is not inside the file", path,
-                         content_range({}, size) + info->fields_of_304);
+                         content_range({}, size).append(info->validators()));
   }
   if (head.verb == method::head) return e->respond_head(200, info->fields, size);
   if (size == 0) return e->respond(200, info->fields, {});

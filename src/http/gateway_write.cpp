@@ -17,6 +17,15 @@ std::optional<std::uint32_t> parse_crc(std::string_view text) {
   return value;
 }
 
+bool is_conditional(const request_head& head) {
+  return !head.get(field::if_match).empty() || !head.get(field::if_none_match).empty() ||
+         !head.get(field::if_unmodified_since).empty();
+}
+
+file_version version_of(const file_info& info) {
+  return {info.status.size, info.status.crc32c, info.status.mtime_ms};
+}
+
 // One request body on its way into the store. Keeps itself alive through what it waits for; when it
 // goes without a commit, the writer gives the upload up and nothing was ever visible.
 class upload_task : public std::enable_shared_from_this<upload_task> {
@@ -100,23 +109,28 @@ void gateway::upload(const exchange_ptr& e, std::string path, upload_options opt
   task->start(std::move(path), std::move(options.put));
 }
 
-// Conditions are looked at before a body is read, by a lookup of this moment.
+// Conditions are looked at before a body is read, by a lookup of this moment; the commit then takes
+// nothing but what was found here.
 void gateway::check_then(const exchange_ptr& e, const std::string& path,
-                         unique_function<void(bool)> go_on) {
-  const request_head& head = e->request();
-  const bool conditional = !head.get(field::if_match).empty() ||
-                           !head.get(field::if_none_match).empty() ||
-                           !head.get(field::if_unmodified_since).empty();
-  if (!conditional) return go_on(true);
+                         unique_function<void(file_info_ptr)> go_on) {
   lookups_->drop(path);
   lookups_->get(path, [e, path, go_on = std::move(go_on)](result<file_info_ptr> info) mutable {
     if (!info && !(info.error() == errc::not_found)) return respond_error(*e, info.error(), path);
     validators now{false, {}, 0};
     if (info) now = {true, (*info)->etag, (*info)->mtime_s};
     if (check_conditions(e->request(), now) != verdict::proceed) {
-      return respond_error(*e, 412, "precondition", "a condition does not hold", path);
+      return respond_error(*e, 412, "precondition", "a condition does not hold", path,
+                           info ? (*info)->validators() : std::string_view());
     }
-    go_on(now.exists);
+    go_on(info ? *info : nullptr);
+  });
+}
+
+// Somebody else was quicker. By what is there now the request's conditions do not hold, or it may
+// be sent again.
+void gateway::overtaken(const exchange_ptr& e, const std::string& path) {
+  check_then(e, path, [e, path](const file_info_ptr&) {
+    respond_error(*e, failure(errc::changed, "the file was changed meanwhile"), path);
   });
 }
 
@@ -136,48 +150,59 @@ void gateway::put(const exchange_ptr& e, const std::string& path) {
       return respond_error(*e, 400, "invalid_argument", "X-Ssdfs-Crc32c needs 8 hex digits", path);
     }
   }
-  // Only the commit knows for sure whether a file is there.
-  const bool only_new = head.get(field::if_none_match) == "*";
-  options.put.overwrite = !only_new;
-  check_then(
-      e, path,
-      [self = shared_from_this(), e, path, only_new, options = std::move(options)](bool) mutable {
-        self->upload(
-            e, path, std::move(options), [self, e, path, only_new](result<mutation_result> stored) {
-              self->lookups_->drop(path);
-              if (!stored) {
-                if (only_new && stored.error() == errc::exists) {
-                  return respond_error(*e, 412, "precondition", "the file exists", path);
-                }
-                if (stored.error() == errc::protocol) {
-                  return respond_error(*e, 400, "protocol", stored.error().message(), path);
-                }
-                return respond_error(*e, stored.error(), path);
-              }
-              if (stored->replaced) return e->respond_head(204, {}, {});
-              e->respond(201, "Location: /fs" + percent_encode(path) + "\r\n", {});
-            });
-      });
+  if (!is_conditional(head)) {
+    options.put.overwrite = true;
+    return store(e, path, std::move(options));
+  }
+  check_then(e, path,
+             [self = shared_from_this(), e, path,
+              options = std::move(options)](const file_info_ptr& found) mutable {
+               if (found) options.put.expected = version_of(*found);
+               self->store(e, path, std::move(options));
+             });
+}
+
+void gateway::store(const exchange_ptr& e, const std::string& path, upload_options options) {
+  const bool conditional = !options.put.overwrite;
+  upload(e, path, std::move(options),
+         [self = shared_from_this(), e, path, conditional](result<mutation_result> stored) {
+           self->lookups_->drop(path);
+           if (stored) {
+             if (stored->replaced) return e->respond_head(204, {}, {});
+             return e->respond(201, "Location: /fs" + percent_encode(path) + "\r\n", {});
+           }
+           const failure& why = stored.error();
+           if (conditional && (why == errc::exists || why == errc::precondition)) {
+             return self->overtaken(e, path);
+           }
+           if (why == errc::protocol)
+             return respond_error(*e, 400, "protocol", why.message(), path);
+           respond_error(*e, why, path);
+         });
 }
 
 void gateway::remove(const exchange_ptr& e, const std::string& path) {
-  check_then(e, path, [self = shared_from_this(), e, path](bool) {
-    auto diag = std::make_shared<diagnostics>();
-    remove_options options;
-    options.diag = diag.get();
-    self->lookups_->get(path, [self, e, path, options, diag](result<file_info_ptr> info) {
-      if (info && (*info)->status.type == entry_type::directory) {
-        return respond_error(*e, failure(errc::is_directory, "this is a directory"), path);
-      }
-      self->client_.async_remove(
-          path, options,
-          [self, e, path, diag](boost::system::error_code ec, const mutation_result&) {
-            self->lookups_->drop(path);
-            if (ec) return respond_error(*e, failure(ec, diag->message), path);
-            e->respond_head(204, {}, {});
-          });
-    });
-  });
+  const bool conditional = is_conditional(e->request());
+  check_then(
+      e, path, [self = shared_from_this(), e, path, conditional](const file_info_ptr& found) {
+        if (found && found->status.type == entry_type::directory) {
+          return respond_error(*e, failure(errc::is_directory, "this is a directory"), path);
+        }
+        auto diag = std::make_shared<diagnostics>();
+        remove_options options;
+        options.diag = diag.get();
+        if (conditional && found) options.expected = version_of(*found);
+        self->client_.async_remove(path, options,
+                                   [self, e, path, diag, conditional](boost::system::error_code ec,
+                                                                      const mutation_result&) {
+                                     self->lookups_->drop(path);
+                                     if (conditional && ec == errc::precondition)
+                                       return self->overtaken(e, path);
+                                     if (ec)
+                                       return respond_error(*e, failure(ec, diag->message), path);
+                                     e->respond_head(204, {}, {});
+                                   });
+      });
 }
 
 }  // namespace ssdfs::http

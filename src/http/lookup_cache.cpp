@@ -3,6 +3,37 @@
 #include "io/clock.hpp"
 
 namespace ssdfs::http {
+namespace {
+
+std::size_t bytes_of(const std::string& path, const file_info& info) {
+  constexpr std::size_t overhead = 256;
+  std::size_t bytes = overhead + sizeof info + 2 * path.size() + info.etag.size() +
+                      info.fields.size() + info.fields_of_304.size();
+  for (const chunk_location& c : info.status.chunks) {
+    bytes += sizeof c;
+    for (const std::string& node : c.nodes) bytes += sizeof node + node.size();
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void lookup_cache::shard::keep(const std::string& path, entry e) {
+  forget(path);
+  if (known_bytes + e.bytes > most_bytes_in_shard) {
+    known.clear();
+    known_bytes = 0;
+  }
+  known_bytes += e.bytes;
+  known.emplace(path, std::move(e));
+}
+
+void lookup_cache::shard::forget(std::string_view path) {
+  const auto at = known.find(path);
+  if (at == known.end()) return;
+  known_bytes -= at->second.bytes;
+  known.erase(at);
+}
 
 file_info_ptr lookup_cache::find(std::string_view path) {
   shard& s = shard_of(path);
@@ -48,8 +79,7 @@ void lookup_cache::answered(const std::string& path, const std::shared_ptr<looku
     const auto running = s.running.find(path);
     if (running != s.running.end() && running->second == of) s.running.erase(running);
     if (outcome && of->keep && ttl_ns_ > 0) {
-      if (s.known.size() >= most_in_shard) s.known.clear();
-      s.known[path] = {*outcome, io::steady_ns() + ttl_ns_};
+      s.keep(path, {*outcome, io::steady_ns() + ttl_ns_, bytes_of(path, **outcome)});
     }
   }
   for (handler& h : waiting) h(outcome);
@@ -58,7 +88,7 @@ void lookup_cache::answered(const std::string& path, const std::shared_ptr<looku
 void lookup_cache::drop(std::string_view path) {
   shard& s = shard_of(path);
   const std::lock_guard lock(s.mutex);
-  if (const auto at = s.known.find(path); at != s.known.end()) s.known.erase(at);
+  s.forget(path);
   // Who waits gets the answer; who comes now asks anew.
   if (const auto at = s.running.find(path); at != s.running.end()) at->second->keep = false;
 }

@@ -24,12 +24,19 @@ struct file_info {
   std::string etag;           ///< strong, quoted
   std::int64_t mtime_s = 0;   ///< as Last-Modified says it
   std::string fields;         ///< of 200 and 206: complete lines
-  std::string fields_of_304;  ///< the part that 304 and 412 repeat
+  std::string fields_of_304;  ///< the part that 304 repeats; begins with validators()
+  std::size_t validators_size = 0;
+
+  /// ETag and Last-Modified: what 412 and 416 say of the file.
+  [[nodiscard]] std::string_view validators() const {
+    return std::string_view(fields_of_304).substr(0, validators_size);
+  }
 };
 using file_info_ptr = std::shared_ptr<const file_info>;
 
 /// Operation: a lookup is used again for `ttl`; requests for a path that is being asked for wait
-/// for that answer. Failures are not kept. Bounded: a shard that is full starts anew. Concurrency:
+/// for that answer. Failures are not kept. Bounded by bytes, roughly 128 MiB in all (a file of many
+/// chunks takes much more than a picture): a shard that is full starts anew. Concurrency:
 /// thread-safe; handlers run on the client's executor, or at once.
 class lookup_cache : public std::enable_shared_from_this<lookup_cache> {
  public:
@@ -47,11 +54,12 @@ class lookup_cache : public std::enable_shared_from_this<lookup_cache> {
 
  private:
   static constexpr std::size_t shards = 16;
-  static constexpr std::size_t most_in_shard = 8192;
+  static constexpr std::size_t most_bytes_in_shard = std::size_t{8} << 20;
 
   struct entry {
     file_info_ptr info;
     std::int64_t until_ns = 0;
+    std::size_t bytes = 0;  // roughly
   };
   struct lookup {
     std::vector<handler> waiting;
@@ -68,7 +76,11 @@ class lookup_cache : public std::enable_shared_from_this<lookup_cache> {
   struct shard {
     std::mutex mutex;
     map<entry> known;                      // guarded by mutex
+    std::size_t known_bytes = 0;           // guarded by mutex
     map<std::shared_ptr<lookup>> running;  // guarded by mutex
+
+    void keep(const std::string& path, entry e);
+    void forget(std::string_view path);
   };
 
   [[nodiscard]] shard& shard_of(std::string_view path) {

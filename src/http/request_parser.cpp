@@ -15,6 +15,7 @@ namespace bhttp = boost::beast::http;
 namespace {
 
 constexpr std::size_t most_fields = 128;
+constexpr std::size_t most_blank = 8;  // bytes of empty lines before a request
 constexpr int slots = static_cast<int>(field::count_);
 
 std::string_view view(beast::string_view s) { return {s.data(), s.size()}; }
@@ -77,6 +78,7 @@ struct request_parser::intake {
   std::string body;
   refusal why;
   std::size_t searched = 0;  // for the end of the head
+  std::size_t blank = 0;     // bytes of empty lines before it
   bool head_done = false;
 };
 
@@ -118,6 +120,8 @@ class request_parser::machine final : public bhttp::basic_parser<true> {
     head.query =
         question == std::string_view::npos ? std::string_view() : origin.substr(question + 1);
     if (head.path.empty()) head.path = "/";
+    if (origin.find('#') != std::string_view::npos)
+      return refuse(400, "a fragment is asked for", ec);
   }
   void on_response_impl(int, beast::string_view, int, error_code&) override {}
 
@@ -148,18 +152,24 @@ class request_parser::machine final : public bhttp::basic_parser<true> {
       case bhttp::field::expect: expect = value; return;
       default: break;
     }
+    if (name == bhttp::field::host && value.find_first_of(" \t,/?#@\\\"<>") != value.npos) {
+      return refuse(400, "the Host is not one", ec);
+    }
     if (const auto slot = slot_of(name)) keep(*slot, value, ec);
   }
 
   void keep(field slot, std::string_view value, error_code& ec) {
     std::string_view& to = to_.head.known[static_cast<std::size_t>(slot)];
+    const bool is_list = slot == field::if_match || slot == field::if_none_match;
+    // A list that names no tag is not the same as no list.
+    if (is_list && value.empty()) value = ",";
     const bool seen = (seen_ & (1U << static_cast<unsigned>(slot))) != 0;
     seen_ |= 1U << static_cast<unsigned>(slot);
     if (!seen) {
       to = value;
       return;
     }
-    if (slot != field::if_match && slot != field::if_none_match) {
+    if (!is_list) {
       return refuse(400, "a field that may come once came twice", ec);
     }
     // Sized before it is pointed into: two lists, each at most the head's length.
@@ -193,7 +203,12 @@ class request_parser::machine final : public bhttp::basic_parser<true> {
     to_.body.append(body.data(), body.size());
     return body.size();
   }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
+  void on_chunk_header_impl(std::uint64_t, beast::string_view extension, error_code& ec) override {
+    // Between quotes the parser lets line ends pass, which for others end the line.
+    if (view(extension).find_first_of("\r\n") != std::string_view::npos) {
+      refuse(400, "a line end in a chunk's extension", ec);
+    }
+  }
   std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body, error_code&) override {
     to_.body.append(body.data(), body.size());
     return body.size();
@@ -224,6 +239,7 @@ void request_parser::reset() {
   s.body.clear();
   s.why = {};
   s.searched = 0;
+  s.blank = 0;
   s.head_done = false;
 }
 
@@ -235,14 +251,33 @@ unsigned status_of(const beast::error_code& ec) {
   return 400;
 }
 
+// True for the head of a chunk in which a quote begins and does not end: the parser would wait for
+// its end beyond the line's.
+bool has_open_quote(std::string_view input) {
+  if (input.starts_with("\r\n")) input.remove_prefix(2);
+  const auto end = input.find("\r\n");
+  if (end == std::string_view::npos) return false;
+  bool open = false;
+  for (std::size_t i = 0; i < end; ++i) {
+    if (input[i] == '"') open = !open;
+    if (open && input[i] == '\\') ++i;
+  }
+  return open;
+}
+
 }  // namespace
 
 // A head is looked at when it is there as a whole; what cannot become one is refused before.
 std::optional<std::size_t> request_parser::find_head(std::string_view input) {
   state& s = *state_;
-  // Empty lines before a request are allowed and mean nothing.
+  // Empty lines before a request are allowed and mean nothing; endless ones are no request.
   std::size_t blank = 0;
-  while (input.substr(blank).starts_with("\r\n")) blank += 2;
+  while (s.blank + blank <= most_blank && input.substr(blank).starts_with("\r\n")) blank += 2;
+  s.blank += blank;
+  if (s.blank > most_blank) {
+    s.why = {400, "nothing but empty lines"};
+    return {};
+  }
   if (blank > 0) return blank;
   if (input.empty() || input == "\r") return 0;
   const auto line_end = input.find('\n');
@@ -292,8 +327,9 @@ std::optional<std::size_t> request_parser::put(std::string_view input) {
   if (s.head.chunked && input.size() < last_chunk_bytes) return 0;
   beast::error_code ec;
   const std::size_t n = s.parser->put(boost::asio::const_buffer(input.data(), input.size()), ec);
-  if (ec && ec != bhttp::error::need_more) {
-    s.why = {400, ec.message()};
+  const bool stuck = n == 0 && s.head.chunked && has_open_quote(input);
+  if (stuck || (ec && ec != bhttp::error::need_more)) {
+    s.why = {400, stuck ? "a chunk's extension does not end" : ec.message()};
     return {};
   }
   return n;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace ssdfs::http {
 namespace {
@@ -21,26 +22,23 @@ struct exception_class {
   unsigned status;
   std::string_view java_class;
 };
-constexpr std::array exceptions = {
-    exception_class{errc::not_found, 404, "java.io.FileNotFoundException"},
-    exception_class{errc::exists, 403, "org.apache.hadoop.fs.FileAlreadyExistsException"},
-    exception_class{errc::not_directory, 403, "org.apache.hadoop.fs.ParentNotDirectoryException"},
-    exception_class{errc::is_directory, 403, "org.apache.hadoop.fs.FileAlreadyExistsException"},
-    exception_class{errc::not_empty, 403, "org.apache.hadoop.fs.PathIsNotEmptyDirectoryException"},
-    exception_class{errc::invalid_path, 400, "org.apache.hadoop.fs.InvalidPathException"},
-    exception_class{errc::name_too_long, 400, "org.apache.hadoop.fs.InvalidPathException"},
-    exception_class{errc::permission_denied, 403,
-                    "org.apache.hadoop.security.AccessControlException"},
-    exception_class{errc::quota_exceeded, 403,
-                    "org.apache.hadoop.hdfs.protocol.QuotaExceededException"},
-    exception_class{errc::invalid_argument, 400, "java.lang.IllegalArgumentException"},
-    exception_class{errc::unsupported, 400, "java.lang.UnsupportedOperationException"},
-    exception_class{errc::not_active, 403, "org.apache.hadoop.ipc.StandbyException"},
-    exception_class{errc::starting, 403, "org.apache.hadoop.ipc.RetriableException"},
-    exception_class{errc::busy, 403, "org.apache.hadoop.ipc.RetriableException"},
-    exception_class{errc::read_only, 403,
-                    "org.apache.hadoop.hdfs.server.namenode.SafeModeException"},
-    exception_class{errc::internal, 500, "java.lang.RuntimeException"},
+constexpr exception_class exceptions[] = {
+    {errc::not_found, 404, "java.io.FileNotFoundException"},
+    {errc::exists, 403, "org.apache.hadoop.fs.FileAlreadyExistsException"},
+    {errc::not_directory, 403, "org.apache.hadoop.fs.ParentNotDirectoryException"},
+    {errc::is_directory, 403, "org.apache.hadoop.fs.FileAlreadyExistsException"},
+    {errc::not_empty, 403, "org.apache.hadoop.fs.PathIsNotEmptyDirectoryException"},
+    {errc::invalid_path, 400, "org.apache.hadoop.fs.InvalidPathException"},
+    {errc::name_too_long, 400, "org.apache.hadoop.fs.InvalidPathException"},
+    {errc::permission_denied, 403, "org.apache.hadoop.security.AccessControlException"},
+    {errc::quota_exceeded, 403, "org.apache.hadoop.hdfs.protocol.QuotaExceededException"},
+    {errc::invalid_argument, 400, "java.lang.IllegalArgumentException"},
+    {errc::unsupported, 400, "java.lang.UnsupportedOperationException"},
+    {errc::not_active, 403, "org.apache.hadoop.ipc.StandbyException"},
+    {errc::starting, 403, "org.apache.hadoop.ipc.RetriableException"},
+    {errc::busy, 403, "org.apache.hadoop.ipc.RetriableException"},
+    {errc::read_only, 403, "org.apache.hadoop.hdfs.server.namenode.SafeModeException"},
+    {errc::internal, 500, "java.lang.RuntimeException"},
 };
 
 // Of Hadoop's document, but not for files that are written once and have no lists of access.
@@ -95,9 +93,9 @@ void respond_remote_exception(exchange& to, unsigned status, std::string_view ja
 }
 
 void respond_remote_exception(exchange& to, const failure& why, std::string_view path) {
-  const auto* const known = std::find_if(exceptions.begin(), exceptions.end(),
+  const auto* const known = std::find_if(std::begin(exceptions), std::end(exceptions),
                                          [&](const auto& x) { return why.code == x.code; });
-  const bool named = known != exceptions.end();
+  const bool named = known != std::end(exceptions);
   std::string message(path);
   message.append(message.empty() ? "" : ": ").append(why.message());
   respond_remote_exception(to, named ? known->status : 403,

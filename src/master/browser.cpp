@@ -27,11 +27,10 @@ void answer(const exchange_ptr& to, unsigned status, const json::object& what) {
               json::serialize(what) + "\n");
 }
 
-void refuse(const exchange_ptr& to, const failure& why) {
-  unsigned status = 400;
-  if (why.code == make_error_code(errc::not_found)) status = 404;
-  if (why.code == make_error_code(errc::permission_denied)) status = 403;
-  answer(to, status, {{"error", why.message()}});
+unsigned status_of(const failure& why) {
+  if (why.code == make_error_code(errc::not_found)) return 404;
+  if (why.code == make_error_code(errc::permission_denied)) return 403;
+  return 400;
 }
 
 std::optional<std::string> value_of(const exchange_ptr& of, std::string_view name) {
@@ -78,16 +77,16 @@ class browser {
     limit = std::clamp<std::uint32_t>(limit, 1, most_entries);
     std::vector<meta::entry_view> page;
     const auto more = meta::list(core_.state(), path, after, limit, viewer(), page);
-    if (!more) return refuse(to, more.error());
+    if (!more) return show(to, status_of(more.error()), {{"error", more.error().message()}});
     json::array entries;
     for (const auto& e : page) entries.push_back(to_json(e));
-    answer(to, 200, {{"path", path}, {"more", *more}, {"entries", std::move(entries)}});
+    show(to, 200, {{"path", path}, {"more", *more}, {"entries", std::move(entries)}});
   }
 
   void stat(const exchange_ptr& to, const std::string& path) {
     const meta::state& s = core_.state();
     const auto found = meta::lookup(s, path, viewer());
-    if (!found) return refuse(to, found.error());
+    if (!found) return show(to, status_of(found.error()), {{"error", found.error().message()}});
     json::object out = to_json(*found);
     out["path"] = path;
     if (found->directory) {
@@ -100,10 +99,18 @@ class browser {
     } else {
       add_chunks(out, found->entry);
     }
-    answer(to, 200, out);
+    show(to, 200, std::move(out));
   }
 
  private:
+  // An answer must not show what a crash could still take back.
+  void show(const exchange_ptr& to, unsigned status, json::object what) {
+    core_.when_committed([to, status, what = std::move(what)](bool committed) {
+      if (committed) return answer(to, status, what);
+      answer(to, 503, {{"error", "the last changes are not confirmed"}});
+    });
+  }
+
   [[nodiscard]] meta::viewer viewer() const {
     return {{std::string_view(), {}}, core_.options().permissions};
   }
@@ -146,7 +153,7 @@ void route_browser(http::server& to, core& of) {
         return x->respond(405, "Allow: GET, HEAD\r\n", "method not allowed\n");
       }
       auto asked = value_of(x, "path");
-      if (!asked) return refuse(x, failure(errc::invalid_argument, "path is missing"));
+      if (!asked) return answer(x, 400, {{"error", "path is missing"}});
       boost::asio::post(of.strand(), [&of, ask, x = std::move(x), path = std::move(*asked)] {
         (browser(of).*ask)(x, path);
       });

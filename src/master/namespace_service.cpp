@@ -25,6 +25,13 @@ wire::entry_info info_of(const meta::entry_view& e) {
   return out;
 }
 
+std::vector<meta::file_version> versions_of(const std::vector<wire::file_version>& from) {
+  std::vector<meta::file_version> out;
+  out.reserve(from.size());
+  for (const auto& v : from) out.push_back({v.size, v.crc32c, v.mtime_ms});
+  return out;
+}
+
 }  // namespace
 
 meta::viewer service::viewer_of(std::string_view user) const {
@@ -114,6 +121,8 @@ void service::commit_file(net::request r) {
         to.by = meta::caller{q.user, q.group};
         to.content_type = q.content_type;
         to.chunks = {chunks.data(), chunks.size()};
+        const auto expected = versions_of(q.expected);
+        to.expected = expected;
         return meta::make_create(core_.state(), to, c);
       });
 }
@@ -137,8 +146,10 @@ void service::rename(net::request r) {
 void service::remove(net::request r) {
   mutate<wire::remove_request>(
       std::move(r), [this](const auto& q, const meta::operation& op, meta::context& c) {
+        const auto expected = versions_of(q.expected);
         return meta::make_remove(
-            core_.state(), {op, q.path, q.recursive, q.skip_trash, meta::caller{q.user, {}}}, c);
+            core_.state(),
+            {op, q.path, q.recursive, q.skip_trash, meta::caller{q.user, {}}, expected}, c);
       });
 }
 

@@ -127,6 +127,14 @@ struct mutation_reply {
 };
 BOOST_DESCRIBE_STRUCT(mutation_reply, (), (txid, replaced, path))
 
+/// Tells one state of a file from another: size, CRC32C of the content, mtime.
+struct file_version {
+  std::uint64_t size = 0;
+  std::uint32_t crc32c = 0;
+  std::int64_t mtime_ms = 0;
+};
+BOOST_DESCRIBE_STRUCT(file_version, (), (size, crc32c, mtime_ms))
+
 /// Makes a file visible, whole. Parents are created as needed. errc::regrant: the volume of one of
 /// the chunks is closed; the error's hint is its id in decimal (empty: write all chunks again).
 struct commit_file_request {
@@ -146,10 +154,12 @@ struct commit_file_request {
   std::string_view content_type;
   std::vector<chunk_ref> chunks;
   std::string_view token;
+  /// Not empty: only a file of one of these versions is replaced, else errc::precondition.
+  std::vector<file_version> expected;
 };
 BOOST_DESCRIBE_STRUCT(commit_file_request, (),
                       (op, epoch, path, overwrite, size, crc32c, mtime_ms, mode, replication, user,
-                       group, content_type, chunks, token))
+                       group, content_type, chunks, token, expected))
 
 struct make_directory_request {
   static constexpr opcode code = opcode::make_directory;
@@ -188,8 +198,10 @@ struct remove_request {
   bool skip_trash = false;
   std::string_view user;
   std::string_view token;
+  /// Not empty: only a file of one of these versions is removed, else errc::precondition.
+  std::vector<file_version> expected;
 };
-BOOST_DESCRIBE_STRUCT(remove_request, (), (op, path, recursive, skip_trash, user, token))
+BOOST_DESCRIBE_STRUCT(remove_request, (), (op, path, recursive, skip_trash, user, token, expected))
 
 /// Bits of set_attributes_request::mask.
 inline constexpr std::uint8_t attribute_mtime = 1;

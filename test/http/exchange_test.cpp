@@ -1,19 +1,14 @@
 // Answers that are given later and on other threads, bodies in pieces both ways, and all of it on
 // connections that are used again: nothing is mixed up, nothing hangs.
+#include "http/caller.hpp"
 #include "http/server.hpp"
 #include "http/url.hpp"
-#include "net/address.hpp"
 #include "util/io_threads.hpp"
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/test/unit_test.hpp>
-
-#include <sys/time.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -25,7 +20,6 @@ namespace ssdfs::http {
 namespace {
 
 namespace asio = boost::asio;
-using tcp = asio::ip::tcp;
 
 std::string content_of(std::size_t size) {
   std::string out(size, '\0');
@@ -120,16 +114,10 @@ struct fixture {
   std::unique_ptr<server> subject;
 };
 
-class caller {
+class caller : public test_support::raw_caller {
  public:
-  explicit caller(const std::string& address) : socket_(io_) {
-    const auto at = net::parse_host_port(address);
-    tcp::resolver resolver(io_);
-    asio::connect(socket_, resolver.resolve(at->host, std::to_string(at->port)));
-    const timeval limit{20, 0};
-    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
-  void send(const std::string& text) { asio::write(socket_, asio::buffer(text)); }
+  using raw_caller::raw_caller;
+
   struct answer {
     int status = 0;
     std::string body;
@@ -138,7 +126,7 @@ class caller {
   answer receive(bool head = false) {
     answer out;
     boost::system::error_code ec;
-    const std::size_t n = asio::read_until(socket_, asio::dynamic_buffer(buffer_), "\r\n\r\n", ec);
+    const std::size_t n = asio::read_until(socket(), asio::dynamic_buffer(buffer_), "\r\n\r\n", ec);
     if (ec) return out;
     const std::string lines = buffer_.substr(0, n);
     buffer_.erase(0, n);
@@ -147,7 +135,7 @@ class caller {
     const std::size_t length =
         at == std::string::npos ? 0 : std::strtoull(lines.c_str() + at + 16, nullptr, 10);
     if (!head && buffer_.size() < length) {
-      asio::read(socket_, asio::dynamic_buffer(buffer_),
+      asio::read(socket(), asio::dynamic_buffer(buffer_),
                  asio::transfer_exactly(length - buffer_.size()), ec);
     }
     out.whole = head || buffer_.size() >= length;
@@ -157,8 +145,6 @@ class caller {
   }
 
  private:
-  asio::io_context io_;
-  tcp::socket socket_;
   std::string buffer_;
 };
 
@@ -234,6 +220,14 @@ BOOST_FIXTURE_TEST_CASE(bodies_by_chunks_and_after_a_continue, fixture) {
   c.send("PUT /t/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello!!\r\n");
   BOOST_CHECK_EQUAL(c.receive().status, 400);
   BOOST_CHECK_EQUAL(c.receive().status, 0);  // closed
+}
+
+BOOST_FIXTURE_TEST_CASE(answers_do_not_wait_for_the_body_of_a_later_request, fixture) {
+  caller c(subject->address());
+  c.send(get("later?n=5") + "PUT /t/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab");
+  BOOST_CHECK_EQUAL(c.receive().body, content_of(5));
+  c.send("cd");
+  BOOST_CHECK_EQUAL(c.receive().body, "abcd");
 }
 
 BOOST_FIXTURE_TEST_CASE(an_exchange_that_is_let_go_closes_its_connection, fixture) {

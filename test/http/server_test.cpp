@@ -2,19 +2,14 @@
 // pipelining, and stopping in the middle of everything.
 #include "http/server.hpp"
 
-#include "net/address.hpp"
+#include "http/caller.hpp"
 #include "util/io_threads.hpp"
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/test/unit_test.hpp>
-
-#include <sys/time.h>
 
 #include <atomic>
 #include <mutex>
@@ -26,29 +21,15 @@ namespace {
 
 namespace asio = boost::asio;
 namespace bhttp = boost::beast::http;
-using tcp = asio::ip::tcp;
 
-// A caller that blocks, for at most ten seconds a step.
-class caller {
+class caller : public test_support::raw_caller {
  public:
-  explicit caller(const std::string& address) : socket_(io_) {
-    const auto at = net::parse_host_port(address);
-    tcp::resolver resolver(io_);
-    asio::connect(socket_, resolver.resolve(at->host, std::to_string(at->port)));
-    const timeval limit{10, 0};
-    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
+  using raw_caller::raw_caller;
 
-  void send(const std::string& text) { asio::write(socket_, asio::buffer(text)); }
-  /// As far as the server takes it.
-  void send_some(const std::string& text) {
-    boost::system::error_code closed_on_us;
-    asio::write(socket_, asio::buffer(text), closed_on_us);
-  }
   http_response receive(bool head = false) {
     bhttp::response_parser<bhttp::string_body> parser;
     parser.skip(head);
-    bhttp::read(socket_, buffer_, parser);
+    bhttp::read(socket(), buffer_, parser);
     return parser.release();
   }
   http_response ask(const std::string& method, const std::string& target) {
@@ -59,13 +40,11 @@ class caller {
   bool closed() {
     char byte = 0;
     boost::system::error_code ec;
-    const auto n = asio::read(socket_, asio::buffer(&byte, 1), ec);
+    const auto n = asio::read(socket(), asio::buffer(&byte, 1), ec);
     return n == 0 && (ec == asio::error::eof || ec == asio::error::connection_reset);
   }
 
  private:
-  asio::io_context io_;
-  tcp::socket socket_;
   boost::beast::flat_buffer buffer_;
 };
 

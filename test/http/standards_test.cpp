@@ -153,9 +153,57 @@ BOOST_AUTO_TEST_CASE(what_two_servers_may_read_differently_is_refused) {
                     400U);
 }
 
+BOOST_AUTO_TEST_CASE(targets_and_hosts_that_are_none_are_refused) {
+  const auto get = [](const std::string& target, const std::string& host) {
+    return refusal_of("GET " + target + " HTTP/1.1\r\nHost:" + host + "\r\n\r\n");
+  };
+  for (const char* host : {" x", " x:80", " [::1]:80", "", " xn--bcher-kva.example"}) {
+    BOOST_CHECK_MESSAGE(get("/fs/a", host) == 0, host);
+  }
+  for (const char* host : {" a b", " a,b", " a/b", " a?b", " u@a", " a\\b", " a\tb"}) {
+    BOOST_CHECK_MESSAGE(get("/fs/a", host) == 400, host);
+  }
+  for (const char* target : {"/fs/a?b=c", "http://localhost/fs/a", "*", "/fs/\xC3\xA4"}) {
+    BOOST_CHECK_MESSAGE(get(target, " x") == 0, target);
+  }
+  for (const char* target :
+       {"/fs/a#b", "/fs/a?b#c", "http://localhost/#", "/fs/a\tb", "/fs/a\x01"}) {
+    BOOST_CHECK_MESSAGE(get(target, " x") == 400, target);
+  }
+}
+
+// Each of these, for ever, would keep a connection without a request.
+BOOST_AUTO_TEST_CASE(empty_lines_are_few) {
+  const std::string head = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  BOOST_CHECK_EQUAL(refusal_of("\r\n\r\n" + head), 0U);
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "\r\n";
+  BOOST_CHECK_EQUAL(refusal_of(many), 400U);
+  BOOST_CHECK_EQUAL(refusal_of(many + head), 400U);
+}
+
 BOOST_AUTO_TEST_CASE(bad_chunks_are_refused) {
-  for (const char* body : {"x\r\n", "5\nhello", "-1\r\n", "5\r\nhelloX\r\n", "0x5\r\nhello\r\n",
-                           "fffffffffffffffff\r\n", "\r\n", "5 \r\nhello\r\n"}) {
+  for (const char* body : {"x\r\n",
+                           "5;\nhello",
+                           "5;a\nhello",
+                           "5;a=\"\n\"\r\nhello",
+                           "5;a=\"\r\nhello",
+                           "5;\r\nhello",
+                           "5\r\r\nhello",
+                           "5\r\nhello\n",
+                           "5\r\nhello\r",
+                           "5\thello",
+                           "+5\r\nhello",
+                           "5_0\r\nhello",
+                           "5,5\r\nhello",
+                           "\xEF\xBC\x95\r\nhello",
+                           "5\nhello",
+                           "-1\r\n",
+                           "5\r\nhelloX\r\n",
+                           "0x5\r\nhello\r\n",
+                           "fffffffffffffffff\r\n",
+                           "\r\n",
+                           "5 \r\nhello\r\n"}) {
     // What follows a chunk decides whether it ended where it said.
     const std::string rest = "\r\n0\r\n\r\n";
     BOOST_CHECK_MESSAGE(refusal_of(request("Transfer-Encoding: chunked\r\n", body + rest)) == 400,
@@ -198,6 +246,15 @@ BOOST_AUTO_TEST_CASE(conditions_hold_in_the_order_of_the_standard) {
   BOOST_CHECK(check("If-Match: W/\"tag\"\r\n") == verdict::failed);
   BOOST_CHECK(check("If-Match: *\r\n") == verdict::proceed);
   BOOST_CHECK(check("If-Match: *\r\n", nothing) == verdict::failed);
+  for (const char* verb : {"GET", "PUT", "DELETE"}) {
+    // A list without tags names nothing, which is not the same as no list.
+    BOOST_CHECK(check("If-Match:\r\n", there, verb) == verdict::failed);
+    BOOST_CHECK(check("If-Match: ,\r\n", there, verb) == verdict::failed);
+    BOOST_CHECK(check("If-Match: tag\r\n", there, verb) == verdict::failed);
+    BOOST_CHECK(check("If-Match: *, \"x\"\r\n", there, verb) == verdict::failed);
+    BOOST_CHECK(check("If-None-Match:\r\n", there, verb) == verdict::proceed);
+    BOOST_CHECK(check("If-Match:\r\nIf-Match: \"tag\"\r\n", there, verb) == verdict::proceed);
+  }
   BOOST_CHECK(check("If-Unmodified-Since: " + past + "\r\n") == verdict::failed);
   BOOST_CHECK(check("If-Unmodified-Since: " + same + "\r\n") == verdict::proceed);
   BOOST_CHECK(check("If-Match: \"tag\"\r\nIf-Unmodified-Since: " + past + "\r\n") ==

@@ -211,6 +211,7 @@ class fake_cluster {
   answer locate(const net::request& r);
   answer list(const net::request& r);
   answer summary(const net::request& r);
+  bool is_expected(const std::string& path, const std::vector<wire::file_version>& expected) const;
   result<wire::mutation_reply> commit(const wire::commit_file_request& q);
   result<wire::mutation_reply> move(const wire::rename_request& q);
   result<wire::mutation_reply> remove(const wire::remove_request& q);
@@ -407,6 +408,17 @@ inline fake_cluster::answer fake_cluster::change(const net::request& r) {
   }
 }
 
+inline bool fake_cluster::is_expected(const std::string& path,
+                                      const std::vector<wire::file_version>& expected) const {
+  if (expected.empty()) return true;
+  const auto at = files_.find(path);
+  if (at == files_.end()) return false;
+  const wire::entry_info& now = at->second.entry;
+  return std::any_of(expected.begin(), expected.end(), [&](const wire::file_version& v) {
+    return v.size == now.size && v.crc32c == now.crc32c && v.mtime_ms == now.mtime_ms;
+  });
+}
+
 inline result<wire::mutation_reply> fake_cluster::commit(const wire::commit_file_request& q) {
   const std::string path(q.path);
   if (path.empty() || path[0] != '/') return errc::invalid_path;
@@ -414,6 +426,7 @@ inline result<wire::mutation_reply> fake_cluster::commit(const wire::commit_file
   wire::mutation_reply reply;
   reply.replaced = files_.contains(path);
   if (reply.replaced && !q.overwrite) return errc::exists;
+  if (!is_expected(path, q.expected)) return errc::precondition;
   for (const wire::chunk_ref& c : q.chunks) {
     if (volumes_[c.volume].closed) {
       return failure(make_error_code(errc::regrant), "", std::to_string(c.volume.value));
@@ -452,7 +465,9 @@ inline result<wire::mutation_reply> fake_cluster::move(const wire::rename_reques
 
 inline result<wire::mutation_reply> fake_cluster::remove(const wire::remove_request& q) {
   const std::string path(q.path);
-  if (files_.erase(path) == 0) return errc::not_found;
+  if (!files_.contains(path)) return errc::not_found;
+  if (!is_expected(path, q.expected)) return errc::precondition;
+  files_.erase(path);
   wire::mutation_reply reply;
   if (!q.skip_trash) reply.path = "/.trash" + path;
   return reply;

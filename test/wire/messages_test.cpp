@@ -1,9 +1,9 @@
 // Properties of every message, and their golden bytes.
 #include "util/all_messages.hpp"
+#include "util/source_tree.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -15,11 +15,7 @@ namespace {
 // The lines of messages.golden: name and bytes. A name has a line for each version of its message;
 // the last is today's.
 std::map<std::string, std::vector<std::string>> golden_lines() {
-  const char* source = std::getenv("SSDFS_TEST_SOURCE");
-  const std::string path =
-      source != nullptr
-          ? std::string(source) + "/test/wire/messages.golden"
-          : std::string(__FILE__).substr(0, std::string(__FILE__).rfind('/')) + "/messages.golden";
+  const std::string path = test::source_tree() + "/test/wire/messages.golden";
   std::ifstream file(path);
   std::map<std::string, std::vector<std::string>> out;
   for (std::string line; std::getline(file, line);) {
