@@ -6,6 +6,7 @@
 #include "datanode/chain.hpp"
 #include "datanode/chunk_mover.hpp"
 #include "datanode/cluster_link.hpp"
+#include "datanode/disk_balancer.hpp"
 #include "datanode/hosted_volume.hpp"
 #include "datanode/http_chunks.hpp"
 #include "datanode/large_writes.hpp"
@@ -36,8 +37,9 @@ namespace {
 
 constexpr std::size_t write_budget = 64U << 20;  // bytes, at each distance from a chain's end
 constexpr std::int64_t report_interval_ms = 1000;
-// More than the orders that the agent has running at a time, so that witnesses never wait for them.
-constexpr std::size_t background_threads = 10;
+// More than the orders that the agent has running at a time and the jobs of the movers, so that
+// witnesses never wait for them.
+constexpr std::size_t background_threads = 11;
 
 bool is_wildcard(const std::string& host) {
   return host.empty() || host == "*" || host == "0.0.0.0" || host == "::";
@@ -185,7 +187,7 @@ class node_impl final : public datanode, public cluster_link {
       http::write_server_metrics(text, server_->metrics());
       write_metrics(text, *set_,
                     {membership_->registered(), disk_.pending(), background_.pending(),
-                     budget_.used(), scrubs_.state(), &orders_.reconciled()});
+                     budget_.used(), scrubs_.state(), &orders_.reconciled(), disks_.moved()});
     });
   }
 
@@ -203,6 +205,7 @@ class node_impl final : public datanode, public cluster_link {
     report_timer_.stop();
     orders_.stop();
     mover_.stop();
+    disks_.stop();
     if (membership_) membership_->stop();
     down_.stop();
     peers_.stop();
@@ -248,6 +251,9 @@ class node_impl final : public datanode, public cluster_link {
     m.port = bound.port;
     m.apply_settings = [this](const cluster_settings& s) {
       scrubs_.set_rate(s.scrub_rate, s.repair_rate);
+      set_->set_volume_size(s.volume_size);
+      // Every byte is read twice and written once, and nothing is in danger.
+      disks_.set_rate(s.repair_rate / 2);
     };
     return m;
   }
@@ -276,6 +282,7 @@ class node_impl final : public datanode, public cluster_link {
   void report() {
     membership_->refresh();
     mover_.poll();
+    disks_.poll();
     large_.expire(io::steady_ms());
   }
 
@@ -297,6 +304,8 @@ class node_impl final : public datanode, public cluster_link {
   order_executor orders_;
   chunk_mover mover_{
       {peers_, background_, [this] { return membership_ ? membership_->master() : nullptr; }}};
+  disk_balancer disks_{
+      {*set_, volumes_, background_, disk_, [this](volume_id v) { volume_changed(v); }}};
   scrubber scrubs_;
   std::shared_ptr<membership> membership_;  // set before the server starts
   service service_;

@@ -60,6 +60,9 @@ void write_healing(http::metrics_text& to, const node_load& load) {
              load.scrub.bad);
   to.counter("bad_records_replaced_total", "Bad records replaced by good ones.",
              load.scrub.repaired);
+  to.counter("disk_moves_total", "Volumes moved to another disk of the node.", load.moved.volumes);
+  to.counter("disk_moved_bytes_total", "Bytes of volumes moved to another disk of the node.",
+             load.moved.bytes);
   if (load.reconciled == nullptr) return;
   to.counter("reconciles_total", "Replicas compared with the namespace.",
              load.reconciled->replicas.load());

@@ -1,6 +1,7 @@
 // A datanode's metrics.
 #pragma once
 
+#include "datanode/disk_balancer.hpp"
 #include "datanode/reconcile_order.hpp"
 #include "datanode/scrubber.hpp"
 #include "http/metrics_text.hpp"
@@ -18,6 +19,7 @@ struct node_load {
   std::size_t write_bytes = 0;       ///< bytes of writes under way
   scrub_state scrub;
   const reconcile_totals* reconciled = nullptr;
+  disk_moves moved;
 };
 
 /// Families "ssdfs_datanode_...": disks, volumes, queues. Does not block.

@@ -143,6 +143,7 @@ result<void> order_executor::drop(const order& what) {
   parts_.volumes.erase(what.volume);
   parts_.large.forget(what.volume);
   auto dropped = parts_.set.drop(what.volume);
+  parts_.volumes.erase(what.volume);  // as a move between disks has put it there meanwhile
   if (!dropped && dropped.error() == errc::not_found) return {};
   if (!dropped) {
     // Still here, as far as it can be said: it goes back into service and the order comes again.

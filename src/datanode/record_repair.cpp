@@ -11,6 +11,13 @@
 namespace ssdfs::datanode {
 namespace {
 
+// The replica counts as whole from here on, and others may be dropped because of it: what was
+// written for that has to outlive a power cut as they would.
+result<repair_counts> made_durable(volume::volume& v, const repair_counts& counts) {
+  if (counts.repaired > 0) SSDFS_TRY(v.maintain());
+  return counts;
+}
+
 result<std::vector<replica_address>> others(volume_id id, const repair_sources& from) {
   const auto master = from.master();
   if (!master) return failure(errc::connection, "no master to ask for other replicas");
@@ -42,7 +49,7 @@ result<repair_counts> repair_records(volume::volume& v, const repair_sources& fr
     }
     if (const auto at = v.probe(key)) missing.push_back({key, at->size, at->crc});
   }
-  if (missing.empty()) return counts;
+  if (missing.empty()) return made_durable(v, counts);
   auto sources = others(v.id(), from);
   if (!sources) return std::move(sources).error();
   order what;
@@ -60,7 +67,7 @@ result<repair_counts> repair_records(volume::volume& v, const repair_sources& fr
       ++counts.left;
     }
   }
-  return counts;
+  return made_durable(v, counts);
 }
 
 }  // namespace ssdfs::datanode

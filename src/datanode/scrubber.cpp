@@ -190,6 +190,11 @@ void scrubber::step(lock_type& lock) {
     repairs_[id].at_ms = 0;
   }
   if (!moved) return;  // a new pass has begun meanwhile
+  if (!done && done.error() == errc::shutting_down) {
+    // Dropped, or moving to another disk: in a moment this is seen here.
+    paced_until_ms_ = io::steady_ms() + 100;
+    return;
+  }
   if (!v) return end_pass();
   at_.volume = done && done->next != 0 ? id : id.next();
   at_.key = done ? done->next : 0;

@@ -20,29 +20,34 @@ std::string parent_of(const std::string& path) {
 }  // namespace
 
 result<compaction_result> volume::compact(compaction_options options) {
-  return compactor(*this, std::move(options)).run();
+  compactor work(*this, std::move(options), path_);
+  SSDFS_TRY(work.prepare());
+  return work.commit();
 }
 
-compactor::compactor(volume& v, compaction_options options)
+compactor::compactor(volume& v, compaction_options options, std::string path)
     : volume_(v),
       options_(std::move(options)),
-      new_path_(v.path_ + new_suffix),
-      new_index_path_(index_path(v.path_) + new_suffix),
+      path_(std::move(path)),
+      new_path_(path_ + new_suffix),
+      new_index_path_(index_path(path_) + new_suffix),
       seal_(identity_) {}
 
-result<compaction_result> compactor::run() {
+compactor::~compactor() { finish(); }
+
+result<void> compactor::prepare() {
   SSDFS_TRY(begin());
-  auto done = copy();
-  if (done) done = read_back();
-  if (done) done = commit();
-  if (!done) clean_up();
-  {
-    const std::lock_guard index(volume_.index_mutex_);
-    volume_.compacting_ = false;
-    volume_.removed_meanwhile_ = {};
-  }
-  if (!done) return done.error();
-  return result_;
+  SSDFS_TRY(copy());
+  return read_back();
+}
+
+void compactor::finish() {
+  if (!under_way_) return;
+  under_way_ = false;
+  if (!done_) clean_up();
+  const std::lock_guard index(volume_.index_mutex_);
+  volume_.compacting_ = false;
+  volume_.removed_meanwhile_ = {};
 }
 
 // Notes what is to be copied and what the file is like.
@@ -54,6 +59,8 @@ result<void> compactor::begin() {
     return failure(errc::precondition, "only a sealed volume is compacted");
   }
   if (volume_.compacting_) return failure(errc::busy, "the volume is being compacted");
+  // It would end in the old file.
+  if (volume_.pending_bytes_ != 0) return failure(errc::busy, "a chunk is being written");
   auto listed = volume_.index_.for_each(0, [&](const chunk_entry& e) {
     chunks_.push_back(e);
     return true;
@@ -73,9 +80,10 @@ result<void> compactor::begin() {
   before_ = volume_.status_locked();
   identity_ = volume_.identity_;
   identity_.salt = io::random_u64();
+  if (path_ != volume_.path_) ++identity_.moves;
   seal_ = header_seal(identity_);
   result_.old_length = volume_.length_;
-  volume_.compacting_ = true;
+  volume_.compacting_ = under_way_ = true;
   volume_.compaction_void_ = false;
   volume_.removed_meanwhile_.clear();
   return {};
@@ -177,7 +185,7 @@ result<void> compactor::read_back() {
 }
 
 // The one point where the new file takes the old one's place.
-result<void> compactor::commit() {
+result<compaction_result> compactor::commit() {
   const std::lock_guard checkpoint(volume_.checkpoint_mutex_);
   const std::lock_guard lock(volume_.append_mutex_);
   SSDFS_TRY(volume_.check_usable());
@@ -189,7 +197,10 @@ result<void> compactor::commit() {
   }
   SSDFS_TRY(add_last_records());
   SSDFS_TRY(write_index());
-  return switch_over();
+  SSDFS_TRY(path_ == volume_.path_ ? switch_over() : publish());
+  result_.new_length = offset_;
+  done_ = true;
+  return result_;
 }
 
 result<void> compactor::add_last_records() {
@@ -241,11 +252,11 @@ result<void> compactor::write_index() {
 
 result<void> compactor::switch_over() {
   io::file_system& fs = *volume_.env_.fs;
-  const std::string path = index_path(volume_.path_);
-  SSDFS_TRY(fs.rename(new_path_, volume_.path_));
+  const std::string path = index_path(path_);
+  SSDFS_TRY(fs.rename(new_path_, path_));
   // From here on the new file is the volume. Were the rename lost in a crash after something was
   // acknowledged in the new file, that would be lost as well; so its name has to be durable first.
-  if (auto durable = fs.sync_directory(parent_of(volume_.path_)); !durable) {
+  if (auto durable = fs.sync_directory(parent_of(path_)); !durable) {
     return volume_.fence(durable.error());
   }
   auto base = index_file::load(fs, new_index_path_);
@@ -269,7 +280,34 @@ result<void> compactor::switch_over() {
   volume_.bad_.clear();
   volume_.expired_bytes_ = 0;
   volume_.sync_.use(volume_.file_);
-  result_.new_length = offset_;
+  return {};
+}
+
+// The same for a move: the new name in another directory.
+result<void> compactor::publish() {
+  io::file_system& fs = *volume_.env_.fs;
+  const std::string directory = parent_of(path_);
+  auto taken = fs.exists(path_);
+  if (!taken) return taken.error();
+  if (*taken) return failure(errc::exists, path_ + ": exists");
+  // The verdict on a file that is gone is not one on this.
+  if (auto forgotten = fs.remove(fence_path(path_));
+      !forgotten && !(forgotten.error() == errc::not_found)) {
+    return forgotten.error();
+  }
+  auto named = fs.rename(new_path_, path_);
+  if (named) named = fs.sync_directory(directory);
+  if (!named) {
+    // If the name can be taken back the volume goes on where it is. If not, a start may find the
+    // new file and prefer it: then nothing may be acknowledged in the old one any more.
+    auto undone = fs.remove(path_);
+    if (undone || undone.error() == errc::not_found) undone = fs.sync_directory(directory);
+    return undone ? named.error() : volume_.fence(named.error());
+  }
+  if (auto index = fs.rename(new_index_path_, index_path(path_)); !index) {
+    SSDFS_LOG(warning) << index.error().message();  // the next start does it, or scans
+  }
+  volume_.retired_ = true;
   return {};
 }
 

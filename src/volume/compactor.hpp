@@ -1,4 +1,4 @@
-// Rewrites one volume without its dead bytes.
+// Rewrites one volume without its dead bytes, where it is or in another directory.
 #pragma once
 
 #include "base/crc32c.hpp"
@@ -12,15 +12,32 @@
 
 namespace ssdfs::volume {
 
-/// One compaction, run once. Operation: the live chunks are copied, each verified on the way, to a
-/// file with a new salt under a temporary name; that file is synced, read back and compared; then,
-/// with changes shut out, the removals that came meanwhile are added, the new index is written
-/// beside, and one rename makes the new file the volume. Until that rename everything is as it
-/// was; what failed before it leaves nothing behind.
+/// One compaction or move, done once. Operation: the live chunks are copied, each verified on the
+/// way, to a file with a new salt under a temporary name; that file is synced, read back and
+/// compared; then, with changes shut out, the removals that came meanwhile are added, the new index
+/// is written beside, and one rename makes the new file the volume. Until that rename everything is
+/// as it was; what failed before it leaves nothing behind.
+///
+/// A move does the same with a name in another directory: `v` is retired with the rename, still
+/// readable by those who hold it, and its own files are the caller's to remove, after the new one
+/// has been opened.
+/// Concurrency: prepare() and commit() block and are called one after the other on any thread.
 class compactor {
  public:
-  compactor(volume& v, compaction_options options);
-  result<compaction_result> run();
+  /// `path`: what the new file is called: `v.path()`, or the volume's name in another directory of
+  /// the same file system seam. `v` outlives the compactor.
+  compactor(volume& v, compaction_options options, std::string path);
+  /// Without a commit(): nothing has happened.
+  ~compactor();
+  compactor(const compactor&) = delete;
+  compactor& operator=(const compactor&) = delete;
+
+  /// Writes and verifies the new file. May take long; changes of the volume go on. Errors as
+  /// volume::compact.
+  result<void> prepare();
+  /// Makes the new file the volume. Short, but for a sync. errc::exists if another file has its
+  /// name.
+  result<compaction_result> commit();
 
  private:
   result<void> begin();
@@ -30,10 +47,11 @@ class compactor {
   result<void> copy_tombstones();
   failure bad(const chunk_entry& e);
   result<void> read_back();
-  result<void> commit();
   result<void> add_last_records();
   result<void> write_index();
   result<void> switch_over();
+  result<void> publish();
+  void finish();
   void clean_up();
 
   result<void> put(bytes_view bytes);
@@ -45,6 +63,9 @@ class compactor {
 
   volume& volume_;
   compaction_options options_;
+  bool under_way_ = false;  // the volume is told so
+  bool done_ = false;
+  const std::string path_;
   const std::string new_path_;
   const std::string new_index_path_;
 

@@ -171,4 +171,9 @@ std::uint64_t data_directory::available() const {
   return problem_.empty() ? room(largest_) : 0;
 }
 
+std::uint64_t data_directory::free() const {
+  const std::lock_guard lock(mutex_);
+  return free_ > unmeasured_ ? free_ - unmeasured_ : 0;
+}
+
 }  // namespace ssdfs::volume

@@ -63,6 +63,8 @@ class data_directory final : public space_gate {
   [[nodiscard]] std::uint64_t used() const;
   /// Bytes that appends may still take here.
   [[nodiscard]] std::uint64_t available() const;
+  /// Bytes that are not in use, those kept for compaction included, the reserve aside.
+  [[nodiscard]] std::uint64_t free() const;
 
  private:
   result<void> prepare();

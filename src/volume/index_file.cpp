@@ -49,6 +49,7 @@ void put_fixed(std::byte* at, const index_summary& s) {
   store_le(at + 104, s.extent_bytes);
   store_le(at + 124, static_cast<std::uint32_t>(s.pending.size()));
   store_le(at + 128, static_cast<std::uint32_t>(s.tombstones.size()));
+  store_le(at + 132, s.identity.moves);
 }
 
 }  // namespace
@@ -133,6 +134,7 @@ result<void> index_file::parse(bytes_view bytes) {
   summary_.identity.id = volume_id(load_le<std::uint64_t>(at + 16));
   summary_.identity.salt = load_le<std::uint64_t>(at + 24);
   std::memcpy(summary_.identity.cluster.value.data, at + 32, 16);
+  summary_.identity.moves = load_le<std::uint32_t>(at + 132);
   summary_.covered = load_le<std::uint64_t>(at + 48);
   const auto status = decode_status(bytes.subspan(56, status_size));
   if (!status) return failure(errc::damaged, "index with an impossible state");

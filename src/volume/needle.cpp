@@ -34,6 +34,7 @@ superblock_bytes encode(const superblock& s) noexcept {
   store_le(out.data() + 16, s.id.value);
   store_le(out.data() + 24, s.salt);
   std::memcpy(out.data() + 32, s.cluster.value.data, 16);
+  store_le(out.data() + 48, s.moves);
   store_le(out.data() + 60, crc32c(bytes_view(out).first(60)));
   return out;
 }
@@ -56,6 +57,7 @@ result<superblock> decode_superblock(bytes_view bytes) {
   s.id = volume_id(load_le<std::uint64_t>(bytes.data() + 16));
   s.salt = load_le<std::uint64_t>(bytes.data() + 24);
   std::memcpy(s.cluster.value.data, bytes.data() + 32, 16);
+  s.moves = load_le<std::uint32_t>(bytes.data() + 48);
   return s;
 }
 

@@ -26,11 +26,13 @@ inline constexpr std::uint64_t max_chunk_size = 64 * 1024 * 1024;
 /// Offsets are kept as 32-bit numbers of 8 bytes, so no volume file grows beyond this.
 inline constexpr std::uint64_t max_file_size = std::uint64_t{32} * 1024 * 1024 * 1024;
 
-/// What identifies one volume file. Compaction makes a new file with a new salt.
+/// What identifies one volume file. Compaction makes a new file with a new salt, so does a move to
+/// another directory of the node, which is counted.
 struct superblock {
   volume_id id;
   std::uint64_t salt = 0;
   cluster_id cluster;
+  std::uint32_t moves = 0;
   friend bool operator==(const superblock&, const superblock&) = default;
 };
 

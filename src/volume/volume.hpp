@@ -292,6 +292,11 @@ class volume : public std::enable_shared_from_this<volume> {
     return length_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// How often the replica has moved to another directory.
+  [[nodiscard]] std::uint32_t moves() const {
+    const guard lock(append_mutex_);
+    return identity_.moves;
+  }
   ~volume();
   volume(const volume&) = delete;
   volume& operator=(const volume&) = delete;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 namespace ssdfs::volume {
 namespace {
@@ -48,7 +49,8 @@ result<directory_options> parse_directory(std::string_view text) {
   return out;
 }
 
-volume_set::volume_set(volume_set_options options) : options_(std::move(options)) {}
+volume_set::volume_set(volume_set_options options)
+    : options_(std::move(options)), volume_size_(options_.max_volume_size) {}
 
 volume_set::~volume_set() { stop(); }
 
@@ -160,9 +162,15 @@ void volume_set::open_volumes(data_directory& home) {
   for (const io::directory_entry& e : *listed) {
     if (const auto id = id_of(e.name)) open_volume(home, *id, home.volumes_path() + "/" + e.name);
   }
-  // What is left under a temporary name was never valid, or is of no use any more.
+  // What is left under a temporary name was never valid, or is of no use any more, like an index
+  // whose volume was dropped.
+  std::set<std::string> indexes;
   for (const io::directory_entry& e : *listed) {
-    if (!ends_with(e.name, new_suffix) && !ends_with(e.name, ".tmp")) continue;
+    if (id_of(e.name)) indexes.insert(index_path(e.name));
+  }
+  for (const io::directory_entry& e : *listed) {
+    const bool temporary = ends_with(e.name, new_suffix) || ends_with(e.name, ".tmp");
+    if (!temporary && !(ends_with(e.name, ".idx") && !indexes.contains(e.name))) continue;
     auto removed = options_.fs->remove(home.volumes_path() + "/" + e.name);
     if (!removed && !(removed.error() == errc::not_found)) {
       SSDFS_LOG(warning) << removed.error().message();
@@ -172,10 +180,6 @@ void volume_set::open_volumes(data_directory& home) {
 
 void volume_set::open_volume(data_directory& home, volume_id id, const std::string& path) {
   entry e{nullptr, &home, path, {}};
-  if (const auto other = volumes_.find(id); other != volumes_.end()) {
-    SSDFS_LOG(error) << path << ": ignored, the volume is also " << other->second.path;
-    return;
-  }
   auto opened = volume::open(environment_of(home), path, id);
   if (opened) {
     e.open = std::move(*opened);
@@ -183,7 +187,11 @@ void volume_set::open_volume(data_directory& home, volume_id id, const std::stri
     e.problem = opened.error().message();
     SSDFS_LOG(error) << "volume is quarantined: " << e.problem;
   }
-  volumes_.emplace(id, std::move(e));
+  if (const auto other = volumes_.find(id); other != volumes_.end()) {
+    choose_copy(other->second, std::move(e));
+  } else {
+    volumes_.emplace(id, std::move(e));
+  }
 }
 
 std::shared_ptr<volume> volume_set::find(volume_id id) const {
@@ -228,11 +236,25 @@ std::vector<quarantined_volume> volume_set::quarantined() const {
   return out;
 }
 
+std::vector<placed_volume> volume_set::placed() const {
+  std::vector<placed_volume> out;
+  const std::lock_guard lock(mutex_);
+  out.reserve(volumes_.size());
+  for (const auto& [id, e] : volumes_) {
+    if (!e.open) continue;
+    const auto home = std::find_if(directories_.begin(), directories_.end(),
+                                   [&](const auto& d) { return d.get() == e.home; });
+    out.push_back({e.open->report(), static_cast<std::size_t>(home - directories_.begin())});
+  }
+  return out;
+}
+
 std::vector<directory_status> volume_set::status() const {
   std::vector<directory_status> out;
   const std::lock_guard lock(mutex_);
   for (const auto& d : directories_) {
-    directory_status s{d->path(), d->problem(), d->capacity(), d->used(), d->available(), 0};
+    directory_status s{d->path(), d->problem(), d->capacity(), d->used(), d->available(), d->free(),
+                       0};
     for (const auto& [id, e] : volumes_) {
       if (e.home == d.get()) ++s.volumes;
     }
@@ -243,14 +265,13 @@ std::vector<directory_status> volume_set::status() const {
 
 // What the open volumes of a directory will still take. Under mutex_.
 std::uint64_t volume_set::promised(const data_directory& home) const {
+  const std::uint64_t full = volume_size_.load(std::memory_order_relaxed);
   std::uint64_t bytes = 0;
   for (const auto& [id, e] : volumes_) {
     if (e.home != &home || !e.open) continue;
     const replica_report r = e.open->report();
     const bool growing = r.state == replica_state::open || r.state == replica_state::recovering;
-    if (growing && r.length < options_.max_volume_size) {
-      bytes += options_.max_volume_size - r.length;
-    }
+    if (growing && r.length < full) bytes += full - r.length;
   }
   return bytes;
 }
@@ -313,20 +334,32 @@ result<void> volume_set::drop(volume_id id) {
     volumes_.erase(id);
     return {};
   }
-  // The volume file first: an index without a volume is nothing, the reverse would come back.
+  SSDFS_TRY(remove_files(*dropped.home, dropped.path));
+  // Nor is one kept that a move has left behind.
+  for (const auto& d : directories_) {
+    const std::string path = d->volume_path(id);
+    if (d.get() == dropped.home || !d->usable()) continue;
+    auto there = options_.fs->exists(path);
+    if (there && *there) SSDFS_TRY(remove_files(*d, path));
+  }
+  const std::lock_guard lock(mutex_);
+  volumes_.erase(id);
+  return {};
+}
+
+// The volume file first: an index without a volume is nothing, the reverse would come back.
+result<void> volume_set::remove_files(const data_directory& home, const std::string& path) {
   io::file_system& fs = *options_.fs;
-  if (auto removed = fs.remove(dropped.path); !removed && !(removed.error() == errc::not_found)) {
+  if (auto removed = fs.remove(path); !removed && !(removed.error() == errc::not_found)) {
     return removed;
   }
-  SSDFS_TRY(fs.sync_directory(dropped.home->volumes_path()));
-  for (const std::string& beside : {index_path(dropped.path), fence_path(dropped.path)}) {
+  SSDFS_TRY(fs.sync_directory(home.volumes_path()));
+  for (const std::string& beside : {index_path(path), fence_path(path)}) {
     auto removed = fs.remove(beside);
     if (!removed && !(removed.error() == errc::not_found)) {
       SSDFS_LOG(warning) << removed.error().message();
     }
   }
-  const std::lock_guard lock(mutex_);
-  volumes_.erase(id);
   return {};
 }
 
@@ -346,6 +379,7 @@ std::vector<std::shared_ptr<volume>> volume_set::measure() {
       s.used += e.open->disk_bytes();
       s.largest = std::max(s.largest, e.open->length());
     }
+    if (arriving_at_ != nullptr) by_home[arriving_at_].used += arriving_bytes_;
   }
   for (const auto& d : directories_) {
     if (d->usable()) d->refresh(by_home[d.get()].used, by_home[d.get()].largest);
@@ -358,7 +392,9 @@ std::size_t volume_set::sync_dirty() {
   for (const auto& v : measure()) {
     if (v->report().state == replica_state::damaged) continue;  // said when it happened
     v->expire_orphans(io::wall_ms());
-    if (auto done = v->maintain(); !done) {
+    auto done = v->maintain();
+    if (!done && done.error() == errc::shutting_down) continue;  // dropped or moved meanwhile
+    if (!done) {
       ++failed;
       SSDFS_LOG(warning) << v->path() << ": " << done.error().message();
     }
@@ -390,6 +426,7 @@ bool volume_set::any_usable() const {
 
 void volume_set::stop() {
   {
+    const std::lock_guard one(change_mutex_);
     const std::lock_guard lock(mutex_);
     if (stopped_) return;
     stopped_ = true;

@@ -10,6 +10,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,8 @@
 
 namespace ssdfs::volume {
 
+class compactor;
+
 /// "DIR" or "DIR:SIZE" (as in --data-dir); errc::invalid_argument for a bad size.
 result<directory_options> parse_directory(std::string_view text);
 
@@ -27,7 +30,7 @@ struct volume_set_options {
   std::vector<directory_options> directories;   ///< at least one
   std::optional<std::uint64_t> reserved_bytes;  ///< kept free on each disk; default 2 % of it
   sync_policy sync = sync_policy::interval;
-  std::uint64_t max_volume_size = std::uint64_t{1} << 30;
+  std::uint64_t max_volume_size = std::uint64_t{1} << 30;  ///< appends beyond: errc::no_space
 };
 
 /// State of one data directory, for reports and metrics.
@@ -37,7 +40,14 @@ struct directory_status {
   std::uint64_t capacity = 0;   ///< bytes that volumes may use at most
   std::uint64_t used = 0;       ///< bytes of volumes and indexes
   std::uint64_t available = 0;  ///< bytes that appends may still take
+  std::uint64_t free = 0;       ///< bytes that nothing uses, the reserve aside
   std::size_t volumes = 0;
+};
+
+/// Where a volume lies.
+struct placed_volume {
+  replica_report report;
+  std::size_t directory = 0;  ///< index into volume_set::status()
 };
 
 /// A volume that could not be opened. Its files are left as they are until it is dropped.
@@ -78,6 +88,8 @@ class volume_set {
   [[nodiscard]] std::vector<replica_report> reports() const;
   [[nodiscard]] std::vector<quarantined_volume> quarantined() const;
   [[nodiscard]] std::vector<directory_status> status() const;
+  /// Those that are open, in no order.
+  [[nodiscard]] std::vector<placed_volume> placed() const;
 
   struct create_options {
     volume_id id;
@@ -88,6 +100,25 @@ class volume_set {
   /// Makes a volume in the directory with the largest share of free space, counting what open
   /// volumes will still take. errc::exists, errc::no_space.
   result<std::shared_ptr<volume>> create(const create_options& options);
+
+  /// How large volumes grow, where that is decided elsewhere: what create() expects of open ones.
+  void set_volume_size(std::uint64_t bytes) noexcept {
+    volume_size_.store(bytes, std::memory_order_relaxed);
+  }
+
+  struct move_options {
+    std::size_t directory = 0;  ///< index into status(): where to
+    /// As for compaction. May be empty.
+    unique_function<bool(std::uint64_t bytes)> go_on;
+    /// Called with the volume that is in service from here on, before anybody can drop it. The old
+    /// one is retired: those who hold it can still read.
+    unique_function<void(const std::shared_ptr<volume>&)> serve;
+  };
+  /// Moves a sealed volume to another directory, as docs/formats/volume.md says. errc::busy if it
+  /// was changed meanwhile or another is being moved, errc::no_space, errc::precondition unless
+  /// sealed. After a failure the volume is where it was; if its disk has failed in the last moment
+  /// it may be fenced or quarantined.
+  result<void> move(volume_id id, move_options options);
 
   /// Forgets the volume and deletes its files, also of a quarantined one. Readers that hold it
   /// finish. errc::not_found.
@@ -122,17 +153,25 @@ class volume_set {
   std::size_t check_disks();
   void open_volumes(data_directory& home);
   void open_volume(data_directory& home, volume_id id, const std::string& path);
+  void choose_copy(entry& first, entry second);
+  result<void> remove_files(const data_directory& home, const std::string& path);
+  struct moving;
+  result<moving> begin_move(volume_id id, std::size_t directory);
+  result<void> take_over(const moving& m, compactor& work, move_options& options);
   data_directory* choose(const create_options& options) const;
   [[nodiscard]] environment environment_of(data_directory& home) const;
   [[nodiscard]] std::uint64_t promised(const data_directory& home) const;
 
   const volume_set_options options_;
+  std::atomic<std::uint64_t> volume_size_;
   std::vector<std::unique_ptr<data_directory>> directories_;
   node_id node_;
   std::mutex change_mutex_;   // one create or drop at a time; before mutex_
   mutable std::mutex mutex_;  // guards what follows; held for moments only
   cluster_id cluster_;
   boost::unordered_flat_map<volume_id, entry> volumes_;
+  data_directory* arriving_at_ = nullptr;  // of the volume that is being moved
+  std::uint64_t arriving_bytes_ = 0;
   bool stopped_ = false;
 };
 

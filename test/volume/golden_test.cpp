@@ -1,4 +1,5 @@
 // The bytes of format version 1, as docs/formats/volume.md and docs/formats/index.md show them.
+#include "util/source_tree.hpp"
 #include "volume/volume_fixture.hpp"
 
 #include <fstream>
@@ -108,9 +109,7 @@ BOOST_AUTO_TEST_CASE(volume_and_index_version_1) {
 
 // The hexadecimal lines of the worked example of a page of the documentation.
 std::string example_in(const std::string& page) {
-  std::string file = __FILE__;
-  file.resize(file.rfind("/test/"));
-  std::ifstream in(file + "/docs/formats/" + page);
+  std::ifstream in(test::source_tree() + "/docs/formats/" + page);
   std::string out;
   for (std::string line; std::getline(in, line);) {
     if (!line.starts_with("0x")) continue;

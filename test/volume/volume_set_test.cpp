@@ -75,6 +75,28 @@ BOOST_AUTO_TEST_CASE(a_disk_that_fails_takes_its_volumes_and_nothing_else) {
   }
 }
 
+// Where grants decide how far volumes grow, as in a datanode.
+BOOST_AUTO_TEST_CASE(a_new_volume_goes_where_the_largest_share_is_free) {
+  sim_files fs;
+  auto options = options_of(fs, {"/a"});
+  options.directories[0].capacity = 10 << 20;
+  options.max_volume_size = vol::max_file_size;
+  auto set = volume_set::open(options).value();
+  for (std::uint64_t id = 1; id <= 6; ++id) {
+    auto v = set->create({volume_id(id), 1}).value();
+    BOOST_REQUIRE(!append(*v, 1, make_content(id, 1 << 20)));
+    BOOST_REQUIRE(v->seal(1));
+  }
+  set.reset();
+  options.directories.push_back({"/b", 10 << 20});
+  set = volume_set::open(options).value();
+  set->set_volume_size(1 << 20);
+  // 29 % of the first are free; of the second, beside what its volumes are promised, 49 % at last.
+  for (std::uint64_t id = 11; id <= 15; ++id) {
+    BOOST_TEST(set->create({volume_id(id), 1}).value()->path().starts_with("/b"));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(volumes_come_back_after_a_restart) {
   sim_files fs;
   auto set = volume_set::open(options_of(fs, {"/a", "/b"})).value();
