@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import unittest
 import urllib.error
 import urllib.parse
@@ -9,6 +10,8 @@ import urllib.request
 
 from chromium import Page
 from local_cluster import Cluster, wait_until
+from replicated_cluster import ReplicatedCluster
+from wire_client import log_status
 
 SOURCE = os.environ["SSDFS_TEST_SOURCE"]
 # Where to leave screenshots; docs/images holds those of the documents.
@@ -101,6 +104,38 @@ class Api(unittest.TestCase):
             self.assertIn("default-src 'none'", policy)
             self.assertNotIn("unsafe", policy)
             self.assertTrue(answer.headers["Content-Type"].startswith("text/html"))
+
+
+class Unconfirmed(unittest.TestCase):
+    def test_files_are_not_shown_before_they_are_confirmed(self):
+        """What is logged and not yet held by a backup could still be taken back."""
+        with ReplicatedCluster(master=["--min-sync-backups=1"]) as c:
+            c.ok("mkdir", "/before")
+            http = f"http://{c.master.http()}"
+
+            def ask(path):
+                try:
+                    with urllib.request.urlopen(http + path, timeout=30) as answer:
+                        return answer.status, json.loads(answer.read())
+                except urllib.error.HTTPError as refused:
+                    return refused.code, None
+
+            self.assertEqual(ask("/api/v1/stat?path=/before")[0], 200)
+            c.backups[0].pause()
+            waiting = threading.Thread(target=c.run, args=("mkdir", "/waits", "--timeout", "60s"))
+            waiting.start()
+
+            def logged():
+                status = log_status(c.first)
+                return status["last"] > status["committed"]
+
+            wait_until(logged, "the change is logged")
+            self.assertEqual(ask("/api/v1/list?path=/")[0], 503)
+            self.assertEqual(ask("/api/v1/stat?path=/waits")[0], 503)
+            c.backups[0].go_on()
+            waiting.join()
+            names = [e["name"] for e in ask("/api/v1/list?path=/")[1]["entries"]]
+            self.assertEqual(names, ["before", "waits"])
 
 
 class Repairs(unittest.TestCase):

@@ -28,6 +28,8 @@ class Full(unittest.TestCase):
             done = cluster.run("put", "--timeout=10s", self.picture, f"/p/{i}")
             if done.returncode != 0:
                 self.assertIn("no space left in the cluster", done.stderr)
+                self.assertIn("copies are wanted", done.stderr)
+                self.assertEqual(done.returncode, 1)
                 self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
                 return i
         self.fail("the cluster did not run full")
@@ -40,12 +42,23 @@ class Full(unittest.TestCase):
         for i in range(0, stored, 2):
             cluster.ok("rm", "--skip-trash", f"/p/{i}")
         begin = time.monotonic()
-        wait_until(lambda: cluster.run("put", "-f", "--timeout=5s", self.picture,
-                                       "/again").returncode == 0, "puts work again", 90)
+        self.wait_for_room(cluster)
         print(f"takes data again {time.monotonic() - begin:.1f} s after space was freed")
         cluster.ok("verify", self.picture, "/again")
         for i in range(1, stored, 14):
             cluster.ok("verify", self.picture, f"/p/{i}")
+
+    def wait_for_room(self, cluster):
+        wait_until(lambda: cluster.run("put", "-f", "--timeout=5s", self.picture,
+                                       "/again").returncode == 0, "puts work again", 90)
+
+    @staticmethod
+    def make_first_small(cluster):
+        node = cluster.datanodes[0]
+        node.stop()
+        node.arguments[1] += ":24MiB"
+        node.start()
+        cluster.wait_live(len(cluster.datanodes))
 
     def test_full_by_capacity(self):
         with Cluster(datanodes=2, master=MASTER, capacity="64MiB") as c:
@@ -55,12 +68,25 @@ class Full(unittest.TestCase):
                 self.assertLess(node["used_bytes"], 64 << 20, node)
             self.check_full(c, stored)
 
+    def test_one_of_two_nodes_is_full(self):
+        """Both are alive, so a file is stored twice or not at all."""
+        with Cluster(datanodes=2, master=MASTER) as c:
+            self.make_first_small(c)
+            stored = self.fill(c, 400)
+            done = c.run("put", "--timeout=10s", self.picture, "/more")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("1 of 2 datanodes have room, and 2 copies are wanted", done.stderr)
+            c.wait_healthy()
+            self.assertEqual(c.report()["under_replicated"], 0)
+            for i in range(0, stored, 5):
+                c.ok("verify", self.picture, f"/p/{i}")
+            for i in range(stored):
+                c.ok("rm", "--skip-trash", f"/p/{i}")
+            self.wait_for_room(c)
+
     def test_one_full_node_among_others_is_not_seen(self):
         with Cluster(datanodes=3, master=MASTER) as c:
-            c.datanodes[0].stop()
-            c.datanodes[0].arguments[1] += ":24MiB"
-            c.datanodes[0].start()
-            c.wait_live(3)
+            self.make_first_small(c)
             for i in range(150):
                 c.ok("put", self.picture, f"/p/{i}")
             small = next(n for n in c.report()["nodes"] if n["name"] == "node1")

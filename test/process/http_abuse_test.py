@@ -6,7 +6,7 @@ import socket
 import time
 import unittest
 
-from http_test import get
+from http_calls import get
 from local_cluster import Cluster, wait_until
 
 HOST = b"Host: x\r\n"
@@ -79,6 +79,13 @@ class Abuse(unittest.TestCase):
                                          b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 17 + b"\r\n",
             "chunk without its end": b"PUT /fs/s HTTP/1.1\r\n" + HOST +
                                      b"Transfer-Encoding: chunked\r\n\r\n5\r\nhelloworld\r\n0\r\n\r\n",
+            "line feed in a chunk extension": b"PUT /fs/s HTTP/1.1\r\n" + HOST +
+                                              b"Transfer-Encoding: chunked\r\n\r\n5;a=\"\n\"\r\nhello\r\n0\r\n\r\n",
+            "open quote in a chunk extension": b"PUT /fs/s HTTP/1.1\r\n" + HOST +
+                                               b"Transfer-Encoding: chunked\r\n\r\n5;a=\"\r\nhello\r\n0\r\n\r\n",
+            "fragment": b"GET /fs/file#x HTTP/1.1\r\n" + HOST + b"\r\n",
+            "hosts in a list": b"GET /fs/file HTTP/1.1\r\nHost: x, y\r\n\r\n",
+            "endless empty lines": b"\r\n" * 1000 + smuggled,
             "endless chunk extension": b"PUT /fs/s HTTP/1.1\r\n" + HOST +
                                        b"Transfer-Encoding: chunked\r\n\r\n5;" + b"x" * 500_000,
         }
@@ -138,6 +145,34 @@ class Abuse(unittest.TestCase):
         finally:
             for s in slow:
                 s.close()
+
+    def test_bodies_that_drip_are_cut(self):
+        """Each byte comes in time, all of them would take hours."""
+        node = self.cluster.datanodes[0]
+        host, _, port = node.http().partition(":")
+        heads = [b"PUT /fs/drip HTTP/1.1\r\n" + HOST + b"Content-Length: 100000\r\n\r\n",
+                 b"PUT /fs/drip HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nffff\r\n",
+                 # Read away behind the answer.
+                 b"GET /fs/file HTTP/1.1\r\n" + HOST + b"Content-Length: 100000\r\n\r\n"]
+        slow = []
+        for head in heads * 5:
+            s = socket.create_connection((host, int(port)), timeout=10)
+            self.addCleanup(s.close)
+            s.sendall(head)
+            slow.append(s)
+
+        def all_cut():
+            for s in list(slow):
+                try:
+                    s.send(b"a")
+                except OSError:
+                    slow.remove(s)
+            time.sleep(1)
+            return not slow
+
+        wait_until(all_cut, "all bodies are cut off", 60)
+        self.assert_served()
+        self.assertEqual(self.cluster.run("test", "-e", "/drip").returncode, 1)
 
     def test_a_reader_that_does_not_read_holds_little(self):
         node = self.cluster.datanodes[0]

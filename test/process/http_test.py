@@ -15,51 +15,10 @@ import time
 import unittest
 import urllib.parse
 
+from http_calls import Curl, get, request
 from local_cluster import BINARY, Cluster, wait_until
 
 CHUNK = 1 << 20
-
-
-def request(server, method, path, body=None, headers=None):
-    """One request on a connection of its own: status, headers (lower case), body."""
-    connection = http.client.HTTPConnection(server, timeout=60)
-    try:
-        connection.request(method, path, body=body, headers=headers or {})
-        answer = connection.getresponse()
-        content = answer.read()
-        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, content
-    finally:
-        connection.close()
-
-
-def get(server, path, **headers):
-    return request(server, "GET", path,
-                   headers={k.replace("_", "-"): v for k, v in headers.items()})
-
-
-class Curl:
-    """What curl saw: status, header lines, body."""
-
-    def __init__(self, url, *arguments):
-        with tempfile.TemporaryDirectory() as work:
-            head, body = os.path.join(work, "head"), os.path.join(work, "body")
-            done = subprocess.run(
-                ["curl", "-sS", "--max-time", "60", "-D", head, "-o", body, *arguments, url],
-                capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise AssertionError(f"curl {arguments} {url}: {done.stderr}")
-            with open(head, encoding="latin-1") as file:
-                # The last head is the answer's: "100 Continue" has one, too.
-                lines = file.read().replace("\r", "").strip().split("\n\n")[-1].split("\n")
-            self.status = int(lines[0].split()[1])
-            self.headers = {}
-            for line in lines[1:]:
-                name, _, value = line.strip().partition(":")
-                self.headers[name.lower()] = value.strip()
-            self.body = b""
-            if os.path.exists(body) and "-I" not in arguments:
-                with open(body, "rb") as file:
-                    self.body = file.read()
 
 
 class Pictures(unittest.TestCase):
@@ -239,89 +198,6 @@ class Pictures(unittest.TestCase):
                         if line.lower().startswith(b"content-length:"):
                             length = int(line.split(b":")[1])
                     self.assertEqual(file.read(length), content)
-
-    # ---- writing ----
-
-    def test_put_and_delete(self):
-        node = self.servers[1]
-        path = "/fs/write/one.jpg"
-        self.assertEqual(request(node, "PUT", path, b"first", {"Content-Type": "image/x-own"})[0], 201)
-        status, headers, body = get(node, path)
-        self.assertEqual((status, body, headers["content-type"]), (200, b"first", "image/x-own"))
-        etag = headers["etag"]
-        status, _, why = request(node, "PUT", path, b"no", {"If-None-Match": "*"})
-        self.assertEqual((status, json.loads(why)["error"]), (412, "precondition"))
-        self.assertEqual(request(node, "PUT", path, b"no", {"If-Match": '"x"'})[0], 412)
-        self.assertEqual(request(node, "PUT", path, b"second", {"If-Match": etag})[0], 204)
-        self.assertEqual(get(node, path)[2], b"second")
-        self.assertEqual(request(node, "PUT", path, b"no", {"If-Match": etag})[0], 412)
-        self.assertEqual(request(node, "PUT", "/fs/write/none", b"no", {"If-Match": "*"})[0], 412)
-        self.assertEqual(request(node, "PUT", "/fs/write/two", b"x", {"If-None-Match": "*"})[0], 201)
-        self.assertEqual(request(node, "PUT", "/fs/write", b"no")[0], 409)
-        self.assertEqual(request(node, "PUT", "/fs/write/two/below", b"no")[0], 409)
-        self.assertEqual(request(node, "DELETE", path, headers={"If-Match": '"x"'})[0], 412)
-        self.assertEqual(request(node, "DELETE", path)[0], 204)
-        self.assertEqual(request(node, "DELETE", path)[0], 404)
-        self.assertEqual(get(node, path)[0], 404)
-        self.assertEqual(request(node, "DELETE", "/fs/write")[0], 409)
-        self.assertEqual(request(node, "POST", "/fs/write/two", b"x")[0], 405)
-
-    def test_put_checks_what_it_is_told(self):
-        node = self.servers[1]
-        body = random.Random(1).randbytes(300_000)
-        self.assertEqual(request(node, "PUT", "/fs/sum/a", body, {"X-Ssdfs-Crc32c": "00000001"})[0], 400)
-        self.assertEqual(request(node, "PUT", "/fs/sum/a", body, {"X-Ssdfs-Crc32c": "xyz"})[0], 400)
-        self.assertEqual(get(node, "/fs/sum/a")[0], 404)
-        self.assertEqual(request(node, "PUT", "/fs/sum/b", body)[0], 201)
-        crc = self.cluster.ok("checksum", "/sum/b").split()[0]
-        self.assertEqual(get(node, "/fs/sum/b")[1]["x-ssdfs-crc32c"], crc)
-        self.assertEqual(request(node, "PUT", "/fs/sum/a", body, {"X-Ssdfs-Crc32c": crc})[0], 201)
-        self.assertEqual(request(node, "PUT", "/fs/sum/a", body, {"Content-Range": "bytes 0-1/2"})[0], 400)
-
-    def test_large_and_chunked_bodies(self):
-        body = random.Random(2).randbytes(12 * CHUNK + 7)
-
-        def pieces():
-            for at in range(0, len(body), 100_001):
-                yield body[at:at + 100_001]
-
-        for server in self.servers:
-            connection = http.client.HTTPConnection(server, timeout=60)
-            connection.request("PUT", "/fs/big/chunked", body=pieces(), encode_chunked=True,
-                               headers={"Transfer-Encoding": "chunked"})
-            self.assertIn(connection.getresponse().status, (201, 204))
-            connection.close()
-            if shutil.which("curl"):
-                local = os.path.join(self.work, "big")
-                with open(local, "wb") as file:
-                    file.write(body)
-                answer = Curl(f"http://{server}/fs/big/expect", "-T", local,
-                              "-H", "Expect: 100-continue")
-                self.assertIn(answer.status, (201, 204))
-                self.assertEqual(get(server, "/fs/big/expect")[2], body)
-            self.assertEqual(get(server, "/fs/big/chunked")[2], body)
-
-    def test_too_large_bodies_are_refused(self):
-        node = self.servers[1]
-        host, _, port = node.partition(":")
-        with socket.create_connection((host, int(port)), timeout=30) as s:
-            s.sendall(b"PUT /fs/huge HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n"
-                      b"Expect: 100-continue\r\n\r\n")
-            self.assertIn(b" 413 ", s.recv(4096))
-
-    def test_a_body_that_is_cut_off_leaves_nothing(self):
-        node = self.servers[1]
-        host, _, port = node.partition(":")
-        for start in (b"Content-Length: 3000000\r\n\r\n" + b"x" * 1_500_000,
-                      b"Transfer-Encoding: chunked\r\n\r\n" + b"100000\r\n" + b"x" * 0x100000 + b"\r\n",
-                      b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nnonsense\r\n"):
-            with socket.create_connection((host, int(port)), timeout=30) as s:
-                s.sendall(b"PUT /fs/cut/off HTTP/1.1\r\nHost: x\r\n" + start)
-        # What follows has been behind them at the same server.
-        self.assertEqual(request(node, "PUT", "/fs/cut/whole", b"x")[0] // 100, 2)
-        time.sleep(0.5)
-        self.assertEqual(get(node, "/fs/cut/off")[0], 404)
-        self.assertEqual(self.cluster.run("test", "-e", "/cut/off").returncode, 1)
 
     # ---- caching ----
 

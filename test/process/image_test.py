@@ -13,7 +13,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from local_cluster import BINARY, Cluster, wait_until
+from local_cluster import BINARY, Cluster, Process, wait_until
 
 
 def ssdfs(*arguments, **options):
@@ -335,6 +335,28 @@ class Starting(unittest.TestCase):
             messages += told.recv(4096).decode() + "\n"
         self.assertRegex(messages, r"STATUS=starting, \d+ %")
         self.assertEqual(c.master.stop(), 0)
+
+    def test_a_backup_answers_that_it_is_starting(self):
+        c = self.cluster()
+        backup = Process(c.directory, "backup", [
+            "--role=backup", f"--data-dir={c.directory}/master", f"--listen={c.address}",
+            f"--http={self.http}", "--master=127.0.0.1:1"])
+        self.addCleanup(lambda: backup.running() and backup.kill())
+        answers = set()
+        for end in ("stop", "wait"):
+            backup.start(wait=False)
+            code, text = wait_until(lambda: (lambda a: a if a[0] else None)(self.readyz()),
+                                    "readyz")
+            self.assertEqual(code, 503)
+            answers.add(text.strip())
+            if end == "stop":
+                self.assertEqual(backup.stop(), 0, backup.log())
+        while not backup.is_ready():
+            done = c.run("admin", "status", "--timeout=20ms")
+            answers.add(done.stderr.strip())
+        self.assertTrue(any("starting" in a for a in answers), answers)
+        status = json.loads(c.ok("admin", "status", "--json"))
+        self.assertEqual((status["role"], status["files"]), ("backup", self.FILES))
 
     def test_sigterm_ends_a_start_at_once_and_changes_nothing(self):
         c = self.cluster()

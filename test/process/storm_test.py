@@ -41,10 +41,10 @@ class Hanging(unittest.TestCase):
         return json.loads(out)
 
     def test_a_hanging_datanode_is_not_seen_but_once_for_a_second(self):
-        files = 60_000
+        # So many that the quickest machine has not ended before the node is stopped; gets go round.
         with Cluster(datanodes=3) as c:
-            for operation in ("put", "get"):
-                result = self.bench(c, operation, 1.0, 3.0, c.datanodes[0], files)
+            for operation, files in (("put", 80_000), ("get", 300_000)):
+                result = self.bench(c, operation, 0.7, 3.0, c.datanodes[0], files)
                 self.assertEqual(result["errors"], 0, result)
                 worst_ms = result["latency_us"]["max"] / 1000
                 print(f"{operation} with a hanging node: worst {worst_ms:.0f} ms, "

@@ -231,6 +231,7 @@ except errors.FileNotFound:
     # Its writes go by APPEND, which files that are written once do not have: the tree comes by put.
     "fsspec.implementations.webhdfs": """
 import sys
+import requests
 from fsspec.implementations.webhdfs import WebHDFS
 fs = WebHDFS(host=sys.argv[1], port=int(sys.argv[2]), user="ann")
 fs.mkdir("/lib/fsspec/in")
@@ -248,6 +249,13 @@ fs.chmod("/lib/fsspec/in/c", 600)
 fs.chown("/lib/fsspec/in/c", owner="bob")
 fs.set_replication("/lib/fsspec/in/c", 1)
 assert fs.home_directory() == "/user/ann"
+try:
+    fs.pipe("/lib/fsspec/in/w", b"x")
+    raise SystemExit("it has written")
+except requests.HTTPError as why:
+    told = why.response.json()["RemoteException"]
+    assert told["exception"] == "UnsupportedOperationException", told
+    assert told["message"] == "files are written once: APPEND is not supported", told
 fs.rm("/lib", recursive=True)
 assert not fs.exists("/lib")
 """,
