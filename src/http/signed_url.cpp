@@ -55,9 +55,9 @@ result<std::string> read_secret(const std::string& file) {
     return failure(errc::invalid_argument, "secret " + file + ": is longer than 4 KiB");
   }
   std::string text{std::istreambuf_iterator<char>(in), {}};
-  const auto first = text.find_first_not_of(" \t\r\n");
-  const auto last = text.find_last_not_of(" \t\r\n");
-  text = first == std::string::npos ? std::string() : text.substr(first, last - first + 1);
+  constexpr const char* blanks = " \t\r\n";
+  text.erase(text.find_last_not_of(blanks) + 1);
+  text.erase(0, text.find_first_not_of(blanks));
   if (text.size() < 16) {
     return failure(errc::invalid_argument, "secret " + file + ": is shorter than 16 bytes");
   }
