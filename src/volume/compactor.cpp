@@ -6,11 +6,19 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 namespace ssdfs::volume {
 namespace {
 
 constexpr std::size_t buffer_limit = 1024 * 1024;
+
+// Nobody else writes to it: not the volume's creation, nor another rewriting of the same volume
+// while this one still has to hear that the volume was dropped.
+std::string name_of_new_file(const std::string& path) {
+  static std::atomic<std::uint64_t> count{0};
+  return path + "." + std::to_string(++count) + new_suffix;
+}
 
 std::string parent_of(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -29,7 +37,7 @@ compactor::compactor(volume& v, compaction_options options, std::string path)
     : volume_(v),
       options_(std::move(options)),
       path_(std::move(path)),
-      new_path_(path_ + new_suffix),
+      new_path_(name_of_new_file(path_)),
       new_index_path_(index_path(path_) + new_suffix),
       seal_(identity_) {}
 

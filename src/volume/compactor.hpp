@@ -13,10 +13,11 @@
 namespace ssdfs::volume {
 
 /// One compaction or move, done once. Operation: the live chunks are copied, each verified on the
-/// way, to a file with a new salt under a temporary name; that file is synced, read back and
-/// compared; then, with changes shut out, the removals that came meanwhile are added, the new index
-/// is written beside, and one rename makes the new file the volume. Until that rename everything is
-/// as it was; what failed before it leaves nothing behind.
+/// way, to a file with a new salt under a temporary name of its own (the volume may be dropped and
+/// made anew meanwhile); that file is synced, read back and compared; then, with changes shut out,
+/// the removals that came meanwhile are added, the new index is written beside, and one rename
+/// makes the new file the volume. Until that rename everything is as it was; what failed before it
+/// leaves nothing behind.
 ///
 /// A move does the same with a name in another directory: `v` is retired with the rename, still
 /// readable by those who hold it, and its own files are the caller's to remove, after the new one

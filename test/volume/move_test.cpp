@@ -246,6 +246,52 @@ BOOST_AUTO_TEST_CASE(a_dropped_volume_is_gone_whatever_moves) {
   BOOST_TEST(!u.find());
 }
 
+// The replica is dropped and made anew as a copy while the rewriting of the old one waits for its
+// turn to go on.
+BOOST_AUTO_TEST_CASE(what_rewrites_a_dropped_volume_leaves_the_one_made_anew_alone) {
+  for (const bool compacted : {false, true}) {
+    BOOST_TEST_CONTEXT((compacted ? "compacted" : "moved")) {
+      sim_files fs;
+      auto options = two_disks(fs);
+      options.max_volume_size = 8 << 20;
+      auto set = volume_set::open(options).value();
+      model chunks;
+      const auto old = set->create({moved_id, 1}).value();
+      for (chunk_key key = 1; key <= 3; ++key) {
+        chunks[key] = make_content(key, key == 2 ? 3 << 20 : 3000);
+        BOOST_REQUIRE(!append(*old, key, chunks[key]));
+      }
+      BOOST_REQUIRE(old->seal(1));
+      bool once = false;
+      const auto anew = [&](std::uint64_t) {
+        if (std::exchange(once, true)) return true;
+        BOOST_REQUIRE(set->drop(moved_id));
+        // So that the copy comes to where the old one is being written.
+        if (compacted) BOOST_REQUIRE(set->create({volume_id(1), 1}));
+        const auto v = set->create({moved_id, 2, true, 0}).value();
+        BOOST_TEST(v->path() == (compacted ? "/a" : "/b") + name);
+        for (const auto& [key, content] : chunks) {
+          BOOST_TEST(!append(*v, key, content, 2, vol::write_mode::restore));
+        }
+        BOOST_REQUIRE(v->adopt(2, 0));
+        return true;
+      };
+      if (compacted) {
+        BOOST_TEST((old->compact({.go_on = anew}).error() == errc::cancelled));
+      } else {
+        BOOST_TEST((set->move(moved_id, {1, anew, {}}).error() == errc::cancelled));
+      }
+      BOOST_REQUIRE(once);
+      check_equal(*set->find(moved_id), chunks);
+      set.reset();
+      set = volume_set::open(options).value();
+      BOOST_REQUIRE(set->find(moved_id));
+      BOOST_TEST((set->find(moved_id)->report().state == replica_state::sealed));
+      check_equal(*set->find(moved_id), chunks);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_bad_record_or_no_room_stops_a_move) {
   sim_files fs;
   one_volume u(fs);
