@@ -1,8 +1,8 @@
 // What the tests of the client share.
 #pragma once
 
+#include "client/fake_cluster.hpp"
 #include "ssdfs/blocking_client.hpp"
-#include "util/fake_cluster.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/test/unit_test.hpp>

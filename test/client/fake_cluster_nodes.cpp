@@ -1,0 +1,91 @@
+// The part of the fake cluster that is its datanodes.
+#include "base/crc32c.hpp"
+#include "client/fake_cluster.hpp"
+
+#include <cstring>
+
+namespace ssdfs::test {
+
+fake_cluster::role* fake_cluster::node_at(std::string_view address) {
+  for (const auto& n : nodes_) {
+    if (n->listener->address() == address) return n.get();
+  }
+  return nullptr;
+}
+
+result<void> fake_cluster::store(role& first, std::string_view next, chunk_id id,
+                                 shared_bytes bytes) {
+  std::vector<role*> chain{&first};
+  while (!next.empty()) {
+    const std::size_t comma = std::min(next.find(','), next.size());
+    chain.push_back(node_at(next.substr(0, comma)));
+    if (chain.back() == nullptr) return failure(errc::internal, "no such member");
+    next.remove_prefix(std::min(comma + 1, next.size()));
+  }
+  for (role* n : chain) {
+    if (!n->chunks.emplace(id, bytes).second) {
+      ++rewritten_keys_;
+      return errc::key_conflict;
+    }
+  }
+  return {};
+}
+
+fake_cluster::answer fake_cluster::write(role& at, const net::request& r) {
+  if (r.code() == wire::opcode::write_chunk) {
+    wire::write_chunk_request q;
+    if (!r.decode(q) || r.body().size() > wire::small_chunk_max) return refused(errc::protocol);
+    if (crc32c(r.body()) != q.crc32c) return refused(errc::checksum);
+    auto stored = store(at, q.next, {q.volume, q.key}, copy_bytes(r.body()));
+    return stored ? said(wire::write_reply{}) : refused(stored.error());
+  }
+  if (r.code() == wire::opcode::write_begin) {
+    wire::write_begin_request q;
+    if (!r.decode(q) || q.size <= wire::small_chunk_max) return refused(errc::protocol);
+    const buffer_ref room = buffer::make(q.size);
+    at.begun[{q.volume, q.key}] = {q.crc32c, {{room->data(), q.size}, room}};
+    return said(wire::write_reply{});
+  }
+  if (r.code() == wire::opcode::write_piece) {
+    wire::write_piece_request q;
+    if (!r.decode(q)) return refused(errc::protocol);
+    const auto found = at.begun.find({q.volume, q.key});
+    if (found == at.begun.end()) return refused(errc::invalid_argument);
+    const shared_bytes& room = found->second.second;
+    if (q.offset % wire::small_chunk_max != 0 || q.offset + r.body().size() > room.view.size() ||
+        crc32c(r.body()) != q.crc32c) {
+      return refused(errc::checksum);
+    }
+    std::memcpy(room.hold->data() + q.offset, r.body().data(), r.body().size());
+    return said(wire::write_reply{});
+  }
+  wire::write_end_request q;
+  if (!r.decode(q)) return refused(errc::unsupported);
+  const auto found = at.begun.find({q.volume, q.key});
+  if (found == at.begun.end()) return refused(errc::invalid_argument);
+  const auto [crc, bytes] = found->second;
+  at.begun.erase(found);
+  if (crc32c(bytes.view) != crc) return refused(errc::checksum);
+  auto stored = store(at, q.next, {q.volume, q.key}, bytes);
+  return stored ? said(wire::write_reply{}) : refused(stored.error());
+}
+
+fake_cluster::answer fake_cluster::read(role& at, const net::request& r, bool corrupt) {
+  wire::read_chunk_request q;
+  if (!r.decode(q) || q.length > wire::max_body) return refused(errc::protocol);
+  const auto found = at.chunks.find({q.volume, q.key});
+  if (found == at.chunks.end()) return refused(errc::not_found);
+  const shared_bytes& chunk = found->second;
+  if (std::uint64_t{q.offset} + q.length > chunk.view.size())
+    return refused(errc::invalid_argument);
+  shared_bytes body{chunk.view.subspan(q.offset, q.length), chunk.hold};
+  const wire::read_chunk_reply reply{crc32c(body.view),
+                                     static_cast<std::uint32_t>(chunk.view.size())};
+  if (corrupt) {
+    body = copy_bytes(body.view);
+    body.hold->data()[body.view.size() / 2] ^= std::byte{1};
+  }
+  return [reply, body](net::request& out) { out.reply(reply, body); };
+}
+
+}  // namespace ssdfs::test
