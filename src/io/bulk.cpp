@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
@@ -20,13 +21,18 @@ void pace::moved(std::uint64_t bytes) {
   if (due_ns_ > now) std::this_thread::sleep_for(std::chrono::nanoseconds(due_ns_ - now));
 }
 
-void settle(file& f, std::uint64_t offset, std::uint64_t length) {
+result<void> settle(file& f, std::uint64_t offset, std::uint64_t length) {
   const int fd = f.native_handle();
-  if (fd < 0 || length == 0) return;
-  static_cast<void>(::sync_file_range(
+  if (fd < 0 || length == 0) return {};
+  const int done = ::sync_file_range(
       fd, static_cast<off_t>(offset), static_cast<off_t>(length),
-      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
+      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+  const int why = done == 0 ? 0 : errno;
+  // Also after a failure: whoever reads it again shall see what the disk has.
   forget(f, offset, length);
+  if (why == EIO) return failure(errc::io, "the disk did not take what was written");
+  if (why == ENOSPC || why == EDQUOT) return errc::no_space;
+  return {};
 }
 
 void forget(file& f, std::uint64_t offset, std::uint64_t length) {
@@ -41,7 +47,7 @@ result<void> bulk_writer::write(bytes_view piece) {
   end_ += piece.size();
   if (end_ - started_ < bulk_window) return {};
   file_.start_writeback(started_, end_ - started_);
-  settle(file_, settled_, started_ - settled_);
+  SSDFS_TRY(settle(file_, settled_, started_ - settled_));
   settled_ = started_;
   pace_.moved(end_ - started_);
   started_ = end_;

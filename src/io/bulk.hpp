@@ -31,8 +31,10 @@ class pace {
 };
 
 /// Waits until the range's dirty pages are written, and takes them out of the page cache. For whole
-/// windows, once they are no longer written to. A hint: what fails here is found by file::sync().
-void settle(file& f, std::uint64_t offset, std::uint64_t length);
+/// windows, once they are no longer written to. It takes the place of file::sync() in one thing:
+/// the kernel tells a failed write once, so what is told here file::sync() does not tell any more.
+/// Success without effect where the file system cannot do it.
+[[nodiscard]] result<void> settle(file& f, std::uint64_t offset, std::uint64_t length);
 
 /// Takes what is clean of the range out of the page cache. A hint.
 void forget(file& f, std::uint64_t offset, std::uint64_t length);
@@ -45,8 +47,9 @@ class bulk_writer {
   bulk_writer(file& to, std::uint64_t offset, std::uint64_t bytes_per_second)
       : file_(to), pace_(bytes_per_second), end_(offset), started_(offset), settled_(offset) {}
 
+  /// After a failure the file is of no use.
   result<void> write(bytes_view piece);
-  /// Everything is durable then.
+  /// Everything is durable then, if no write() has failed.
   result<void> finish() { return file_.sync(); }
   /// Where the next piece goes.
   [[nodiscard]] std::uint64_t end() const noexcept { return end_; }

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::uint64_t kept_free_bytes = std::uint64_t{512} << 20;  // for the log
 
+constexpr std::string_view removed_suffix = ".gone";
+
 std::string prefix_of(node_id node) { return "upload_" + to_string(node) + "_"; }
 
 }  // namespace
@@ -68,7 +70,7 @@ result<std::uint64_t> image_transfer::begin(const wire::upload_image_request& q)
     if (found == path && entry.size <= q.size) {
       received = entry.size;
     } else {
-      SSDFS_TRY(io::remove_bulk(fs_, found));
+      SSDFS_TRY(remove(found));
     }
   }
   const auto space = fs_.space(directory_);
@@ -77,6 +79,17 @@ result<std::uint64_t> image_transfer::begin(const wire::upload_image_request& q)
     return failure(errc::no_space, "no room for an image of " + std::to_string(q.size) + " bytes");
   }
   return received;
+}
+
+// It may be complete and be on its way to its place among the images, from which nothing may be
+// cut: whoever renames it first has it.
+result<void> image_transfer::remove(const std::string& path) {
+  if (path.ends_with(removed_suffix)) return io::remove_bulk(fs_, path);
+  const std::string removed = path + std::string(removed_suffix);
+  auto renamed = fs_.rename(path, removed);
+  if (!renamed && renamed.error() == errc::not_found) return {};
+  SSDFS_TRY(renamed);
+  return io::remove_bulk(fs_, removed);
 }
 
 result<std::uint64_t> image_transfer::append(const wire::upload_image_request& q, bytes_view body) {
@@ -93,7 +106,11 @@ result<std::uint64_t> image_transfer::append(const wire::upload_image_request& q
   (*file)->start_writeback(q.offset, body.size());
   // The piece before has had the time of one to reach the disk.
   const std::uint64_t before = std::min<std::uint64_t>(q.offset, body.size());
-  io::settle(**file, q.offset - before, before);
+  if (auto settled = io::settle(**file, q.offset - before, before); !settled) {
+    // It comes again from there on.
+    SSDFS_TRY((*file)->truncate(q.offset - before));
+    return settled.error();
+  }
   return q.offset + body.size();
 }
 

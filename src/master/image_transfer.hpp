@@ -14,7 +14,7 @@ namespace ssdfs::master {
 
 /// Operation: an upload is a file of its own, "upload_<node>_<txid>.tmp" in the data directory,
 /// which grows from its begin; after an interruption it goes on at its length. A backup's new
-/// upload removes its older ones.
+/// upload removes its older ones, which are called "....gone" while that lasts.
 /// Concurrency: thread-safe; calls block on the disk, one at a time.
 class image_transfer {
  public:
@@ -30,6 +30,7 @@ class image_transfer {
  private:
   result<std::uint64_t> append(const wire::upload_image_request& q, bytes_view body);
   result<std::uint64_t> begin(const wire::upload_image_request& q);
+  result<void> remove(const std::string& path);
   [[nodiscard]] std::string path_of(node_id node, txid image) const;
 
   io::file_system& fs_;

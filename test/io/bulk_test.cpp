@@ -6,7 +6,31 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+
 using namespace ssdfs;
+
+namespace {
+
+// What a wait for dirty pages fails with; 0: it does not.
+std::atomic<int> range_failure{0};
+
+}  // namespace
+
+// In the place of the library's. A failed write of a page is told once: here, or to fdatasync.
+extern "C" int sync_file_range(int fd, off64_t offset, off64_t length, unsigned flags) {
+  const int why = range_failure;
+  if (why != 0 && (flags & SYNC_FILE_RANGE_WAIT_AFTER) != 0) {
+    errno = why;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_sync_file_range, fd, offset, length, flags));
+}
 
 namespace {
 
@@ -50,6 +74,30 @@ BOOST_AUTO_TEST_CASE(pieces_of_any_size_arrive_in_order) {
   BOOST_REQUIRE(found->size() == 2 * content.size());
   BOOST_TEST(std::equal(content.begin(), content.end(), found->begin()));
   BOOST_TEST(std::equal(content.rbegin(), content.rend(), found->rbegin()));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_disk_did_not_take_is_told) {
+  test::temp_dir directory;
+  auto file = io::system_files().open(directory.path() + "/x", io::open_mode::create_new);
+  BOOST_REQUIRE(file.has_value());
+  const auto content = pattern(io::bulk_window);
+  const auto write = [&] {
+    io::bulk_writer out(**file, 0, 0);
+    result<void> done;
+    for (int i = 0; i < 3 && done; ++i) done = out.write(content);
+    return done;
+  };
+  for (const auto& [why, told] : {std::pair{EIO, errc::io}, std::pair{ENOSPC, errc::no_space}}) {
+    range_failure = why;
+    const auto done = write();
+    BOOST_REQUIRE(!done.has_value());
+    BOOST_TEST((done.error() == told));
+  }
+  // A file system that cannot wait for a range.
+  range_failure = EINVAL;
+  BOOST_TEST(write().has_value());
+  range_failure = 0;
+  BOOST_TEST(write().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_file_is_removed_in_steps) {
