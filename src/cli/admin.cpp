@@ -11,7 +11,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <iostream>
 
 namespace ssdfs::cli {
@@ -77,9 +79,18 @@ void print_report(const wire::admin_report_reply& r) {
   for (const auto& n : r.nodes) {
     rows.add({n.name.empty() ? to_string(n.node) : n.name, n.address, n.rack, n.state,
               format_size(n.capacity_bytes), format_size(n.used_bytes), std::to_string(n.volumes),
-              std::to_string(n.last_heartbeat_ms) + " ms"});
+              format_age(n.last_heartbeat_ms)});
   }
   rows.print();
+}
+
+// By name, digits by their value ("node-9" before "node-10"); those without one last.
+void sort_nodes(std::vector<wire::node_status>& nodes) {
+  std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) {
+    if (a.name.empty() != b.name.empty()) return b.name.empty();
+    const int order = ::strverscmp(a.name.c_str(), b.name.c_str());
+    return order != 0 ? order < 0 : a.node < b.node;
+  });
 }
 
 void add_healing(boost::json::object& to, const wire::admin_healing_reply& h) {
@@ -178,7 +189,8 @@ int run_admin_report(const std::vector<std::string>& arguments) {
   const auto to = session::open(line);
   if (!to) return line.exit_code();
   for (;;) {
-    const auto report = detail::master_call(to->client(), wire::admin_report_request{});
+    auto report = detail::master_call(to->client(), wire::admin_report_request{});
+    if (report) sort_nodes(report->nodes);
     const auto healing = detail::master_call(to->client(), wire::admin_healing_request{});
     if (!report || !healing) {
       to->error("", !report ? report.error() : healing.error());

@@ -24,7 +24,7 @@ std::string hex16(std::uint64_t value) {
 
 std::string describe_lag(std::int64_t lag_ms) {
   if (lag_ms < 0) return "not connected";
-  return lag_ms == 0 ? "none" : std::to_string(lag_ms) + " ms";
+  return lag_ms == 0 ? "none" : format_age(lag_ms);
 }
 
 boost::json::object to_json(const wire::log_status_reply& s) {
@@ -91,7 +91,7 @@ void print_backups(const wire::admin_report_reply& report) {
   for (const auto& b : report.backups) {
     rows.add({b.name.empty() ? to_string(b.node) : b.name, b.address, b.state,
               std::to_string(b.durable.value), std::to_string(b.applied.value),
-              std::to_string(b.lag_ms) + " ms", std::to_string(b.last_heard_ms) + " ms"});
+              format_age(b.lag_ms), format_age(b.last_heard_ms)});
   }
   rows.print();
 }

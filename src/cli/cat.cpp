@@ -107,7 +107,8 @@ int run_cat(const std::vector<std::string>& arguments) {
   if (!line.parse(joined)) return line.exit_code();
   std::optional<parsed_range> wanted = parsed_range();
   if (line.has("range")) wanted = parse_range(line.text("range"));
-  if (!wanted) return line.usage_error("option range: '" + line.text("range") + "' is not A-B");
+  if (!wanted)
+    return line.usage_error("option range: '" + line.text("range") + "' is none of A-B, A- and -N");
   std::signal(SIGPIPE, SIG_IGN);
   const auto from = session::open(line);
   if (!from) return line.exit_code();

@@ -3,6 +3,7 @@
 #include "base/assert.hpp"
 #include "base/units.hpp"
 #include "cli/command.hpp"
+#include "cli/help_text.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -11,15 +12,34 @@
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/positional_options.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <iostream>
-#include <sstream>
 
 namespace ssdfs::cli {
 
 namespace po = boost::program_options;
+
+namespace {
+
+constexpr std::array common_options = {"master", "timeout", "user", "json", "help", "version"};
+
+bool is_common(const std::string& long_name) {
+  return std::find(common_options.begin(), common_options.end(), long_name) != common_options.end();
+}
+
+// Commands on local files, which ask no server: what says which one and for whom is taken, as
+// everywhere, but means nothing.
+bool is_offline(const std::string& command) {
+  const std::string group = command.substr(0, command.find(' '));
+  return group == "image" || group == "edits" || group == "volume" || group == "url";
+}
+
+}  // namespace
 
 command_line::command_line(std::string name, std::string synopsis, std::string summary,
                            limits arguments)
@@ -93,10 +113,10 @@ bool command_line::parse(const std::vector<std::string>& arguments) {
       values_[key] = item.value.empty() ? "" : item.value.front();
     }
   } catch (const po::unknown_option& e) {
-    usage_error("unknown option " + e.get_option_name());
+    usage_error(usage_text(e) + " (try 'ssdfs " + name_ + " --help')");
     return false;
   } catch (const po::error& e) {
-    usage_error(e.what());
+    usage_error(usage_text(e));
     return false;
   }
   if (has("help")) {
@@ -170,14 +190,27 @@ int command_line::usage_error(const std::string& why) {
   return exit_code_;
 }
 
+std::vector<const command_line::option*> command_line::described(bool common) const {
+  std::vector<const option*> out;
+  for (const option& o : options_) {
+    if (is_common(o.long_name) != common) continue;
+    const bool of_server =
+        o.long_name == "master" || o.long_name == "timeout" || o.long_name == "user";
+    if (!of_server || !is_offline(name_)) out.push_back(&o);
+  }
+  return out;
+}
+
 std::string command_line::help_json() const {
   boost::json::array options;
-  for (const option& o : options_) {
-    options.push_back({{"name", o.long_name},
-                       {"short", o.short_name},
-                       {"argument", o.argument},
-                       {"default", o.fallback},
-                       {"help", o.help}});
+  for (const bool common : {false, true}) {
+    for (const option* o : described(common)) {
+      options.push_back({{"name", o->long_name},
+                         {"short", o->short_name},
+                         {"argument", o->argument},
+                         {"default", o->fallback},
+                         {"help", o->help}});
+    }
   }
   return boost::json::serialize(boost::json::object{{"name", name_},
                                                     {"synopsis", synopsis_},
@@ -187,19 +220,23 @@ std::string command_line::help_json() const {
 }
 
 std::string command_line::help_text() const {
-  std::ostringstream out;
-  out << "Usage: ssdfs " << name_ << (synopsis_.empty() ? "" : " ") << synopsis_ << "\n"
-      << summary_ << "\n\nOptions:\n";
-  for (const option& o : options_) {
-    std::string left = o.short_name.empty() ? "      " : "  -" + o.short_name;
-    if (!o.long_name.empty()) left += (o.short_name.empty() ? "--" : ", --") + o.long_name;
-    if (!o.argument.empty()) left += " " + o.argument;
-    left.resize(std::max<std::size_t>(left.size() + 2, 34), ' ');
-    out << left << o.help;
-    if (!o.fallback.empty()) out << " (default " << o.fallback << ")";
-    out << "\n";
+  const std::size_t width = std::min<std::size_t>(terminal_width(STDOUT_FILENO, 80), 100);
+  std::string out =
+      wrapped("Usage: ssdfs " + name_ + (synopsis_.empty() ? "" : " ") + synopsis_, 0, 4, width) +
+      wrapped(summary_, 0, 0, width);
+  for (const bool common : {false, true}) {
+    const auto options = described(common);
+    if (options.empty()) continue;
+    out += common ? "\nOptions of every command:\n" : "\nOptions:\n";
+    for (const option* o : options) {
+      std::string left = o->short_name.empty() ? "      " : "  -" + o->short_name;
+      if (!o->long_name.empty()) left += (o->short_name.empty() ? "--" : ", --") + o->long_name;
+      if (!o->argument.empty()) left += " " + o->argument;
+      out += option_lines(
+          left, o->help + (o->fallback.empty() ? "" : " (default " + o->fallback + ")"), width);
+    }
   }
-  return out.str();
+  return out;
 }
 
 }  // namespace ssdfs::cli

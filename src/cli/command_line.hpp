@@ -15,7 +15,8 @@ namespace ssdfs::cli {
 
 /// Described once per command, then parsed once. Every command has --master, --timeout, --user,
 /// --json, --help and --version besides its own; --master, --timeout and --user have SSDFS_MASTER,
-/// SSDFS_TIMEOUT and SSDFS_USER behind them. Options may stand between arguments; "--" ends them.
+/// SSDFS_TIMEOUT and SSDFS_USER behind them; the help of commands that ask no server leaves these
+/// three out. Options may stand between arguments; "--" ends them.
 class command_line {
  public:
   struct limits {
@@ -62,6 +63,8 @@ class command_line {
   void add(const std::string& name, const std::string& argument, const std::string& help,
            const std::string& fallback);
   [[nodiscard]] const option* find(const std::string& name) const;
+  /// What help tells of: the own options, or those that every command has.
+  [[nodiscard]] std::vector<const option*> described(bool common) const;
   [[nodiscard]] std::string help_text() const;
   [[nodiscard]] std::string help_json() const;
 

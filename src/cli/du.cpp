@@ -64,7 +64,8 @@ int run_du(const std::vector<std::string>& arguments) {
 }
 
 int run_count(const std::vector<std::string>& arguments) {
-  command_line line("count", "PATH...", "Directories, files and bytes at and below paths.", {1});
+  command_line line("count", "[-h] PATH...", "Directories, files and bytes at and below paths.",
+                    {1});
   line.flag("human,h", "sizes with units");
   if (!line.parse(arguments)) return line.exit_code();
   const auto from = session::open(line);

@@ -73,7 +73,7 @@ int run_edits_verify(const std::vector<std::string>& arguments) {
 
 int run_edits_recover(const std::vector<std::string>& arguments) {
   command_line line(
-      "edits recover", "DIRECTORY",
+      "edits recover", "DIRECTORY [--yes]",
       "Gives up everything from the first damaged record on. What is given up is kept "
       "in a directory beside the log. The master must not be running.",
       {1, 1});

@@ -85,11 +85,12 @@ std::vector<std::string> with_two_dashes(std::vector<std::string> arguments) {
 }  // namespace
 
 int run_find(const std::vector<std::string>& arguments) {
-  command_line line(
-      "find", "PATH [-name GLOB] [-type f|d] [-size [+|-]SIZE] [-mtime [+|-]TIME] [-print0]",
-      "Paths below PATH that fit. A TIME is an age: -1h is younger, +24h older; without a unit it "
-      "counts whole days.",
-      {1, 1});
+  command_line line("find",
+                    "PATH [-name GLOB] [-type f|d] [-size [+|-]SIZE] [-mtime [+|-]TIME] [-print0]",
+                    "PATH and what is below it, as far as it fits. Options may have one dash or "
+                    "two. A TIME is an "
+                    "age: -1h is younger, +24h older; without a unit it counts whole days.",
+                    {1, 1});
   line.value("name", "GLOB", "last component matches")
       .value("type", "f|d", "files or directories")
       .value("size", "[+|-]SIZE", "files of more, less or exactly SIZE bytes")
@@ -100,12 +101,14 @@ int run_find(const std::vector<std::string>& arguments) {
   f.glob = line.text("name");
   f.type = line.text("type");
   if (!f.type.empty() && f.type != "f" && f.type != "d") {
-    return line.usage_error("option type: f or d");
+    return line.usage_error("option type: '" + f.type + "' is none of f and d");
   }
   if (line.has("size")) {
     f.size =
         parse_comparison(line.text("size"), [](const std::string& t) { return parse_size(t); });
-    if (!f.size) return line.usage_error("option size: '" + line.text("size") + "' is not a size");
+    if (!f.size)
+      return line.usage_error("option size: '" + line.text("size") +
+                              "' is not a size such as 4096, -10KiB or +1MiB");
   }
   if (line.has("mtime")) {
     f.age_days = parse_comparison(line.text("mtime"), parse_days);
@@ -114,7 +117,8 @@ int run_find(const std::vector<std::string>& arguments) {
                                   [](const std::string& t) { return parse_duration_ms(t); });
     }
     if (!f.age_days && !f.age_ms)
-      return line.usage_error("option mtime: '" + line.text("mtime") + "' is no time");
+      return line.usage_error("option mtime: '" + line.text("mtime") +
+                              "' is not an age such as 2, -1h or +24h");
   }
   f.now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                  std::chrono::system_clock::now().time_since_epoch())

@@ -162,6 +162,10 @@ int run_get(const std::vector<std::string>& arguments) {
   std::vector<std::string> sources = line.arguments();
   const std::string target = sources.back();
   sources.pop_back();
+  if (target == "-") {
+    return line.usage_error(
+        "'-' is no DST: 'ssdfs cat' writes to standard output ('./-' is a file)");
+  }
   const bool exact = line.has("no-target-directory");
   if (exact && sources.size() > 1) return line.usage_error("-T takes one SRC and DST");
   const auto from = session::open(line);

@@ -152,9 +152,10 @@ void print_branch(session& from, const file_status& directory, const std::string
 
 int run_tree(const std::vector<std::string>& arguments) {
   command_line line("tree", "[-L N] [PATH...]", "Shows directories as trees.", {});
-  line.value("levels,L", "N", "no deeper than N", "-1");
+  line.value("levels,L", "N", "no deeper than N");
   if (!line.parse(arguments)) return line.exit_code();
-  const auto levels = line.integer("levels", -1, 4096);
+  const auto levels =
+      line.has("levels") ? line.integer("levels", 0, 4096) : std::optional<std::int64_t>(-1);
   if (!levels) return line.exit_code();
   const auto from = session::open(line);
   if (!from) return line.exit_code();
@@ -173,7 +174,9 @@ int run_tree(const std::vector<std::string>& arguments) {
     content_summary seen;
     std::cout << shown_name(top->path) << "\n";
     if (top->type == entry_type::directory) print_branch(*from, *top, "", *levels, seen);
-    std::cout << "\n" << seen.directories << " directories, " << seen.files << " files\n";
+    std::cout << "\n"
+              << seen.directories << (seen.directories == 1 ? " directory, " : " directories, ")
+              << seen.files << (seen.files == 1 ? " file\n" : " files\n");
   }
   return from->exit_code();
 }

@@ -2,16 +2,21 @@
 
 #include "base/assert.hpp"
 #include "base/units.hpp"
+#include "cli/help_text.hpp"
+#include "net/address.hpp"
 
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/variables_map.hpp>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <sstream>
 
 namespace ssdfs::cli {
@@ -36,17 +41,17 @@ constexpr std::array table = {
     option_spec{"data-dir", kind::text, "DIR", "", in_every, "", 0, 0,
                 "where data is kept (default /var/lib/ssdfs/ROLE); a datanode takes several, "
                 "separated by commas, each DIR[:CAPACITY]"},
-    option_spec{"listen", kind::text, "HOST:PORT", "", in_every, "", 0, 0,
+    option_spec{"listen", kind::address, "HOST:PORT", "", in_every, "", 0, 0,
                 "address of the binary protocol (default port: master 9600, backup 9620, datanode "
                 "9610)"},
-    option_spec{"http", kind::text, "HOST:PORT|off", "", in_every, "", 0, 0,
+    option_spec{"http", kind::address, "HOST:PORT|off", "", in_every, "off", 0, 0,
                 "address of HTTP (default port: master 9601, backup 9621, datanode 9611)"},
-    option_spec{"advertise", kind::text, "HOST:PORT", "", in_every, "", 0, 0,
+    option_spec{"advertise", kind::address, "HOST:PORT", "", in_every, "told", 0, 0,
                 "address that others are told (default: what it listens on)"},
-    option_spec{"advertise-http", kind::text, "HOST:PORT", "", in_every, "", 0, 0,
-                "HTTP address that others are told"},
-    option_spec{"master", kind::text, "HOST:PORT[,...]", "127.0.0.1:9600",
-                in_backup | in_datanode | 1, "", 0, 0, "all masters of the cluster"},
+    option_spec{"advertise-http", kind::address, "HOST:PORT", "", in_every, "told", 0, 0,
+                "HTTP address that others are told (default: what it listens on)"},
+    option_spec{"master", kind::address, "HOST:PORT[,...]", "127.0.0.1:9600",
+                in_backup | in_datanode | 1, "list", 0, 0, "all masters of the cluster"},
     option_spec{"name", kind::text, "NAME", "", in_every, "", 0, 0,
                 "name for people (default: host name and port)"},
     option_spec{"rack", kind::text, "/NAME", "/default", in_every, "", 0, 0,
@@ -60,8 +65,8 @@ constexpr std::array table = {
                 "size of a volume"},
     option_spec{"chunk-size", kind::size, "SIZE", "8MiB", in_master, "", 64 << 10, 64 << 20,
                 "large files are cut into chunks of this size"},
-    option_spec{"sync", kind::choice, "WHEN", "interval", in_datanode, "none|interval|always", 0, 0,
-                "when appended data is synced to the disk"},
+    option_spec{"sync", kind::choice, "none|interval|always", "interval", in_datanode,
+                "none|interval|always", 0, 0, "when appended data is synced to the disk"},
     option_spec{"sync-interval", kind::duration, "TIME", "1s", in_datanode, "", 10, 3600000,
                 "longest time between syncs with --sync=interval"},
     option_spec{"min-sync-backups", kind::integer, "N", "0", in_master, "", 0, 16,
@@ -100,8 +105,9 @@ constexpr std::array table = {
                 "how long HTTP may use a lookup again"},
     option_spec{"url-secret", kind::text, "FILE", "", in_front, "", 0, 0,
                 "file with the key of signed URLs"},
-    option_spec{"url-signing", kind::choice, "WHEN", "optional", in_front, "optional|required", 0,
-                0, "whether files are given without a signed URL; required needs url-secret"},
+    option_spec{"url-signing", kind::choice, "optional|required", "optional", in_front,
+                "optional|required", 0, 0,
+                "whether files are given without a signed URL; required needs url-secret"},
     option_spec{"http-max-body", kind::size, "SIZE", "1GiB", in_front, "", 1, max_int,
                 "longest file that HTTP takes"},
     option_spec{"permissions", kind::choice, "on|off", "off", in_master, "on|off", 0, 0,
@@ -114,8 +120,8 @@ constexpr std::array table = {
                 "written when the process listens and answers"},
     option_spec{"threads", kind::integer, "N", "0", in_every, "", 0, 256,
                 "threads for sockets (0: as many as there are cores, at most 4)"},
-    option_spec{"log-level", kind::choice, "LEVEL", "info", in_every, "debug|info|warning|error", 0,
-                0, "least severe messages that are written"},
+    option_spec{"log-level", kind::choice, "debug|info|warning|error", "info", in_every,
+                "debug|info|warning|error", 0, 0, "least severe messages that are written"},
     option_spec{"log-format", kind::choice, "text|json", "text", in_every, "text|json", 0, 0,
                 "form of the log, on standard error"},
 };
@@ -131,8 +137,48 @@ failure bad(std::string_view name, const std::string& why) {
 }
 
 result<void> check_range(const option_spec& spec, std::int64_t value, const std::string& text) {
-  if (value >= spec.minimum && (spec.maximum == 0 || value <= spec.maximum)) return {};
-  return bad(spec.name, "'" + text + "' is out of range");
+  const bool limited = spec.maximum != 0 && spec.maximum != max_int;
+  if (value >= spec.minimum && (!limited || value <= spec.maximum)) return {};
+  const auto shown = [&](std::int64_t limit) {
+    if (spec.kind == kind::duration) return format_duration_ms(limit);
+    if (spec.kind == kind::integer) return std::to_string(limit);
+    return format_size(static_cast<std::uint64_t>(limit));
+  };
+  return bad(spec.name, "'" + text + "' is out of range (" +
+                            (limited ? shown(spec.minimum) + " to " + shown(spec.maximum)
+                                     : "at least " + shown(spec.minimum)) +
+                            ")");
+}
+
+// All that a list or a single text holds must be addresses.
+result<void> check_address(const option_spec& spec, const std::string& text) {
+  if (spec.choices == "off" && text == "off") return {};
+  if (spec.choices == "told" && text.empty()) return {};
+  std::size_t addresses = 0;
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, spec.choices == "list" ? ',' : '\0');) {
+    if (part.empty() && spec.choices == "list") continue;
+    const auto address = net::parse_host_port(part);
+    if (!address) return bad(spec.name, address.error().message());
+    if (spec.choices == "told" && (address->host.empty() || address->port == 0)) {
+      return bad(spec.name, "'" + text + "': others need a host and a port to connect to");
+    }
+    ++addresses;
+  }
+  if (addresses == 0) return bad(spec.name, "needs an address, HOST:PORT");
+  return {};
+}
+
+// "DIR:10GB" would be a directory of that name: a number behind the last colon is a capacity.
+result<void> check_capacities(const option_spec& spec, const std::string& text) {
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) {
+    const std::string end = part.substr(part.rfind(':') + 1);
+    if (end.size() == part.size() || end.empty() || end.find('/') != std::string::npos) continue;
+    if (end.front() < '0' || end.front() > '9') continue;
+    if (const auto size = parse_size(end); !size) return bad(spec.name, size.error().message());
+  }
+  return {};
 }
 
 bool is_percentage(const std::string& text) {
@@ -146,7 +192,10 @@ bool is_percentage(const std::string& text) {
 result<void> check(const option_spec& spec, const std::string& text) {
   switch (spec.kind) {
     case kind::text:
+      if (spec.name == "data-dir") return check_capacities(spec, text);
+      return {};
     case kind::repeated: return {};
+    case kind::address: return check_address(spec, text);
     case kind::flag:
       if (text == "true" || text == "false") return {};
       return bad(spec.name, "'" + text + "' is neither true nor false");
@@ -196,13 +245,7 @@ po::options_description describe() {
   return all;
 }
 
-// Boost's own texts name options in different ways; make them one line of ours.
-failure usage_failure(const po::error& e) {
-  if (const auto* unknown = dynamic_cast<const po::unknown_option*>(&e)) {
-    return {errc::invalid_argument, "unknown option " + unknown->get_option_name()};
-  }
-  return {errc::invalid_argument, e.what()};
-}
+failure usage_failure(const po::error& e) { return {errc::invalid_argument, usage_text(e)}; }
 
 std::string default_of(const option_spec& spec, role r) {
   if (!spec.fallback.empty()) return std::string(spec.fallback);
@@ -275,8 +318,15 @@ result<void> settings::read_file() {
   try {
     const auto description = describe();
     const auto parsed = po::parse_config_file(in, description, false);
+    std::set<std::string> seen;
     for (const auto& option : parsed.options) {
       if (option.string_key == "config") return bad("config", "not allowed inside a file");
+      const option_spec* spec = find_spec(option.string_key);
+      if (spec != nullptr && spec->kind != kind::repeated &&
+          !seen.insert(option.string_key).second) {
+        return failure(errc::invalid_argument,
+                       path + ": option " + option.string_key + ": given more than once");
+      }
       if (auto done = set(option.string_key, option.value, source::file); !done) {
         return failure(errc::invalid_argument, path + ": " + done.error().message());
       }
@@ -307,13 +357,22 @@ result<settings> settings::read(std::span<const std::string> arguments,
   try {
     auto description = describe();
     description.add_options()("help", "")("version", "");
+    // Taken so that the message can name what is too much.
+    description.add_options()("ssdfs-positional", po::value<std::vector<std::string>>());
+    po::positional_options_description positions;
+    positions.add("ssdfs-positional", -1);
     const auto parsed =
         po::command_line_parser(std::vector<std::string>(arguments.begin(), arguments.end()))
             .options(description)
-            .positional({})
+            .positional(positions)
             .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
             .run();
     for (const auto& option : parsed.options) {
+      if (option.string_key == "ssdfs-positional") {
+        if (option.position_key < 0) throw po::unknown_option("--ssdfs-positional");
+        return failure(errc::invalid_argument, "unexpected argument '" + option.value.front() +
+                                                   "': a server takes options only");
+      }
       if (option.string_key == "help") {
         out.help_ = true;
         continue;
@@ -398,19 +457,24 @@ bool settings::given(std::string_view name) const {
 }
 
 std::string server_help() {
-  std::ostringstream out;
-  out << "Usage: ssdfs --role=master|backup|datanode|all [--config FILE] [options]\n\nOptions:\n";
+  const std::size_t width = std::min<std::size_t>(terminal_width(STDOUT_FILENO, 80), 100);
+  std::string out =
+      "Usage: ssdfs --role=master|backup|datanode|all [--config FILE] [options]\n\nOptions:\n";
   for (const option_spec& spec : table) {
     std::string left = "  --" + std::string(spec.name);
     if (spec.kind != kind::flag) left += " " + std::string(spec.argument);
-    out << left << std::string(left.size() < 34 ? 34 - left.size() : 1, ' ') << spec.help;
-    if (!spec.fallback.empty() && spec.kind != kind::flag)
-      out << " (default " << spec.fallback << ")";
-    out << "\n";
+    std::string help(spec.help);
+    if (!spec.fallback.empty() && spec.kind != kind::flag) {
+      help += " (default " + std::string(spec.fallback) + ")";
+    }
+    out += option_lines(left, help, width);
   }
-  out << "\nThe configuration file has the same names (key = value, # comments). The command line "
-         "wins over\nSSDFS_* variables, those over the file.\n";
-  return out.str();
+  out += "\n" + wrapped(
+                    "Sizes take KiB, MiB, GiB, TiB; times ms, s, m, h. The configuration file "
+                    "has the same names (key = value, # comments). The command line wins over "
+                    "SSDFS_* variables, those over the file.",
+                    0, 0, width);
+  return out;
 }
 
 }  // namespace ssdfs::cli

@@ -28,6 +28,8 @@ enum class option_kind : std::uint8_t {
   flag,      ///< no value on the command line; true or false elsewhere
   amount,    ///< a size, or a percentage such as 2%
   repeated,  ///< text that may be given several times
+  address,   ///< HOST:PORT; `choices` says what else: "off", "list" (with commas), or "told" (a
+             ///< host and port that others can connect to; empty for none)
 };
 
 struct option_spec {
@@ -36,9 +38,9 @@ struct option_spec {
   std::string_view argument;  ///< as shown in --help: "HOST:PORT"
   std::string_view fallback;  ///< default; empty where it depends on the role
   std::uint8_t roles;         ///< bits of role
-  std::string_view choices;   ///< choice
-  std::int64_t minimum;       ///< integer
-  std::int64_t maximum;       ///< integer
+  std::string_view choices;   ///< choice, address
+  std::int64_t minimum;       ///< integer, size, duration
+  std::int64_t maximum;       ///< the same; 0: none
   std::string_view help;
 };
 

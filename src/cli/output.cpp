@@ -95,14 +95,44 @@ std::string format_bytes(std::uint64_t bytes, bool human) {
   return human ? format_size(bytes) : std::to_string(bytes);
 }
 
+std::string format_age(std::int64_t ms) {
+  constexpr std::int64_t second = 1000;
+  constexpr std::int64_t minute = 60 * second;
+  constexpr std::int64_t hour = 60 * minute;
+  if (ms < 10 * second) return std::to_string(ms) + " ms";
+  if (ms < 2 * minute) return std::to_string(ms / second) + " s";
+  if (ms < 2 * hour) return std::to_string(ms / minute) + " min";
+  if (ms < 48 * hour) return std::to_string(ms / hour) + " h";
+  return std::to_string(ms / (24 * hour)) + " days";
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  const auto at = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const unsigned a = at(i);
+    const unsigned b = at(i + 1);
+    const unsigned c = at(i + 2);
+    std::size_t length = 0;  // of a character that is not to be printed
+    if (a < 0x20 || a == 0x7f) length = 1;
+    if (a == 0xc2 && b >= 0x80 && b < 0xa0) length = 2;                // U+0080 to U+009F
+    if (a == 0xe2 && b == 0x80 && c >= 0xaa && c <= 0xae) length = 3;  // U+202A to U+202E
+    if (a == 0xe2 && b == 0x81 && c >= 0xa6 && c <= 0xa9) length = 3;  // U+2066 to U+2069
+    if (length == 0) {
+      out += text[i];
+    } else {
+      out += '?';
+      i += length - 1;
+    }
+  }
+  return out;
+}
+
 std::string shown_name(const std::string& name) {
   static const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  if (!terminal) return name;
-  std::string out = name;
-  std::replace_if(
-      out.begin(), out.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return out;
+  return terminal ? printable(name) : name;
 }
 
 void table::widen(const std::vector<std::string>& row) {

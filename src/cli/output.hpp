@@ -28,7 +28,12 @@ void print_json(const boost::json::value& value);
 [[nodiscard]] std::string format_time(std::int64_t ms);
 /// Digits, or "1.5 GiB" if `human`.
 [[nodiscard]] std::string format_bytes(std::uint64_t bytes, bool human);
-/// The name as it is for a pipe; with control characters replaced by '?' for a terminal.
+/// How long ago, for people: "424 ms", "15 s", "4 min", "3 h", "2 days".
+[[nodiscard]] std::string format_age(std::int64_t ms);
+/// What a peer or a file name says, fit for a terminal: '?' for each control character (C0, C1) and
+/// each character that turns the direction of what follows (U+202A to U+202E, U+2066 to U+2069).
+[[nodiscard]] std::string printable(std::string_view text);
+/// The name as it is for a pipe, printable() for a terminal.
 [[nodiscard]] std::string shown_name(const std::string& name);
 
 /// Columns of text, as wide as their widest cell. A column whose header begins with '>' is aligned

@@ -1,9 +1,9 @@
 #include "cli/progress.hpp"
 
 #include "base/units.hpp"
+#include "cli/help_text.hpp"
 #include "io/clock.hpp"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,12 +12,6 @@
 
 namespace ssdfs::cli {
 namespace {
-
-std::size_t terminal_width() {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
-}
 
 std::string clock_time(std::uint64_t seconds) {
   std::array<char, 32> text{};
@@ -61,37 +55,50 @@ void progress::run() {
   // Work that is done at once should not flicker.
   ended_.wait_for(lock, std::chrono::milliseconds(500), [this] { return end_; });
   while (!end_) {
-    const std::string text = "\r" + line() + "\033[K";
+    progress_values now{what_,
+                        files,
+                        bytes,
+                        total_files,
+                        total_bytes,
+                        totals_known,
+                        static_cast<double>(io::steady_ms() - began_ms_) / 1000};
+    const std::string text =
+        "\r" + progress_line(now, terminal_width(STDERR_FILENO, 80) - 1) + "\033[K";
     std::fputs(text.c_str(), stderr);
     ended_.wait_for(lock, std::chrono::milliseconds(200), [this] { return end_; });
   }
 }
 
-std::string progress::line() const {
-  const std::uint64_t done = bytes;
-  const std::uint64_t all = total_bytes;
-  const double seconds = std::max(0.001, static_cast<double>(io::steady_ms() - began_ms_) / 1000);
-  const double rate = static_cast<double>(done) / seconds;
-  std::string text = what_ + " ";
-  if (totals_known && all > 0) {
-    const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(all));
-    constexpr int width = 24;
-    const int filled = static_cast<int>(share * width);
-    text += "[" + std::string(static_cast<std::size_t>(filled), '=') +
-            std::string(static_cast<std::size_t>(width - filled), ' ') + "] " +
-            std::to_string(static_cast<int>(share * 100)) + "% ";
+std::string progress_line(const progress_values& of, std::size_t width) {
+  const double rate = static_cast<double>(of.bytes) / std::max(0.001, of.seconds);
+  const bool with_share = of.totals_known && of.total_bytes > 0;
+  const double share =
+      with_share
+          ? std::min(1.0, static_cast<double>(of.bytes) / static_cast<double>(of.total_bytes))
+          : 0;
+  std::string figures;
+  if (with_share) figures += std::to_string(static_cast<int>(share * 100)) + "% ";
+  if (of.total_files > 1 || of.files > 1) {
+    figures += std::to_string(of.files);
+    if (of.totals_known) figures += "/" + std::to_string(of.total_files);
+    figures += " files ";
   }
-  if (total_files > 1 || files > 1) {
-    text += std::to_string(files.load());
-    if (totals_known) text += "/" + std::to_string(total_files.load());
-    text += " files ";
+  figures += format_size(of.bytes) + " " + format_size(static_cast<std::uint64_t>(rate)) + "/s";
+  if (with_share && of.total_bytes > of.bytes && rate > 0) {
+    figures += " " +
+               clock_time(static_cast<std::uint64_t>(
+                   static_cast<double>(of.total_bytes - of.bytes) / rate)) +
+               " left";
   }
-  text += format_size(done) + " " + format_size(static_cast<std::uint64_t>(rate)) + "/s";
-  if (totals_known && all > done && rate > 0) {
-    text += " " + clock_time(static_cast<std::uint64_t>(static_cast<double>(all - done) / rate)) +
-            " left";
+  std::string text = of.what + " ";
+  // "[", "]" and the blank behind them.
+  const std::size_t taken = text.size() + figures.size() + 3;
+  const std::size_t bar = width > taken ? std::min<std::size_t>(24, width - taken) : 0;
+  if (with_share && bar >= 4) {
+    const auto filled = static_cast<std::size_t>(share * static_cast<double>(bar));
+    text += "[" + std::string(filled, '=') + std::string(bar - filled, ' ') + "] ";
   }
-  return text.substr(0, terminal_width() - 1);
+  return (text + figures).substr(0, width);
 }
 
 }  // namespace ssdfs::cli

@@ -10,6 +10,20 @@
 
 namespace ssdfs::cli {
 
+/// What a line of progress tells.
+struct progress_values {
+  std::string what;  ///< the verb: "put"
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t total_files = 0;
+  std::uint64_t total_bytes = 0;
+  bool totals_known = false;
+  double seconds = 0;  ///< since the work began
+};
+
+/// The line in at most `width` columns: the bar gives way first, figures are cut last.
+[[nodiscard]] std::string progress_line(const progress_values& of, std::size_t width);
+
 /// Redraws itself a few times a second while standard error is a terminal. Counters may be changed
 /// from any thread. The line disappears at the end.
 class progress {
@@ -33,7 +47,6 @@ class progress {
 
  private:
   void run();
-  [[nodiscard]] std::string line() const;
 
   std::string what_;
   std::int64_t began_ms_;

@@ -211,15 +211,14 @@ int run_put(const std::vector<std::string>& arguments) {
       .flag("preserve,p", "keep modification time and mode")
       .value("jobs,j", "N", "files in flight", "64")
       .value("ack", "all|one",
-             "a small file (256 KiB) is stored when all copies are written, or the first: quicker, "
-             "but "
-             "lost if that one's node dies before the others have it",
+             "answer when all copies are written, or (files up to 256 KiB) when the first is: "
+             "quicker, but the file is lost if that node dies before the others have it",
              "all");
   if (!line.parse(arguments)) return line.exit_code();
   const auto in_flight = line.integer("jobs", 1, 1024);
   if (!in_flight) return line.exit_code();
   if (line.text("ack") != "all" && line.text("ack") != "one") {
-    return line.usage_error("option ack: all or one");
+    return line.usage_error("option ack: '" + line.text("ack") + "' is none of all and one");
   }
   std::vector<std::string> sources = line.arguments();
   const std::string target = sources.back();

@@ -62,7 +62,11 @@ int run_command(const std::vector<std::string>& arguments) {
       members += (members.empty() ? "" : ", ") + std::string(c.name.substr(group.size()));
     }
   }
-  if (!members.empty()) return usage(arguments.front() + ": one of " + members + " is needed");
+  if (!members.empty()) {
+    const bool other = arguments.size() > 1 && !arguments[1].starts_with("-");
+    return usage((other ? "unknown command " + arguments[0] + " " + arguments[1] : arguments[0]) +
+                 ": one of " + members + " is needed");
+  }
   return usage("unknown command " + arguments.front());
 }
 
@@ -72,6 +76,12 @@ int run(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   if (arguments.empty()) return usage("a command or --role is needed");
   if (arguments.front() == "--help" || arguments.front() == "help") {
+    // "help put" is "put --help".
+    std::vector<std::string> asked(arguments.begin() + 1, arguments.end());
+    if (!asked.empty() && !asked.front().starts_with("-")) {
+      asked.emplace_back("--help");
+      return run_command(asked);
+    }
     if (std::find(arguments.begin(), arguments.end(), "--json") != arguments.end()) {
       std::cout << describe_program();
     } else {

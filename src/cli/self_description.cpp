@@ -21,6 +21,7 @@ std::string_view name_of(option_kind kind) {
     case option_kind::flag: return "flag";
     case option_kind::amount: return "amount";
     case option_kind::repeated: return "repeated";
+    case option_kind::address: return "address";
   }
   return "";
 }

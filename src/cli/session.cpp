@@ -1,6 +1,8 @@
 #include "cli/session.hpp"
 
 #include "base/units.hpp"
+#include "cli/output.hpp"
+#include "net/address.hpp"
 
 #include <pwd.h>
 #include <unistd.h>
@@ -15,19 +17,6 @@ namespace {
 std::string system_user() {
   const passwd* entry = ::getpwuid(::geteuid());
   return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
-}
-
-// What a peer or a file name put into a message must not reach a terminal as control characters.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      out += '?';
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 }  // namespace
@@ -46,10 +35,15 @@ std::optional<client_config> session::config_of(command_line& line) {
   config.masters.clear();
   std::istringstream in(line.text("master"));
   for (std::string part; std::getline(in, part, ',');) {
-    if (!part.empty()) config.masters.push_back(part);
+    if (part.empty()) continue;
+    if (const auto address = net::parse_host_port(part); !address) {
+      line.usage_error("option master: " + address.error().message());
+      return std::nullopt;
+    }
+    config.masters.push_back(part);
   }
   if (config.masters.empty()) {
-    line.usage_error("option master: no address");
+    line.usage_error("option master: needs an address, HOST:PORT");
     return std::nullopt;
   }
   config.user = line.text("user").empty() ? system_user() : line.text("user");

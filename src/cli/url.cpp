@@ -14,7 +14,7 @@
 namespace ssdfs::cli {
 
 int run_url_sign(const argument_list& arguments) {
-  command_line line("url sign", "PATH",
+  command_line line("url sign", "PATH [--expires TIME] [--url-secret FILE] [--base URL]",
                     "Prints a link to a file that the datanodes and the master honour until it "
                     "expires. The file need not exist.",
                     {1, 1});

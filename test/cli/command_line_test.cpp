@@ -4,6 +4,7 @@
 
 #include "base/units.hpp"
 #include "cli/command.hpp"
+#include "cli/help_text.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -102,8 +103,11 @@ BOOST_AUTO_TEST_CASE(mistakes_are_one_line_and_exit_code_2) {
   BOOST_CHECK(contains(refused({"/a", "-x"}), "unknown option -x"));
   BOOST_CHECK(contains(refused({"/a", "--rec"}), "unknown option --rec"));  // no abbreviations
   BOOST_CHECK(contains(refused({"/a", "--ssdfs-positional=x"}), "unknown option"));
-  BOOST_CHECK(contains(refused({"/a", "--force=yes"}), "force"));
-  BOOST_CHECK(contains(refused({"/a", "--jobs"}), "jobs"));
+  BOOST_CHECK(contains(refused({"/a", "--frob"}), "(try 'ssdfs frob --help')"));
+  BOOST_CHECK(contains(refused({"/a", "--force=yes"}), "option force: takes no value"));
+  BOOST_CHECK(contains(refused({"/a", "--jobs"}), "option jobs: needs a value"));
+  BOOST_CHECK(contains(refused({"/a", "--jobs="}), "option jobs: needs a value"));
+  BOOST_CHECK(contains(refused({"/a", "-j"}), "option jobs: needs a value"));
   BOOST_CHECK(contains(refused({}), "too few arguments"));
   BOOST_CHECK(contains(refused({"1", "2", "3", "4"}), "too many arguments"));
 }
@@ -134,6 +138,45 @@ BOOST_AUTO_TEST_CASE(help_and_version_come_before_other_mistakes) {
     for (const char* part : {"Usage: ssdfs frob [-r] SRC... DST", "-r, --recursive", "--master",
                              "-j, --jobs N", "(default 64)", "--json"}) {
       BOOST_CHECK_MESSAGE(contains(out.text(), part), part);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(own_options_come_first_and_lines_are_short) {
+  for (const command& c : commands()) {
+    BOOST_TEST_CONTEXT(c.name) {
+      const captured out(std::cout);
+      BOOST_CHECK_EQUAL(c.run({"--help"}), exit_done);
+      std::istringstream lines(out.text());
+      for (std::string text; std::getline(lines, text);) {
+        BOOST_CHECK_MESSAGE(text.size() <= 80 || !contains(text.substr(1), " "), text);
+      }
+      const bool offline = c.name.starts_with("image ") || c.name.starts_with("edits ") ||
+                           c.name.starts_with("volume ") || c.name.starts_with("url ");
+      BOOST_CHECK_EQUAL(contains(out.text(), "--master"), !offline);
+      BOOST_CHECK(out.text().find("Options of every command:") < out.text().find("--version"));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(no_line_of_help_begins_with_what_looks_like_an_option) {
+  BOOST_CHECK_EQUAL(wrapped("one two three", 0, 2, 8), "one two\n  three\n");
+  BOOST_CHECK_EQUAL(wrapped("one two --three", 0, 2, 8), "one\n  two --three\n");
+  BOOST_CHECK_EQUAL(wrapped("a", 10, 2, 8), "a\n");
+  BOOST_CHECK_EQUAL(option_lines("  -a", "b", 80), "  -a" + std::string(28, ' ') + "b\n");
+  BOOST_CHECK_EQUAL(option_lines("  --longer-than-the-left-column HAS", "b", 80),
+                    "  --longer-than-the-left-column HAS\n" + std::string(32, ' ') + "b\n");
+}
+
+BOOST_AUTO_TEST_CASE(addresses_of_masters_are_checked_before_anything_is_asked) {
+  for (const char* bad : {"nohost", "127.0.0.1:99999", ",", "::1:9600", ""}) {
+    BOOST_TEST_CONTEXT(bad) {
+      for (const command& c : commands()) {
+        if (c.name != "ls") continue;
+        const captured errors(std::cerr);
+        BOOST_CHECK_EQUAL(c.run({"--master", bad, "/"}), exit_usage);
+        BOOST_CHECK_MESSAGE(errors.text().starts_with("ssdfs: ls: option master: "), errors.text());
+      }
     }
   }
 }

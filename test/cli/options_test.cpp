@@ -97,7 +97,16 @@ BOOST_AUTO_TEST_CASE(mistakes_are_named) {
   BOOST_CHECK(error_of({"--role=all", "--volume-size=big"}).find("volume-size") !=
               std::string::npos);
   BOOST_CHECK(error_of({"--role=all", "--repl=2"}).find("unknown option") != std::string::npos);
-  BOOST_CHECK(error_of({"--role=all", "stray"}) != "no error");
+  BOOST_CHECK_EQUAL(error_of({"--role=all", "stray"}),
+                    "unexpected argument 'stray': a server takes options only");
+  BOOST_CHECK_EQUAL(error_of({"--role"}), "option role: needs a value");
+  BOOST_CHECK_EQUAL(error_of({"--role=all", "--data-dir="}), "option data-dir: needs a value");
+  BOOST_CHECK_EQUAL(error_of({"--role=all", "--replication=0"}),
+                    "option replication: '0' is out of range (1 to 3)");
+  BOOST_CHECK_EQUAL(error_of({"--role=all", "--heartbeat-interval=1ms"}),
+                    "option heartbeat-interval: '1ms' is out of range (10ms to 1h)");
+  BOOST_CHECK_EQUAL(error_of({"--role=all", "--repair-rate=5"}),
+                    "option repair-rate: '5' is out of range (at least 64.0 KiB)");
   BOOST_CHECK(
       error_of({"--role=all", "--replication=2", "--replication=3"}).find("more than once") !=
       std::string::npos);
@@ -109,6 +118,54 @@ BOOST_AUTO_TEST_CASE(mistakes_are_named) {
   const config_file file("surprise = 1\n");
   BOOST_CHECK(error_of({"--role=all", file.argument()}).find("unknown option surprise") !=
               std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(mistakes_in_a_file_are_named) {
+  const auto with = [](const char* text) {
+    const config_file file(text);
+    const std::string error = error_of({"--role=all", file.argument()});
+    return error == "no error" ? error : error.substr(error.find(": ") + 2);
+  };
+  BOOST_CHECK_EQUAL(with("replication\n"), "line 'replication' is not NAME = VALUE");
+  BOOST_CHECK_EQUAL(with("replication = 2\nreplication = 3\n"),
+                    "option replication: given more than once");
+  BOOST_CHECK_EQUAL(with("http-cache-control = /a=x\nhttp-cache-control = /b=x\n"), "no error");
+}
+
+BOOST_AUTO_TEST_CASE(addresses_are_checked_before_a_server_starts) {
+  const auto of = [](const char* option, const char* value) {
+    return error_of({"--role=datanode", std::string("--") + option + "=" + value});
+  };
+  for (const char* fine : {"127.0.0.1:0", ":9610", "*:9610", "[::1]:9610", "node:1"}) {
+    BOOST_CHECK_EQUAL(of("listen", fine), "no error");
+  }
+  BOOST_CHECK_EQUAL(of("http", "off"), "no error");
+  BOOST_CHECK_EQUAL(of("master", "a:1,b:2"), "no error");
+  BOOST_CHECK_EQUAL(of("advertise", "node:9610"), "no error");
+  BOOST_CHECK_EQUAL(error_of({"--role=datanode"}, {"SSDFS_ADVERTISE="}), "no error");
+  for (const char* option : {"listen", "http", "advertise", "advertise-http", "master"}) {
+    for (const char* bad : {"node", "node:99999", "a:1 b:2", "::1:1"}) {
+      BOOST_CHECK_MESSAGE(of(option, bad).starts_with(std::string("option ") + option + ": '"),
+                          of(option, bad));
+    }
+  }
+  BOOST_CHECK(of("listen", "off") != "no error");
+  BOOST_CHECK(of("listen", "a:1,b:2") != "no error");
+  BOOST_CHECK(of("master", ",") != "no error");
+  // Nobody can connect to these.
+  for (const char* bad : {":9610", "*:9610", "node:0"}) {
+    BOOST_CHECK(of("advertise", bad).find("others need a host and a port") != std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_number_behind_a_directory_is_a_capacity) {
+  for (const char* fine : {"/a,/b", "/a:10GiB,/b:1t", "/a:b", "/a:1/b", "/a:1/b:2KiB"}) {
+    BOOST_CHECK_EQUAL(error_of({"--role=datanode", std::string("--data-dir=") + fine}), "no error");
+  }
+  for (const char* bad : {"/a:10GB", "/a,/b:5x", "/a:1/b:2%"}) {
+    const std::string error = error_of({"--role=datanode", std::string("--data-dir=") + bad});
+    BOOST_CHECK_MESSAGE(error.find("is not a size") != std::string::npos, error);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(flags_and_repeated_options) {

@@ -3,6 +3,7 @@
 
 #include "base/crc32c.hpp"
 #include "cli/bench_set.hpp"
+#include "cli/progress.hpp"
 #include "cli/remote.hpp"
 
 #include <boost/json/serialize.hpp>
@@ -48,6 +49,45 @@ BOOST_AUTO_TEST_CASE(stat_as_json) {
   BOOST_CHECK_EQUAL(boost::json::serialize(to_json(s, true).at("chunks")),
                     R"([{"volume":"18446744073709551615","key":"7","size":10,)"
                     R"("crc32c":"000000ab","nodes":["h1:1","h2:2"]}])");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_terminal_would_obey_is_not_printed) {
+  BOOST_CHECK_EQUAL(printable("a\nb\033[31mc\x7f"), "a?b?[31mc?");
+  BOOST_CHECK_EQUAL(printable("\xc2\x9b"
+                              "2J"),
+                    "?2J");
+  BOOST_CHECK_EQUAL(printable("a\u202egnp.exe"), "a?gnp.exe");
+  BOOST_CHECK_EQUAL(printable("\u2066a\u2069"), "?a?");
+  for (const char* fine : {"", "夏日特卖.png", "שלום", "Größe", "👨\u200d👩", "\u00a0", "\u2030"}) {
+    BOOST_CHECK_EQUAL(printable(fine), fine);
+  }
+  // Torn characters.
+  for (const char* torn : {"\xc2", "\xe2", "\xe2\x80", "\xe2\x81"}) {
+    BOOST_CHECK_EQUAL(printable(torn), torn);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(ages) {
+  BOOST_CHECK_EQUAL(format_age(0), "0 ms");
+  BOOST_CHECK_EQUAL(format_age(9'999), "9999 ms");
+  BOOST_CHECK_EQUAL(format_age(10'000), "10 s");
+  BOOST_CHECK_EQUAL(format_age(168'163), "2 min");
+  BOOST_CHECK_EQUAL(format_age(3 * 3'600'000), "3 h");
+  BOOST_CHECK_EQUAL(format_age(72LL * 3'600'000), "3 days");
+}
+
+BOOST_AUTO_TEST_CASE(a_line_of_progress_fits_and_keeps_its_figures) {
+  progress_values put{"put", 3, 500 << 20, 100, 1000 << 20, true, 10};
+  const std::string figures = "50% 3/100 files 500.0 MiB 50.0 MiB/s 0:10 left";
+  BOOST_CHECK_EQUAL(progress_line(put, 79),
+                    "put [" + std::string(12, '=') + std::string(12, ' ') + "] " + figures);
+  for (std::size_t width = figures.size() + 4; width < 100; ++width) {
+    const std::string line = progress_line(put, width);
+    BOOST_CHECK_LE(line.size(), width);
+    BOOST_CHECK_MESSAGE(line.ends_with(figures), line);
+  }
+  BOOST_CHECK_EQUAL(progress_line(put, 20).size(), 20U);
+  BOOST_CHECK_EQUAL(progress_line({"get", 1, 2048, 0, 0, false, 2}, 79), "get 2.0 KiB 1.0 KiB/s");
 }
 
 BOOST_AUTO_TEST_CASE(modes_and_checksums) {

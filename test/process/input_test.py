@@ -49,9 +49,20 @@ class Commands(unittest.TestCase):
                 (["admin", "volumes", "seven"], "not a volume id"),
                 (["bench", "put", "--size", "huge"], "size"), (["--role=boss"], "boss"),
                 (["--role=all", "--frob"], "unknown option"), (["ls", "--timeout=soon"], "timeout"),
-                (["ls", "--rec", "/"], "unknown option")]:
+                (["ls", "--rec", "/"], "unknown option"), (["put", "-j"], "needs a value"),
+                (["admin", "nonsense"], "unknown command admin nonsense"),
+                (["get", "/a", "-"], "cat"), (["tree", "-L", "-1", "/"], "levels"),
+                (["--role=master", "--listen=nohost"], "'nohost' is not HOST:PORT"),
+                (["--role=datanode", "--data-dir=/tmp/none:10GB"], "'10GB' is not a size"),
+                (["--role=all", "stray"], "'stray'")]:
             with self.subTest(arguments):
                 self.fails(2, expected, *arguments)
+        self.assertFalse(os.path.exists("-"))
+
+    def test_help_of_a_command(self):
+        for arguments in (["help", "admin", "report"], ["--help", "admin", "report"],
+                          ["admin", "report", "--help"]):
+            self.assertTrue(self.cluster.ok(*arguments).startswith("Usage: ssdfs admin report"))
 
     def test_targets_and_sources(self):
         directory = os.path.join(self.work, "folder")
