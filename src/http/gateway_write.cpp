@@ -188,10 +188,12 @@ void gateway::remove(const exchange_ptr& e, const std::string& path) {
         if (found && found->status.type == entry_type::directory) {
           return respond_error(*e, failure(errc::is_directory, "this is a directory"), path);
         }
+        // What comes there from now on was not meant: the conditions may not hold for it.
+        if (conditional && !found) return respond_error(*e, errc::not_found, path);
         auto diag = std::make_shared<diagnostics>();
         remove_options options;
         options.diag = diag.get();
-        if (conditional && found) options.expected = version_of(*found);
+        if (conditional) options.expected = version_of(*found);
         self->client_.async_remove(path, options,
                                    [self, e, path, diag, conditional](boost::system::error_code ec,
                                                                       const mutation_result&) {
