@@ -61,6 +61,12 @@ async function ask(path) {
   }
 }
 
+// A name as text that cannot change how what is around it reads: what turns the direction, and
+// control characters, are shown as marks.
+const marked = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const clean = (name) => name.replace(marked, "\ufffd");
+const named = (name) => element("bdi", {}, clean(name));
+
 // Changes an element's text only if it differs, so that nothing is announced twice.
 function say(id, text) {
   const target = at(id);
@@ -112,7 +118,7 @@ function showNodes(nodes) {
     const share = node.capacity_bytes ? node.used_bytes / node.capacity_bytes : 0;
     const text = `${bytes(node.used_bytes)} of ${bytes(node.capacity_bytes)}`;
     return element("tr", {},
-      element("td", {}, node.name || node.node.slice(0, 8), element("small", {}, `${node.address} ${node.rack}`)),
+      element("td", {}, named(node.name || node.node.slice(0, 8)), element("small", {}, `${node.address} ${node.rack}`)),
       element("td", {}, element("span", {class: `state ${kind}`}, state)),
       element("td", {}, bar(share, `${text} used`), element("small", {}, text)),
       element("td", {class: "number", "data-label": "volumes"}, count(node.volumes)),
@@ -127,7 +133,7 @@ function showBackups(backups) {
   at("backups").replaceChildren(...(backups.length ? backups.map((b) => {
     const kind = b.state === "following" ? "good" : /^(catching up|comparing)$/.test(b.state) ? "odd" : "bad";
     const behind = b.lag_ms ? `${ago(b.lag_ms)} behind` : "holds every change";
-    return element("li", {}, `${b.name || b.address} `, element("span", {class: `state ${kind}`}, b.state),
+    return element("li", {}, named(b.name || b.address), " ", element("span", {class: `state ${kind}`}, b.state),
       element("small", {class: "quiet"}, ` ${behind}, heard ${ago(b.last_heard_ms)} ago`));
   }) : [element("li", {class: "quiet"}, "None: there is one copy of the edits log.")]));
 }
@@ -239,7 +245,7 @@ async function refreshEvents() {
     at("events").prepend(element("li", {},
       element("time", {datetime: new Date(event.at_ms).toISOString(), title: new Date(event.at_ms).toLocaleString()},
         clock(event.at_ms)),
-      element("span", {"data-severity": event.severity}, severity, event.text)));
+      element("span", {"data-severity": event.severity}, severity, clean(event.text))));
   }
   while (at("events").children.length > 50) at("events").lastElementChild.remove();
   at("no-events").hidden = at("events").children.length > 0;
@@ -255,7 +261,12 @@ const encoded = (path) => path.split("/").map(encodeURIComponent).join("/");
 const content = (path) => `fs${encoded(path)}`;
 
 function pathInAddress() {
-  const hash = decodeURIComponent(location.hash.slice(1));
+  let hash = location.hash.slice(1);
+  try {
+    hash = decodeURIComponent(hash);
+  } catch (error) {
+    // typed by hand, a percent sign that stands for itself
+  }
   return hash.startsWith("/") ? hash.replace(/(.)\/+$/, "$1") : "/";
 }
 
@@ -265,7 +276,7 @@ function showCrumbs(path) {
   parts.forEach((part, i) => {
     const to = `#/${parts.slice(0, i + 1).map(encodeURIComponent).join("/")}`;
     const last = i === parts.length - 1;
-    items.push(element("li", {}, element("a", {href: to, "aria-current": last ? "page" : null}, part)));
+    items.push(element("li", {}, element("a", {href: to, "aria-current": last ? "page" : null}, named(part))));
   });
   at("crumbs").replaceChildren(...items);
 }
@@ -273,9 +284,9 @@ function showCrumbs(path) {
 function entryTile(directory, entry) {
   const path = join(directory, entry.name);
   if (entry.type === "directory") {
-    return element("li", {}, element("a", {href: `#${encoded(path)}`},
+    return element("li", {}, element("a", {href: `#${encoded(path)}`, title: clean(entry.name)},
       element("span", {class: "thumb", "aria-hidden": "true"}, "directory"),
-      element("span", {class: "name"}, `${entry.name}/`)));
+      element("span", {class: "name"}, named(entry.name), "/")));
   }
   const thumb = element("span", {class: "thumb"});
   if (pictures.test(entry.name) && entry.size > 0 && entry.size <= 4 << 20) {
@@ -283,9 +294,10 @@ function entryTile(directory, entry) {
     image.addEventListener("error", () => thumb.replaceChildren("no preview"));
     thumb.append(image);
   } else {
-    thumb.append((entry.name.match(/\.([^.]{1,6})$/) || ["", "file"])[1]);
+    thumb.append((entry.name.match(/\.([a-z0-9]{1,6})$/i) || ["", "file"])[1]);
   }
-  const tile = element("a", {href: content(path)}, thumb, element("span", {class: "name"}, entry.name),
+  const tile = element("a", {href: content(path), title: clean(entry.name)}, thumb,
+    element("span", {class: "name"}, named(entry.name)),
     element("small", {}, bytes(entry.size)));
   tile.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
@@ -311,7 +323,7 @@ async function showDirectory(path, more) {
   } catch (error) {
     if (turn !== shown.turn) return;
     at("files-error").hidden = false;
-    say("files-error", `${path}: ${error.message}`);
+    say("files-error", `${clean(path)}: ${error.message}`);
     if (!more) at("entries").replaceChildren();
     at("more").hidden = true;
   }
@@ -337,7 +349,7 @@ async function showDetails(path) {
     file = await ask(`api/v1/stat?path=${encodeURIComponent(path)}`);
   } catch (error) {
     at("files-error").hidden = false;
-    say("files-error", `${path}: ${error.message}`);
+    say("files-error", `${clean(path)}: ${error.message}`);
     return;
   }
   const facts = [
@@ -348,14 +360,14 @@ async function showDetails(path) {
   const body = [element("dl", {}, ...facts.flatMap(([term, value]) =>
     [element("dt", {}, term), element("dd", {}, value)]))];
   if (pictures.test(path) && file.size > 0) {
-    body.unshift(element("img", {src: content(path), alt: `The picture ${file.name}`}));
+    body.unshift(element("img", {src: content(path), alt: `The picture ${clean(file.name)}`}));
   }
   if (file.chunks.length) body.push(chunkTable(file));
   if (file.chunk_count > file.chunks.length) {
     body.push(element("p", {class: "quiet"}, `and ${file.chunk_count - file.chunks.length} more chunks`));
   }
   body.push(element("p", {}, element("a", {href: content(path)}, "Open the file")));
-  say("details-title", path);
+  say("details-title", clean(path));
   at("details-body").replaceChildren(...body);
   at("details").showModal();
 }

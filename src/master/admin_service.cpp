@@ -64,6 +64,12 @@ void service::admin_report(net::request r) {
   reply.min_sync_backups = core_.options().min_sync_backups;
   reply.committed = core_.committed();
   reply.problem = not_ready();
+  if (reply.problem.empty() && cluster.nodes().mass_silence()) {
+    reply.problem =
+        "more than a third of the datanodes are silent, which looks like a fault of the network: "
+        "no copies are made or moved, for ten minutes at most ('ssdfs admin safemode leave' if "
+        "they are gone for good)";
+  }
   // Figures for people are not held back for backups that are missing: they tell about them.
   r.reply(reply);
 }

@@ -72,6 +72,7 @@ void observer::observe() {
   next->backlog_bytes = core_.edits().backlog();
   next->safe_mode = cluster.safe_mode();
   next->safe_mode_reason = cluster.safe_mode_reason();
+  next->mass_silence = cluster.nodes().mass_silence();
   if (const auto allowed = core_.may_change(); !allowed) {
     next->not_ready = allowed.error().message();
   }

@@ -67,7 +67,8 @@ struct snapshot {
   txid durable;
   bool safe_mode = false;
   std::string safe_mode_reason;
-  std::string not_ready;  ///< why the master changes nothing now; empty if it does
+  bool mass_silence = false;  ///< many nodes silent at once: no copies are made
+  std::string not_ready;      ///< why the master changes nothing now; empty if it does
   std::uint64_t files = 0;
   std::uint64_t directories = 0;
   std::uint64_t bytes = 0;

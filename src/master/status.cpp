@@ -92,6 +92,8 @@ health_verdict health_of(const snapshot& s) {
     std::string copies = c.under_replicated > 0
                              ? plural(c.under_replicated, "volume") + " with too few copies."
                              : "everything can be read.";
+    if (s.mass_silence)
+      copies += " So many at once look like a fault of the network: no copies are made.";
     return {"warning", plural(static_cast<std::uint64_t>(away), "datanode") + " of " +
                            std::to_string(s.nodes.size()) + (away == 1 ? " does" : " do") +
                            " not answer; " + copies};

@@ -69,7 +69,7 @@ struct admin_report_reply {
   std::vector<backup_status> backups;
   std::uint32_t min_sync_backups = 0;
   ssdfs::txid committed;  ///< what answers show
-  std::string problem;    ///< why the master cannot do its job; empty if it can
+  std::string problem;    ///< why the master cannot do its job, or copies are held back; or empty
 };
 BOOST_DESCRIBE_STRUCT(admin_report_reply, (),
                       (cluster, epoch, txid, safemode, safemode_reason, files, directories, bytes,

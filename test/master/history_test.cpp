@@ -54,6 +54,10 @@ BOOST_AUTO_TEST_CASE(health_is_one_sentence_and_the_worst_counts) {
   s.nodes[0].connected = false;
   BOOST_TEST(health_of(s).sentence ==
              "1 datanode of 2 does not answer; 1 volume with too few copies.");
+  s.mass_silence = true;
+  BOOST_TEST(health_of(s).sentence ==
+             "1 datanode of 2 does not answer; 1 volume with too few copies. So many at once look "
+             "like a fault of the network: no copies are made.");
   s.nodes[1].state = "stale";
   BOOST_TEST(health_of(s).level == "error");
   BOOST_TEST(health_of(s).sentence == "No datanode answers.");

@@ -243,6 +243,31 @@ class Dashboard(unittest.TestCase):
         self.page.wait_for('!document.getElementById("details").open')
         self.quiet()
 
+    def test_names_cannot_disturb_the_page(self):
+        odd = {"<img src=x onerror=alert(1)>.txt", "a" * 250 + ".txt", "safe\u202etxt.exe", "two\nlines",
+               "\u05e9\u05dc\u05d5\u05dd.txt", "100%", "a b?c#d&e;f.txt"}
+        for name in odd:
+            self.cluster.ok("touch", "/odd/" + name)
+        self.addCleanup(self.cluster.ok, "rm", "-r", "/odd")
+        for width in (1280, 360):
+            self.page.size(width, 800, width < 500)
+            self.show("#/odd")
+            self.page.wait_for(f'document.querySelectorAll(".entries li").length === {len(odd)}')
+            seen = set(self.page.evaluate(
+                '[...document.querySelectorAll(".entries .name")].map((e) => e.textContent)'))
+            self.assertEqual(seen, {n.replace("\u202e", "\ufffd").replace("\n", "\ufffd") for n in odd})
+            self.assertEqual(self.page.evaluate('document.querySelectorAll(".entries img").length'), 0)
+            self.assertLessEqual(self.page.evaluate("document.documentElement.scrollWidth"), width)
+            # A long name does not stretch its row.
+            self.assertLess(self.page.evaluate(
+                'Math.max(...[...document.querySelectorAll(".entries li")].map((e) => e.offsetHeight))'), 260)
+        # A percent sign that stands for itself, as somebody may type it.
+        self.show("#/odd/100%")
+        self.page.wait_for('!document.getElementById("files-error").hidden')
+        self.assertIn("/odd/100%", self.page.evaluate('document.getElementById("files-error").textContent'))
+        self.page.errors = [e for e in self.page.errors if "400" not in e and "404" not in e]
+        self.quiet()
+
     def test_narrow_and_dark(self):
         for name, width, mobile, dark in (("dashboard-360", 360, True, False),
                                           ("dashboard-dark", 1280, False, True),

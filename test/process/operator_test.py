@@ -1,0 +1,67 @@
+"""What an operator is told when something is held back, and what interrupted commands leave."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+
+from local_cluster import BINARY, Cluster, wait_until
+
+
+class Told(unittest.TestCase):
+    def test_why_nothing_is_copied_while_many_nodes_are_silent(self):
+        with Cluster(datanodes=3) as cluster:
+            self.assertEqual(cluster.report()["problem"], "")
+            for node in cluster.datanodes[1:]:
+                node.kill()
+            wait_until(lambda: "no copies are made" in cluster.report()["problem"], "the reason")
+            text = cluster.ok("admin", "report")
+            self.assertIn("\nproblem: more than a third of the datanodes are silent", text)
+            for node in cluster.datanodes[1:]:
+                node.start()
+            wait_until(lambda: cluster.report()["problem"] == "", "the end of it")
+
+    def test_nodes_are_listed_by_name(self):
+        with Cluster(datanodes=11) as cluster:
+            rows = re.findall(r"^(node\d+) ", cluster.ok("admin", "report"), re.M)
+            self.assertEqual(rows, [f"node{n}" for n in range(1, 12)])
+
+
+class Interrupted(unittest.TestCase):
+    def test_control_c_leaves_no_part_of_a_file(self):
+        work = tempfile.mkdtemp(prefix="ssdfs-operator-")
+        self.addCleanup(shutil.rmtree, work)
+        with Cluster(datanodes=2) as cluster:
+            environment = {**os.environ, "SSDFS_MASTER": cluster.address}
+            source, target = os.path.join(work, "source"), os.path.join(work, "target")
+            with open(source, "wb") as file:
+                file.truncate(64 << 20)
+
+            # A pipe that never ends: the put is under way for as long as it is let.
+            process = subprocess.Popen([BINARY, "put", "-", "/half"], env=environment,
+                                       stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            process.stdin.write(bytes(20 << 20))
+            process.stdin.flush()
+            process.send_signal(signal.SIGINT)
+            process.stdin.close()
+            self.assertEqual(process.wait(timeout=60), -signal.SIGINT)
+            self.assertEqual(cluster.run("test", "-e", "/half").returncode, 1)
+
+            cluster.ok("put", source, "/whole")
+            os.mkdir(target)
+            wanted = os.path.join(target, "file")
+            process = subprocess.Popen([BINARY, "get", "/whole", wanted], env=environment,
+                                       stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process.send_signal(signal.SIGINT)
+            code = process.wait(timeout=60)
+            self.assertIn(code, (-signal.SIGINT, 0))
+            self.assertIn(os.listdir(target), ([], ["file"]))
+            if os.path.exists(wanted):
+                self.assertEqual(os.path.getsize(wanted), 64 << 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
