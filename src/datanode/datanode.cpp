@@ -149,10 +149,10 @@ class node_impl final : public datanode, public cluster_link {
         io_, membership_settings(*bound),
         membership::parts{*set_, volumes_, orders_, witnesses_, background_});
     server_->start();
+    scrubs_.start();  // before the first report, which has what is known to be bad
     membership_->start();
     sync_timer_.start();
     report_timer_.start();
-    scrubs_.start();
     return {};
   }
 

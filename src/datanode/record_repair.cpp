@@ -38,7 +38,8 @@ result<std::vector<replica_address>> others(volume_id id, const repair_sources& 
 }  // namespace
 
 result<repair_counts> repair_records(volume::volume& v, const repair_sources& from,
-                                     std::uint64_t rate_bytes_per_s) {
+                                     std::uint64_t rate_bytes_per_s,
+                                     const std::function<bool()>& go_on) {
   repair_counts counts;
   std::vector<wire::chunk_entry> missing;
   for (const chunk_key key : v.bad_keys()) {
@@ -58,14 +59,14 @@ result<repair_counts> repair_records(volume::volume& v, const repair_sources& fr
   what.sources = std::move(*sources);
   order_job job(std::move(what), rate_bytes_per_s);
   // One by one: a chunk that nobody has must not keep the others from being healed.
+  counts.left = missing.size();
   for (const wire::chunk_entry& one : missing) {
+    if (!go_on()) break;
     chunk_fetcher fetcher(from.peers, job);
     const auto fetched = fetcher.restore(v, {&one, 1});
-    if (fetched && fetched->stored == 1) {
-      ++counts.repaired;
-    } else {
-      ++counts.left;
-    }
+    if (!fetched || fetched->stored != 1) continue;
+    ++counts.repaired;
+    --counts.left;
   }
   return made_durable(v, counts);
 }

@@ -27,8 +27,10 @@ struct repair_counts {
 /// Heals all records of `v` that are known to be bad: from their own content where only the header
 /// is bad, else from other replicas, in any state of the volume. What comes is checked against the
 /// index's size and CRC before it is stored; the bad record stays where it is until then.
+/// `go_on` is called before each record that is asked of others; false leaves the rest as it is.
 /// Blocks; a failure says why the rest was not tried.
 result<repair_counts> repair_records(volume::volume& v, const repair_sources& from,
-                                     std::uint64_t rate_bytes_per_s);
+                                     std::uint64_t rate_bytes_per_s,
+                                     const std::function<bool()>& go_on);
 
 }  // namespace ssdfs::datanode

@@ -6,6 +6,7 @@
 #include "datanode/hosted_volume.hpp"
 #include "datanode/record_repair.hpp"
 #include "datanode/scrub_position.hpp"
+#include "datanode/scrub_suspects.hpp"
 #include "io/file.hpp"
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -35,13 +37,20 @@ struct scrub_state {
 /// no more than the rate; a pass over everything begins ten minutes after the last one at the
 /// earliest, or when an operator asks. Records that turn out bad (here, or at a user's read) are
 /// replaced at once, before the scrubbing goes on; what cannot be replaced yet is tried again,
-/// later and later. The position is written down twice a minute and at the end. Concurrency: public
-/// functions are thread-safe and do not block, but for stop().
+/// later and later. The position is written down twice a minute and at the end.
+///
+/// So is what is known to be bad (docs/formats/scrub.md), when it changes, not more often than once
+/// a second. After a restart those records are read again before anything else, whatever the rate
+/// is; of so much that it is kept by volume only, the volumes, at the rate. What is bad then is
+/// known and repaired as if it had just been found, without being counted in `bad` once more. What
+/// is good then, or not there any more, is no suspect any longer.
+///
+/// Concurrency: public functions are thread-safe and do not block, but for start() and stop().
 class scrubber {
  public:
   struct parts {
     io::file_system& fs;
-    std::string directory;  ///< for the position
+    std::string directory;  ///< for the position and the suspects
     volume_table& volumes;
     repair_sources sources;
     std::function<void(volume_id)> changed;  ///< the replica's report is another now
@@ -49,6 +58,8 @@ class scrubber {
   explicit scrubber(parts p);
   ~scrubber() { stop(); }
 
+  /// Waits until the suspects of the last run are read again, so that the node's first report has
+  /// them, but for a second at most.
   void start();
   /// Ends what is under way and joins.
   void stop();
@@ -66,17 +77,22 @@ class scrubber {
   struct retry {
     std::int64_t at_ms = 0;
     std::int64_t pause_ms = 0;
-    std::size_t known = 0;  // records that were bad after the last try
+    std::size_t known = 0;  // bad records that are counted
   };
   using lock_type = std::unique_lock<std::mutex>;
 
   void run();
   /// When there is something to do next, steady clock; sets `repair` to the volume if it is that.
   [[nodiscard]] std::int64_t next_work(std::int64_t now_ms, volume_id& repair) const;
+  void count_found();
   void repair(lock_type& lock, volume_id id);
+  void read_suspects_again(lock_type& lock);
   void step(lock_type& lock);
   void end_pass();
+  /// When something is to be written down next, steady clock.
+  [[nodiscard]] std::int64_t store_due() const;
   void store(lock_type& lock);
+  [[nodiscard]] suspect_list suspects_now() const;
   [[nodiscard]] std::shared_ptr<hosted_volume> volume_from(volume_id id) const;
 
   const parts parts_;
@@ -92,8 +108,17 @@ class scrubber {
   std::int64_t next_pass_ms_ = 0;  // steady clock
   std::int64_t stored_ms_ = 0;
   std::uint64_t bytes_done_ = 0;
-  bool asked_ = false;  // for this pass
+  bool asked_ = false;                // for this pass
+  bool known_changed_ = false;        // what is known to be bad, since it was looked at
+  std::int64_t known_looked_ms_ = 0;  // steady clock
+  bool named_read_ = false;           // all suspect records are read again, but for whole volumes
   bool stopping_ = false;
+
+  // Of the thread alone.
+  suspect_list unread_;                     // of the last run, not read again yet
+  chunk_key unread_from_ = 0;               // in the whole volume that is being read again
+  std::optional<suspect_list> on_disk_;     // nothing: unknown
+  std::uint64_t unpaced_left_ = 256 << 20;  // bytes of suspect records that are read at once
 };
 
 }  // namespace ssdfs::datanode

@@ -297,6 +297,11 @@ class volume : public std::enable_shared_from_this<volume> {
     const guard lock(append_mutex_);
     return identity_.moves;
   }
+  /// Of the file: compaction and moves change it. Waits for a write under way.
+  [[nodiscard]] std::uint64_t salt() const {
+    const guard lock(append_mutex_);
+    return identity_.salt;
+  }
   ~volume();
   volume(const volume&) = delete;
   volume& operator=(const volume&) = delete;

@@ -1,82 +1,9 @@
 // The scrubber alone: passes, its position over restarts, what it can repair without a cluster.
-#include "datanode/scrubber.hpp"
-
-#include "io/clock.hpp"
-#include "util/io_threads.hpp"
-#include "volume/volume_fixture.hpp"
-#include "volume/volume_set.hpp"
-
-#include <boost/test/unit_test.hpp>
-
-#include <chrono>
-#include <thread>
+#include "datanode/scrub_fixture.hpp"
 
 using namespace ssdfs;
 using namespace ssdfs::test;
-using datanode::scrubber;
-
-namespace {
-
-constexpr std::size_t chunks_each = 40;
-constexpr std::size_t chunk_bytes = 60'000;
-
-/// Two volumes of 40 chunks each, served, and a scrubber without a master.
-struct fixture {
-  fixture() : peers(threads.context().get_executor(), {}), disk({.threads = 1}) {
-    volume::volume_set_options o;
-    o.fs = &fs;
-    o.directories.push_back({"/a", {}});
-    o.reserved_bytes = 0;
-    set = volume::volume_set::open(std::move(o)).value();
-    for (std::uint64_t id = 1; id <= 2; ++id) {
-      auto v = set->create({volume_id(id), 1}).value();
-      for (chunk_key key = 1; key <= chunks_each; ++key) {
-        BOOST_REQUIRE(!append(*v, key, make_content(id * 1000 + key, chunk_bytes)));
-      }
-      volumes.insert(std::make_shared<datanode::hosted_volume>(std::move(v), disk));
-    }
-  }
-  ~fixture() { peers.stop(); }
-
-  std::unique_ptr<scrubber> make() {
-    return std::make_unique<scrubber>(scrubber::parts{
-        fs, "/a", volumes, {peers, [] { return nullptr; }, {}}, [this](volume_id v) {
-          const std::lock_guard lock(mutex);
-          changed.push_back(v);
-        }});
-  }
-  volume::volume& store(std::uint64_t id) { return volumes.find(volume_id(id))->store(); }
-  void flip(std::uint64_t id, chunk_key key, std::int64_t from_content) {
-    const auto at = store(id).probe(key).value();
-    const auto offset =
-        static_cast<std::uint64_t>(static_cast<std::int64_t>(at.offset) + from_content);
-    std::vector<std::byte> byte(1);
-    BOOST_REQUIRE(at.file->read(byte, offset));
-    byte[0] ^= std::byte{1};
-    const bytes_view part(byte);
-    BOOST_REQUIRE(at.file->write({&part, 1}, offset));
-  }
-
-  sim_files fs;
-  io_threads threads;
-  net::channel_pool peers;
-  io::disk_pool disk;
-  std::unique_ptr<volume::volume_set> set;
-  datanode::volume_table volumes;
-  std::mutex mutex;
-  std::vector<volume_id> changed;
-};
-
-template <class Condition>
-void await(Condition condition) {
-  const std::int64_t until = io::steady_ms() + 10'000;
-  while (!condition()) {
-    BOOST_REQUIRE(io::steady_ms() < until);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-}
-
-}  // namespace
+using fixture = scrub_fixture;
 
 BOOST_AUTO_TEST_SUITE(scrubbing)
 
@@ -96,11 +23,8 @@ BOOST_AUTO_TEST_CASE(a_pass_finds_what_is_bad_and_heals_what_it_can) {
   BOOST_TEST((f.store(1).bad_keys() == std::vector<chunk_key>{3}));
   BOOST_TEST(f.store(2).bad_keys().empty());
   BOOST_TEST(read_all(f.store(1), 3).has_error());
-  {
-    const std::lock_guard lock(f.mutex);
-    BOOST_TEST(std::count(f.changed.begin(), f.changed.end(), volume_id(1)) > 0);
-    BOOST_TEST(std::count(f.changed.begin(), f.changed.end(), volume_id(2)) > 0);
-  }
+  BOOST_TEST(f.was_changed(1));
+  BOOST_TEST(f.was_changed(2));
   // Another pass begins when it is asked for, not before.
   const auto begun = s->begin_pass();
   BOOST_TEST(begun == 2u);
@@ -110,7 +34,7 @@ BOOST_AUTO_TEST_CASE(a_pass_finds_what_is_bad_and_heals_what_it_can) {
 
 BOOST_AUTO_TEST_CASE(it_keeps_to_the_rate_and_goes_on_where_it_was) {
   fixture f;
-  constexpr std::uint64_t total = 2 * chunks_each * chunk_bytes;
+  constexpr std::uint64_t total = 2 * fixture::chunks_each * fixture::chunk_bytes;
   {
     auto s = f.make();
     s->set_rate(4 << 20, 0);

@@ -3,10 +3,12 @@
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 
 from local_cluster import BINARY, Cluster, wait_until
 
@@ -21,6 +23,13 @@ def volume_files(cluster, node):
 
 def node_report(cluster, name):
     return next(n for n in cluster.report()["nodes"] if n["name"] == name)
+
+
+def metric(node, name):
+    with urllib.request.urlopen(f"http://{node.http()}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    found = re.search(rf"^ssdfs_datanode_{name} (\d+)$", text, re.MULTILINE)
+    return int(found.group(1))
 
 
 class Damage(unittest.TestCase):
@@ -95,6 +104,74 @@ class Damage(unittest.TestCase):
             self.assertEqual(c.report()["missing"], 0)
             self.assert_fsck_healthy(c)
             self.assert_served_by_node1_alone(c, tree, "repaired")
+
+    def test_what_is_bad_is_known_after_a_kill_and_repaired_later(self):
+        rng = random.Random(12)
+        contents = [rng.randbytes(20_000) for _ in range(30)]
+        tree = os.path.join(self.work, "tree")
+        os.mkdir(tree)
+        for i, content in enumerate(contents):
+            with open(os.path.join(tree, str(i)), "wb") as f:
+                f.write(content)
+        with Cluster(datanodes=2, master=["--scrub-rate=0"], http=True) as c:
+            c.ok("put", "-r", "-T", tree, "/tree")
+            node1, node2 = c.datanodes
+            # A stop writes the indexes: what they do not cover is verified by the start anyway.
+            for node in (node1, node2):
+                self.assertEqual(node.stop(), 0)
+                node.start()
+                c.wait_live(2)
+            self.seal_all(c)
+            self.assertEqual(node1.stop(), 0)
+            node1.start()
+            c.wait_live(2)
+            c.wait_healthy()
+            node2.kill()
+            wait_until(lambda: node_report(c, "node2")["state"] != "live", "node2 is missed")
+            bad = contents[3:20:4]
+            for path in volume_files(c, "node1"):
+                with open(path, "r+b") as f:
+                    data = f.read()
+                    for content in bad:
+                        at = data.find(content[:64])
+                        if at >= 0:
+                            f.seek(at + 10_000)
+                            f.write(bytes([data[at + 10_000] ^ 1]))
+            done = c.run("admin", "scrub", "--wait", "--json")
+            self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+            wait_until(lambda: c.report()["corrupt"] == len(bad), "all of them are reported")
+            suspects = os.path.join(c.directory, "node1", "suspects.json")
+
+            def written():
+                with open(suspects, encoding="ascii") as f:
+                    volumes = json.loads(f.read().rsplit(" ", 1)[0])["volumes"]
+                return sum(len(v["records"]) for v in volumes)
+
+            wait_until(lambda: os.path.exists(suspects) and written() == len(bad),
+                       "they are written down")
+            for _ in range(2):
+                node1.kill()
+                c.master.kill()  # so that nobody else remembers
+                c.master.start()
+                node1.start()
+                self.assertEqual(metric(node1, "bad_records"), len(bad))
+                self.assertEqual(metric(node1, "scrub_pass_bytes"), 0)
+                wait_until(lambda: node_report(c, "node1")["state"] == "live", "node1 is back")
+                self.assertEqual(c.report()["corrupt"], len(bad))
+                done = c.run("fsck", "--json")
+                self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                summary = json.loads(done.stdout.splitlines()[-1])
+                self.assertEqual(summary["missing"], len(bad), summary)
+            self.assertEqual(metric(node1, "bad_records_found_total"), len(bad))
+            node2.start()
+            c.wait_live(2)
+            wait_until(lambda: c.report()["corrupt"] == 0, "all of them are replaced")
+            c.wait_healthy()
+            self.assert_fsck_healthy(c)
+            self.assertEqual(metric(node1, "scrub_pass_bytes"), 0)
+            wait_until(lambda: written() == 0, "nothing is suspect any more")
+            node2.kill()
+            self.assert_gets(c, tree, "repaired")
 
     def test_fsck_names_what_is_damaged_and_repairs_on_request(self):
         with Cluster(datanodes=2, master=["--scrub-rate=0"]) as c:
