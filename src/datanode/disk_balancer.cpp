@@ -93,6 +93,7 @@ void disk_balancer::move(const volume::disk_move& what) {
   options.go_on = [this](std::uint64_t n) { return keep_rate(n); };
   std::shared_ptr<volume::volume> moved;
   options.serve = [&](const std::shared_ptr<volume::volume>& v) {
+    if (!v) return parts_.volumes.erase(what.volume);
     parts_.volumes.insert(std::make_shared<hosted_volume>(v, parts_.disk));
     moved = v;
   };
@@ -100,7 +101,6 @@ void disk_balancer::move(const volume::disk_move& what) {
   if (!done) {
     SSDFS_LOG(info) << "volume " << what.volume << " was not moved: " << done.error().message();
     not_before_ms_[what.volume] = io::steady_ms() + left_alone_ms;
-    if (!parts_.set.find(what.volume)) parts_.volumes.erase(what.volume);
     parts_.changed(what.volume);
     return;
   }

@@ -146,10 +146,14 @@ void membership::refresh() {
 }
 
 void membership::report_volume(volume_id id) {
-  const auto v = parts_.volumes.find(id);
-  if (!v) return;
-  told_[id] = v->store().report();
-  agent_->replica_changed(told_[id], io::steady_ms());
+  replica_report report{.id = id, .state = replica_state::damaged};
+  if (const auto v = parts_.volumes.find(id)) {
+    report = v->store().report();
+  } else if (!parts_.set.is_quarantined(id)) {
+    return;
+  }
+  told_[id] = report;
+  agent_->replica_changed(report, io::steady_ms());
 }
 
 void membership::report_disks() {

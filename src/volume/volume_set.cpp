@@ -236,6 +236,12 @@ std::vector<quarantined_volume> volume_set::quarantined() const {
   return out;
 }
 
+bool volume_set::is_quarantined(volume_id id) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = volumes_.find(id);
+  return at != volumes_.end() && !at->second.open;
+}
+
 std::vector<placed_volume> volume_set::placed() const {
   std::vector<placed_volume> out;
   const std::lock_guard lock(mutex_);

@@ -87,6 +87,7 @@ class volume_set {
   /// One report a volume, quarantined ones as `damaged` with generation 0; in order of id.
   [[nodiscard]] std::vector<replica_report> reports() const;
   [[nodiscard]] std::vector<quarantined_volume> quarantined() const;
+  [[nodiscard]] bool is_quarantined(volume_id id) const;
   [[nodiscard]] std::vector<directory_status> status() const;
   /// Those that are open, in no order.
   [[nodiscard]] std::vector<placed_volume> placed() const;
@@ -110,8 +111,8 @@ class volume_set {
     std::size_t directory = 0;  ///< index into status(): where to
     /// As for compaction. May be empty.
     unique_function<bool(std::uint64_t bytes)> go_on;
-    /// Called with the volume that is in service from here on, before anybody can drop it. The old
-    /// one is retired: those who hold it can still read.
+    /// Called with the volume that is in service from here on, before anybody can drop it; with
+    /// null if it is in quarantine. The old one is retired: those who hold it can still read.
     unique_function<void(const std::shared_ptr<volume>&)> serve;
   };
   /// Moves a sealed volume to another directory, as docs/formats/volume.md says. errc::busy if it

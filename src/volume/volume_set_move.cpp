@@ -83,8 +83,8 @@ result<void> volume_set::take_over(const moving& m, compactor& work, move_option
     const std::lock_guard lock(mutex_);
     volumes_[id] = std::move(now);
   }
+  if (options.serve) options.serve(opened ? *opened : nullptr);
   if (!opened) return opened.error();  // the old file stays until the replica is dropped
-  if (options.serve) options.serve(*opened);
   if (auto removed = remove_files(*m.home, m.from->path()); !removed) {
     // The next start does it: it knows which of the two counts.
     SSDFS_LOG(warning) << "after a move: " << removed.error().message();

@@ -3,6 +3,7 @@
 
 #include "io/file.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,6 +17,8 @@ class dying_disk final : public io::file_system {
  public:
   dying_disk(io::file_system& below, std::string path) : below_(below), path_(std::move(path)) {}
   void die() { dead_ = true; }
+  /// Dies behind the next sync of this directory.
+  void die_behind_sync_of(std::string directory) { last_sync_ = std::move(directory); }
 
   result<std::unique_ptr<io::file>> open(const std::string& path, io::open_mode mode) override {
     if (gone(path)) return eio();
@@ -37,7 +40,10 @@ class dying_disk final : public io::file_system {
     return gone(path) ? result<void>(eio()) : below_.make_directories(path);
   }
   result<void> sync_directory(const std::string& path) override {
-    return gone(path) ? result<void>(eio()) : below_.sync_directory(path);
+    if (gone(path)) return eio();
+    auto synced = below_.sync_directory(path);
+    if (path == last_sync_) dead_ = true;
+    return synced;
   }
   result<std::vector<io::directory_entry>> list(const std::string& path) override {
     if (gone(path)) return eio();
@@ -99,7 +105,8 @@ class dying_disk final : public io::file_system {
 
   io::file_system& below_;
   const std::string path_;
-  bool dead_ = false;
+  std::string last_sync_;
+  std::atomic<bool> dead_ = false;
 };
 
 }  // namespace ssdfs::test

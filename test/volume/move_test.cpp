@@ -1,6 +1,5 @@
 // Volumes move between the directories of a node, over crashes, failures and changes meanwhile.
 #include "util/dying_disk.hpp"
-#include "volume/disk_balance.hpp"
 #include "volume/volume_fixture.hpp"
 #include "volume/volume_set.hpp"
 
@@ -71,80 +70,9 @@ struct one_volume {
   model aside;
 };
 
-constexpr std::uint64_t gib = 1ULL << 30;
-
-// `volumes` of 1 GiB on each disk of 100 GiB.
-struct plan_case {
-  std::vector<vol::disk_load> disks;
-  std::vector<vol::disk_volume> volumes;
-  void disk(std::uint64_t count, std::uint64_t size = 100) {
-    const std::size_t index = disks.size();
-    disks.push_back({size * gib, (size - count) * gib, (size - count) * gib});
-    for (std::uint64_t i = 0; i < count; ++i) {
-      volumes.push_back({volume_id(volumes.size() + 1), index, gib});
-    }
-  }
-  // Moves until there is none to make; how many.
-  std::size_t run(double gap) {
-    for (std::size_t moves = 0; moves < 1000; ++moves) {
-      const auto next = vol::plan_disk_move(disks, volumes, gap);
-      if (!next) return moves;
-      for (auto& v : volumes) {
-        if (v.id != next->volume) continue;
-        disks[v.disk].free += v.bytes;
-        disks[v.disk].room += v.bytes;
-        v.disk = next->to;
-        disks[v.disk].free -= v.bytes;
-        disks[v.disk].room -= v.bytes;
-      }
-    }
-    BOOST_ERROR("moves without end");
-    return 0;
-  }
-};
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(move_test)
-
-BOOST_AUTO_TEST_CASE(plans_move_no_more_than_needed) {
-  plan_case p;
-  for (const std::uint64_t count : {60U, 20U, 40U}) p.disk(count);
-  BOOST_TEST(vol::disk_gap(p.disks) == 40.0);
-  const auto moves = p.run(vol::disk_gap_end);
-  BOOST_TEST(moves == 18U);  // two disks that are within 5 points of each other need no more
-  BOOST_TEST(vol::disk_gap(p.disks) <= vol::disk_gap_end);
-  BOOST_TEST(p.run(vol::disk_gap_end) == 0U);
-}
-
-BOOST_AUTO_TEST_CASE(plans_go_by_shares_and_pass_over_disks_out_of_use) {
-  plan_case p;
-  p.disk(50);
-  p.disk(40, 50);
-  p.disk(0);
-  p.disks[2].capacity = 0;
-  BOOST_TEST(vol::disk_gap(p.disks) == 30.0);
-  p.run(vol::disk_gap_end);
-  BOOST_TEST(vol::disk_gap(p.disks) <= vol::disk_gap_end);
-  for (const auto& v : p.volumes) BOOST_TEST(v.disk != 2U);
-  BOOST_TEST(!vol::plan_disk_move({}, {}, 5));
-  BOOST_TEST(vol::disk_gap(std::span(p.disks).first(1)) == 0.0);
-}
-
-BOOST_AUTO_TEST_CASE(plans_take_the_largest_that_fits_and_never_swap_the_roles) {
-  std::vector<vol::disk_load> disks = {{100, 40, 40}, {100, 80, 15}};
-  // 60 against 20: 20 would make them equal, 15 have room.
-  const std::vector<vol::disk_volume> volumes = {
-      {volume_id(1), 0, 30}, {volume_id(2), 0, 14}, {volume_id(3), 0, 12}, {volume_id(4), 1, 10}};
-  BOOST_TEST((vol::plan_disk_move(disks, volumes, 5) == vol::disk_move{volume_id(2), 1}));
-  disks[1].room = 80;
-  BOOST_TEST((vol::plan_disk_move(disks, volumes, 5) == vol::disk_move{volume_id(2), 1}));
-  disks[1].room = 0;
-  BOOST_TEST(!vol::plan_disk_move(disks, volumes, 5));
-  // Foreign data counts, too: there is nothing to move away.
-  disks = {{100, 80, 80}, {100, 10, 10}};
-  BOOST_TEST(!vol::plan_disk_move(disks, std::span(volumes).first(3), 5));
-}
 
 BOOST_AUTO_TEST_CASE(a_volume_moves_and_comes_back) {
   sim_files fs;
@@ -470,6 +398,38 @@ BOOST_AUTO_TEST_CASE(the_disk_that_a_volume_moves_to_dies) {
   check_equal(*set->find(moved_id), chunks);
   BOOST_TEST((set->find(moved_id)->report().state == replica_state::sealed));
   BOOST_REQUIRE(set->find(moved_id)->remove_keys(1, std::vector<chunk_key>{1}));
+}
+
+// In the moment in which the old file has been given up and the new one is to be opened.
+BOOST_AUTO_TEST_CASE(the_disk_dies_under_a_volume_that_has_just_moved) {
+  sim_files memory;
+  one_volume u(memory);
+  u.set.reset();
+  {
+    dying_disk fs(memory, "/b");
+    const auto set = volume_set::open(two_disks(fs)).value();
+    fs.die_behind_sync_of("/b/volumes");
+    int served = 0;
+    BOOST_TEST(!set->move(moved_id, {1, {}, [&](const auto& v) {
+                                       ++served;
+                                       BOOST_TEST(!v);
+                                     }}));
+    BOOST_TEST(served == 1);
+    BOOST_TEST(!set->find(moved_id));
+    BOOST_TEST(set->is_quarantined(moved_id));
+    BOOST_TEST(!set->is_quarantined(volume_id(9)));
+    BOOST_REQUIRE_EQUAL(set->reports().size(), 1U);
+    BOOST_TEST((set->reports()[0].state == replica_state::damaged));
+  }
+  // Nothing was acknowledged since, so whichever file is there is the volume.
+  for (const bool with_b : {false, true}) {
+    dying_disk fs(memory, "/b");
+    if (!with_b) fs.die();
+    const auto set = volume_set::open(two_disks(fs)).value();
+    BOOST_REQUIRE(set->find(moved_id));
+    BOOST_TEST(set->find(moved_id)->path().starts_with(with_b ? "/b" : "/a"));
+    check_equal(*set->find(moved_id), u.chunks);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
