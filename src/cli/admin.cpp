@@ -67,9 +67,10 @@ void print_report(const wire::admin_report_reply& r) {
   std::cout << "cluster " << to_string(r.cluster) << ", epoch " << r.epoch.value << ", txid "
             << r.txid.value << "\n";
   if (r.safemode) std::cout << "safe mode: " << r.safemode_reason << "\n";
-  std::cout << r.files << " files, " << r.directories << " directories, " << format_size(r.bytes)
-            << "; in the trash " << r.trash_files << " files, " << format_size(r.trash_bytes)
-            << "\n"
+  std::cout << counted(r.files, "file") << ", "
+            << counted(r.directories, "directory", "directories") << ", " << format_size(r.bytes)
+            << "; in the trash " << counted(r.trash_files, "file") << ", "
+            << format_size(r.trash_bytes) << "\n"
             << "volumes: " << r.volumes_open << " open, " << r.volumes_sealed << " sealed; "
             << r.under_replicated << " under-replicated, " << r.over_replicated
             << " over-replicated\n"

@@ -50,8 +50,9 @@ void print_status(const wire::log_status_reply& s) {
             << ", epoch " << s.epoch.value << "\n"
             << "log: txid " << s.last.value << ", durable here " << s.durable.value
             << ", committed " << s.committed.value << "\n"
-            << "tree: txid " << s.applied.value << ", digest " << hex16(s.digest) << ", " << s.files
-            << " files, " << s.directories << " directories\n"
+            << "tree: txid " << s.applied.value << ", digest " << hex16(s.digest) << ", "
+            << counted(s.files, "file") << ", "
+            << counted(s.directories, "directory", "directories") << "\n"
             << "newest image: "
             << (s.image.value == 0 ? "none" : "txid " + std::to_string(s.image.value)) << "\n";
   if (s.role == "backup") {

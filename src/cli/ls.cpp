@@ -175,8 +175,8 @@ int run_tree(const std::vector<std::string>& arguments) {
     std::cout << shown_name(top->path) << "\n";
     if (top->type == entry_type::directory) print_branch(*from, *top, "", *levels, seen);
     std::cout << "\n"
-              << seen.directories << (seen.directories == 1 ? " directory, " : " directories, ")
-              << seen.files << (seen.files == 1 ? " file\n" : " files\n");
+              << counted(seen.directories, "directory", "directories") << ", "
+              << counted(seen.files, "file") << "\n";
   }
   return from->exit_code();
 }

@@ -95,6 +95,12 @@ std::string format_bytes(std::uint64_t bytes, bool human) {
   return human ? format_size(bytes) : std::to_string(bytes);
 }
 
+std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
+  std::string out = std::to_string(count) + " ";
+  if (count == 1) return out.append(one);
+  return many.empty() ? out.append(one) + "s" : out.append(many);
+}
+
 std::string format_age(std::int64_t ms) {
   constexpr std::int64_t second = 1000;
   constexpr std::int64_t minute = 60 * second;

@@ -28,6 +28,9 @@ void print_json(const boost::json::value& value);
 [[nodiscard]] std::string format_time(std::int64_t ms);
 /// Digits, or "1.5 GiB" if `human`.
 [[nodiscard]] std::string format_bytes(std::uint64_t bytes, bool human);
+/// "1 file", "3 files"; `many` where it is not `one` with an s.
+[[nodiscard]] std::string counted(std::uint64_t count, std::string_view one,
+                                  std::string_view many = {});
 /// How long ago, for people: "424 ms", "15 s", "4 min", "3 h", "2 days".
 [[nodiscard]] std::string format_age(std::int64_t ms);
 /// What a peer or a file name says, fit for a terminal: '?' for each control character (C0, C1) and

@@ -67,6 +67,7 @@ result<std::shared_ptr<web>> open_web(boost::asio::io_context& io, const setting
   auto gateway_options = gateway_options_of(options);
   if (!gateway_options) return gateway_options.error();
   gateway_options->local = what.local;
+  gateway_options->sandbox = what.names;
   client_config config;
   config.masters = what.masters;
   // Nobody special: where permissions are checked, HTTP may do what everybody may.

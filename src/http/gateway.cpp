@@ -74,6 +74,7 @@ file_info gateway::describe(file_status status) const {
   info.fields.append(stored ? std::string_view(status.content_type) : content_type_of(status.path));
   // What it is was said: nobody is to guess something more dangerous from the bytes.
   info.fields.append("\r\nX-Content-Type-Options: nosniff\r\nAccept-Ranges: bytes\r\n");
+  if (options_.sandbox) info.fields.append("Content-Security-Policy: sandbox\r\n");
   std::snprintf(tag, sizeof tag, "X-Ssdfs-Crc32c: %08x\r\n", status.crc32c);
   info.fields.append(tag).append(lines);
   info.status = std::move(status);

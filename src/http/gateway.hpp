@@ -27,6 +27,9 @@ struct gateway_options {
   std::int64_t lookup_ttl_ms = 1000;
   /// Path prefix and the Cache-Control of files below it; the longest prefix counts.
   std::vector<std::pair<std::string, std::string>> cache_control;
+  /// Files are shown as from nowhere and without scripts: for a server that also answers what a
+  /// page must not ask for its reader (the master, by WebHDFS).
+  bool sandbox = false;
   local_chunks* local = nullptr;  ///< what this process stores itself; outlives the gateway
 };
 

@@ -67,6 +67,12 @@ BOOST_AUTO_TEST_CASE(what_a_terminal_would_obey_is_not_printed) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(counts) {
+  BOOST_CHECK_EQUAL(counted(0, "file"), "0 files");
+  BOOST_CHECK_EQUAL(counted(1, "directory", "directories"), "1 directory");
+  BOOST_CHECK_EQUAL(counted(2, "directory", "directories"), "2 directories");
+}
+
 BOOST_AUTO_TEST_CASE(ages) {
   BOOST_CHECK_EQUAL(format_age(0), "0 ms");
   BOOST_CHECK_EQUAL(format_age(9'999), "9999 ms");

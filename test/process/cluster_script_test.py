@@ -52,7 +52,8 @@ class ClusterScript(unittest.TestCase):
     def test_usage(self):
         for wrong in ((), ("begin",), ("start", "many"), ("kill",), ("status", "x"), ("stop", "a", "b")):
             self.assertIn("usage", self.expect(2, *wrong))
-        self.assertIn("there is no datanode9", self.expect(1, "kill", "datanode9"))
+        for action in ("kill", "stop"):
+            self.assertEqual(self.expect(1, action, "datanode9"), "etc/cluster: there is no datanode9\n")
 
 
 if __name__ == "__main__":

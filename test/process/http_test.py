@@ -320,6 +320,15 @@ class Gateway(unittest.TestCase):
                 self.assertEqual((status, headers["allow"]), (405, "GET, HEAD"))
                 self.assertEqual(request(p.http(), "DELETE", "/fs/a")[0], 405)
 
+    def test_a_stored_page_runs_no_scripts_beside_webhdfs(self):
+        with Cluster(datanodes=1, http=True) as c:
+            c.ok("put", "-", "/page.html", input="<script>alert(1)</script>", stdin=None)
+            _, headers, _ = get(c.master.http(), "/fs/page.html")
+            self.assertEqual(headers["content-type"], "text/html")
+            self.assertEqual(headers["content-security-policy"], "sandbox")
+            _, headers, _ = get(c.datanodes[0].http(), "/fs/page.html")
+            self.assertNotIn("content-security-policy", headers)
+
     def test_directories_are_listed_where_that_is_wanted(self):
         with Cluster(datanodes=1, http=True, master=["--http-list=on"]) as c:
             c.ok("mkdir", "-p", "/a/inner")
