@@ -97,8 +97,9 @@ result<void> volume_set::take_over(const moving& m, compactor& work, move_option
 void volume_set::choose_copy(entry& first, entry second) {
   const auto rank = [](const entry& e) {
     const replica_report r = e.open ? e.open->report() : replica_report{};
-    return std::tuple(e.open != nullptr, r.generation, r.removal_number,
-                      e.open ? e.open->moves() : 0);
+    // A copy that was never finished is worth less than what it was to replace.
+    return std::tuple(e.open != nullptr, r.state != replica_state::recovering, r.generation,
+                      r.removal_number, e.open ? e.open->moves() : 0);
   };
   if (rank(second) > rank(first)) std::swap(first, second);
   if (first.open && second.open) {

@@ -382,6 +382,39 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_volume_any_more_does_not_count) {
   }
 }
 
+// A disk was away, a copy was begun on the other one, and the disk is back before it was finished.
+BOOST_AUTO_TEST_CASE(an_unfinished_copy_does_not_hide_a_whole_volume) {
+  for (const std::string away : {"/a", "/b"}) {
+    for (const generation_t generation : {1U, 2U}) {
+      sim_files fs;
+      auto here = two_disks(fs);
+      auto rest = two_disks(fs);
+      here.directories = {{away, 100 << 20}};
+      rest.directories = {{away == "/a" ? "/b" : "/a", 100 << 20}};
+      model chunks;
+      auto set = volume_set::open(here).value();
+      const auto v = set->create({moved_id, 1}).value();
+      chunks[1] = make_content(1, 3000);
+      BOOST_REQUIRE(!append(*v, 1, chunks[1]));
+      BOOST_REQUIRE(v->seal(1));
+      const auto identity = fs.contents(away + "/identity.json");
+      set.reset();
+      BOOST_REQUIRE(fs.make_directories(rest.directories[0].path));
+      fs.set_contents(rest.directories[0].path + "/identity.json", identity);
+      set = volume_set::open(rest).value();
+      BOOST_REQUIRE(set->create({moved_id, generation, true, 0}));
+      set.reset();
+      set = volume_set::open(two_disks(fs)).value();
+      BOOST_TEST(set->find(moved_id)->path().starts_with(away));
+      check_equal(*set->find(moved_id), chunks);
+      BOOST_REQUIRE(set->drop(moved_id));
+      for (const std::string d : {"/a/volumes", "/b/volumes"}) {
+        BOOST_TEST(fs.list(d).value().empty());
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_disk_that_a_volume_moves_to_dies) {
   sim_files memory;
   dying_disk fs(memory, "/b");
