@@ -97,16 +97,13 @@ std::optional<wire::admin_rebalance_reply> ask(session& to, std::string_view act
   return std::nullopt;
 }
 
-/// Waits until it is done. A master that was restarted meanwhile has forgotten it: told again.
+/// Waits until it has ended. Masters may come and go meanwhile: the next one goes on with it.
 std::optional<wire::rebalance_state> wait(session& to, const command_line& line,
-                                          wire::admin_rebalance_reply reply,
-                                          std::uint32_t threshold) {
+                                          wire::admin_rebalance_reply reply) {
   const bool shown = ::isatty(STDERR_FILENO) == 1 && !line.json();
   while (reply.state.running) {
     std::this_thread::sleep_for(poll_interval);
-    const auto epoch = reply.epoch;
     auto now = ask(to, "status");
-    if (now && now->epoch != epoch) now = ask(to, "start", threshold);
     if (!now) return std::nullopt;
     reply = std::move(*now);
     if (shown) std::cerr << "\r\033[K" << describe(reply.state.progress) << std::flush;
@@ -114,6 +111,9 @@ std::optional<wire::rebalance_state> wait(session& to, const command_line& line,
   if (shown) std::cerr << "\r\033[K";
   return reply.state;
 }
+
+/// The master says so at the begin of its reason, as docs/protocol.md has it.
+bool is_done(const wire::rebalance_state& s) { return s.reason.starts_with("done"); }
 
 }  // namespace
 
@@ -147,16 +147,17 @@ std::string describe(const wire::copy_status& c) {
 
 int run_admin_rebalance(const std::vector<std::string>& arguments) {
   command_line line("admin rebalance",
-                    "[--threshold PCT] [--dry-run] [--wait] | pause|resume|status",
+                    "[--threshold PCT] [--dry-run] [--wait] | pause|resume|stop|status",
                     "Moves volumes until all nodes are about equally full.", {0, 1});
   line.value("threshold,t", "PCT", "percent of the mean share that a node may be off", "10")
       .flag("dry-run,n", "only show the plan")
       .flag("wait,w", "until it is done");
   if (!line.parse(arguments)) return line.exit_code();
   const std::string action = line.arguments().empty() ? "start" : line.arguments().front();
-  const bool other = action == "pause" || action == "resume" || action == "status";
+  const bool other =
+      action == "pause" || action == "resume" || action == "stop" || action == "status";
   if (!other && !line.arguments().empty()) {
-    return line.usage_error("'" + action + "' is none of pause, resume and status");
+    return line.usage_error("'" + action + "' is none of pause, resume, stop and status");
   }
   if (other && (line.has("dry-run") || line.has("wait"))) {
     return line.usage_error(action + " takes neither --dry-run nor --wait");
@@ -182,8 +183,10 @@ int run_admin_rebalance(const std::vector<std::string>& arguments) {
     print_state(line, reply->state);
     return to->exit_code();
   }
-  const auto end = wait(*to, line, *reply, permille);
-  if (end) print_state(line, *end);
+  const auto end = wait(*to, line, *reply);
+  if (!end) return to->exit_code();
+  print_state(line, *end);
+  if (!is_done(*end)) to->error("", end->reason);
   return to->exit_code();
 }
 

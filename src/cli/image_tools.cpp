@@ -38,12 +38,9 @@ int broken(const std::string& command, const std::string& path, const failure& w
 }
 
 boost::json::object to_json(const meta::image_head& h) {
-  return {{"format", meta::image_format_version},
-          {"cluster", to_string(h.cluster)},
-          {"epoch", h.epoch.value},
-          {"txid", std::to_string(h.txid.value)},
-          {"files", h.files},
-          {"directories", h.directories},
+  return {{"format", h.format},     {"cluster", to_string(h.cluster)},
+          {"epoch", h.epoch.value}, {"txid", std::to_string(h.txid.value)},
+          {"files", h.files},       {"directories", h.directories},
           {"bytes", h.bytes}};
 }
 

@@ -164,7 +164,7 @@ struct rebalance_status {
   std::uint64_t needed_bytes = 0;   ///< that no plan could do without
   std::uint64_t moved_bytes = 0;
   std::uint64_t moved_volumes = 0;
-  std::string reason = "nothing was asked for since this master started";  ///< for people
+  std::string reason;  ///< for people; empty if none has run since this master started
   copy_progress progress;
 };
 
@@ -269,11 +269,16 @@ class controller {
 
   /// What a rebalance would do now; nothing is begun.
   [[nodiscard]] balance_plan plan_rebalance(double threshold) const;
-  /// Begins one, in place of one that runs: it goes on by itself until it is done. Not durable: a
-  /// master that starts rebalances nothing.
-  void start_rebalance(double threshold, time_ms now);
+  /// A REBALANCE record was applied, or the log names one at the start: begins it, in place of one
+  /// that runs. It goes on by itself until it is done; the caller logs that when rebalancing() has
+  /// become false.
+  void start_rebalance(double threshold, bool paused, time_ms now);
   /// errc::precondition if none runs. Copies under way are given up, what has moved has moved.
   [[nodiscard]] result<void> pause_rebalance(bool pause, time_ms now);
+  /// Ends it like that, for good. Nothing happens if none runs.
+  void stop_rebalance(time_ms now);
+  /// True from start_rebalance() until it is done or stopped.
+  [[nodiscard]] bool rebalancing() const noexcept;
   [[nodiscard]] rebalance_status rebalance() const;
 
   // ---- views ----------------------------------------------------------------------------------

@@ -187,6 +187,7 @@ struct controller::impl {
   void empty_leaving_nodes();
   void go_on_rebalancing(time_ms now);
   void begin_planned(time_ms now);
+  [[nodiscard]] bool somebody_is_awaited(time_ms now) const;
   void end_rebalance(std::string why);
   [[nodiscard]] balance_input balance(double threshold) const;
   [[nodiscard]] std::vector<node_id> coming_members(volume_id id, const volume_info& info,
@@ -248,6 +249,7 @@ struct controller::impl {
     time_ms deadline = 0;  ///< until then it must have begun, or it is planned anew
   };
   rebalance_status rebalance_;
+  bool rebalance_planned_ = false;  ///< the sizes of its plan are in rebalance_
   copy_meter rebalanced_;
   std::map<volume_id, pending_move> pending_moves_;  ///< wait to be closed, or for a stream
 

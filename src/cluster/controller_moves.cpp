@@ -5,6 +5,7 @@
 #include "cluster/controller_impl.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ssdfs::cluster {
 
@@ -19,6 +20,7 @@ constexpr std::size_t planned_ahead_min = 4;
 constexpr double rate_smoothing = 0.3;
 /// Volumes with less than this part of a full one stay where they are.
 constexpr std::uint64_t moved_divisor = 32;
+constexpr const char* paused_by_operator = "paused by an operator";
 
 }  // namespace
 
@@ -236,13 +238,25 @@ void controller::impl::begin_planned(time_ms now) {
   }
 }
 
+/// A plan without some of the nodes would be wrong, and might find that nothing is left to do. A
+/// dead one has no part in it.
+bool controller::impl::somebody_is_awaited(time_ms now) const {
+  return now - started_ < settings_.nodes.stale_after_ms ||
+         registry_.usable_count() < registry_.staying_count();
+}
+
 void controller::impl::go_on_rebalancing(time_ms now) {
   if (!rebalance_.running || rebalance_.paused) return;
-  if (now - started_ < settings_.nodes.stale_after_ms) {
-    rebalance_.reason = "waits for all nodes to register";  // a plan without some would be wrong
+  begin_planned(now);
+  if (somebody_is_awaited(now)) {
+    rebalance_.reason = "waits for nodes that are silent or have yet to register";
     return;
   }
-  begin_planned(now);
+  if (!std::exchange(rebalance_planned_, true)) {
+    const balance_plan all = ssdfs::cluster::plan_rebalance(balance(rebalance_.threshold));
+    rebalance_.planned_bytes = all.bytes;
+    rebalance_.needed_bytes = all.needed_bytes;
+  }
   const std::size_t ahead = std::max(planned_ahead_min, registry_.usable_count());
   if (pending_moves_.size() >= ahead) return;
   balance_input input = balance(rebalance_.threshold);
@@ -272,16 +286,15 @@ balance_plan controller::plan_rebalance(double threshold) const {
   return ssdfs::cluster::plan_rebalance(impl_->balance(threshold));
 }
 
-void controller::start_rebalance(double threshold, time_ms now) {
+void controller::start_rebalance(double threshold, bool paused, time_ms now) {
   impl& i = *impl_;
   i.end_rebalance({});
   i.rebalance_ = {};
+  i.rebalance_planned_ = false;
   i.rebalance_.running = true;
+  i.rebalance_.paused = paused;
   i.rebalance_.threshold = threshold;
-  const balance_plan plan = plan_rebalance(threshold);
-  i.rebalance_.planned_bytes = plan.bytes;
-  i.rebalance_.needed_bytes = plan.needed_bytes;
-  i.rebalance_.reason = i.safe_ == impl::safe::off ? "planning" : "waits for safe mode to end";
+  i.rebalance_.reason = paused ? paused_by_operator : "planning";
   i.rebalanced_ = {.sampled_at = now};
   i.next_repair_ = now;
   i.plan_copies(now);
@@ -292,12 +305,22 @@ result<void> controller::pause_rebalance(bool pause, time_ms now) {
   rebalance_status& state = impl_->rebalance_;
   if (!state.running) return failure(errc::precondition, "no rebalance is running");
   state.paused = pause;
-  state.reason = pause ? "paused by an operator" : "moving volumes";
+  state.reason = pause ? paused_by_operator : "moving volumes";
   impl_->next_repair_ = now;
   impl_->plan_copies(now);
   impl_->settle(now);
   return {};
 }
+
+void controller::stop_rebalance(time_ms now) {
+  if (!impl_->rebalance_.running) return;
+  impl_->end_rebalance("stopped by an operator");
+  impl_->next_repair_ = now;
+  impl_->plan_copies(now);
+  impl_->settle(now);
+}
+
+bool controller::rebalancing() const noexcept { return impl_->rebalance_.running; }
 
 // ---- views --------------------------------------------------------------------------------------
 
@@ -360,6 +383,9 @@ copy_progress controller::decommissions() const {
 rebalance_status controller::rebalance() const {
   const impl& i = *impl_;
   rebalance_status out = i.rebalance_;
+  if (out.running && !out.paused && i.safe_ != impl::safe::off) {
+    out.reason = "waits for safe mode to end";
+  }
   std::uint64_t copied = 0;
   for (const volume_id id : i.repairing_) {
     const volume_record& record = i.volumes_.at(id);

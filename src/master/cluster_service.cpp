@@ -139,6 +139,7 @@ void service::settle() {
       serve_waiting_grants();
     }
   }
+  end_rebalance();
   for (const node_id node : core_.nodes().take_nodes_with_orders()) release_heartbeat(node);
   core_.flush();
 }

@@ -40,6 +40,7 @@ wire::rebalance_state to_wire(const cluster::rebalance_status& s) {
   return out;
 }
 
+double share_of(std::uint32_t permille) { return static_cast<double>(permille) / 1000; }
 std::uint32_t ppm(double share) { return static_cast<std::uint32_t>(share * 1e6 + 0.5); }
 
 }  // namespace
@@ -70,7 +71,7 @@ void service::admin_healing(net::request r) {
   reply.epoch = core_.state().epoch();
   reply.repairs = to_wire(nodes.repairs());
   reply.decommissions = to_wire(nodes.decommissions());
-  reply.rebalance = to_wire(nodes.rebalance());
+  reply.rebalance = rebalance_state();
   reply.relocations_left = relocator_.left();
   reply.relocations_known = relocator_.walked();
   for (const auto& [id, node] : nodes.nodes().nodes()) {
@@ -149,6 +150,65 @@ void service::end_maintenance() {
   }
 }
 
+/// What the log says of a rebalance that this master knows nothing more about.
+wire::rebalance_state service::rebalance_state() const {
+  wire::rebalance_state out = to_wire(core_.nodes().rebalance());
+  const meta::rebalance_entry& logged = core_.state().rebalance();
+  if (out.running) return out;
+  if (logged.phase != meta::rebalance_phase::none) {
+    out.threshold_permille = logged.threshold_permille;
+  }
+  if (!out.reason.empty()) return out;
+  switch (logged.phase) {
+    case meta::rebalance_phase::done: out.reason = "done before this master started"; break;
+    case meta::rebalance_phase::stopped: out.reason = "stopped by an operator"; break;
+    default: out.reason = "none was ever asked for"; break;
+  }
+  return out;
+}
+
+result<void> service::decide_rebalance(std::string_view action, std::uint32_t threshold_permille) {
+  using phase = meta::rebalance_phase;
+  meta::rebalance_entry next = core_.state().rebalance();
+  if (action == "start") {
+    next = {phase::running, threshold_permille};
+  } else {
+    // One that is done, which is not logged yet, cannot go on.
+    if (!core_.nodes().rebalancing()) {
+      return failure(errc::precondition, "no rebalance is running");
+    }
+    next.phase = action == "pause"    ? phase::paused
+                 : action == "resume" ? phase::running
+                                      : phase::stopped;
+  }
+  if (next != core_.state().rebalance()) {
+    auto change = meta::make_rebalance(core_.state(), next, core_.context());
+    if (!change) return change.error();
+    SSDFS_TRY(core_.log(*change));
+  }
+  const auto now = core::steady_now_ms();
+  if (action == "start") {
+    core_.nodes().start_rebalance(share_of(threshold_permille), false, now);
+  } else if (action == "stop") {
+    core_.nodes().stop_rebalance(now);
+  } else {
+    SSDFS_TRY(core_.nodes().pause_rebalance(action == "pause", now));
+  }
+  SSDFS_LOG(info) << "rebalance: " << action << " by an operator";
+  return {};
+}
+
+void service::end_rebalance() {
+  const meta::rebalance_entry& logged = core_.state().rebalance();
+  if (logged.phase != meta::rebalance_phase::running || core_.nodes().rebalancing()) return;
+  // Before start() the cluster's side does not know of it.
+  if (started_ms_ == 0 || !core_.may_change()) return;
+  auto change = meta::make_rebalance(
+      core_.state(), {meta::rebalance_phase::done, logged.threshold_permille}, core_.context());
+  if (!change || !core_.log(*change)) return;  // the next turn does it
+  SSDFS_LOG(info) << "rebalance: " << core_.nodes().rebalance().reason;
+}
+
 void service::admin_rebalance(net::request r) {
   wire::admin_rebalance_request q;
   if (!r.decode(q)) return r.fail(errc::protocol);
@@ -156,18 +216,16 @@ void service::admin_rebalance(net::request r) {
     return r.fail(failure(errc::invalid_argument, "the threshold is 0.1 to 100 percent"));
   }
   auto& nodes = core_.nodes();
-  const auto now = core::steady_now_ms();
-  const double threshold = static_cast<double>(q.threshold_permille) / 1000;
   wire::admin_rebalance_reply reply;
   reply.epoch = core_.state().epoch();
-  if (q.action == "start") {
-    nodes.start_rebalance(threshold, now);
-  } else if (q.action == "pause" || q.action == "resume") {
-    if (auto done = nodes.pause_rebalance(q.action == "pause", now); !done) {
-      return r.fail(done.error());
+  if (q.action == "start" || q.action == "pause" || q.action == "resume" || q.action == "stop") {
+    if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
+    if (auto decided = decide_rebalance(q.action, q.threshold_permille); !decided) {
+      return r.fail(decided.error());
     }
+    settle();
   } else if (q.action == "plan") {
-    const auto plan = nodes.plan_rebalance(threshold);
+    const auto plan = nodes.plan_rebalance(share_of(q.threshold_permille));
     for (const auto& s : plan.shares) {
       reply.shares.push_back(
           {s.node, nodes.nodes().find(s.node)->name, ppm(s.before), ppm(s.after)});
@@ -185,11 +243,7 @@ void service::admin_rebalance(net::request r) {
   } else if (q.action != "status") {
     return r.fail(failure(errc::invalid_argument, "an unknown action of rebalance"));
   }
-  if (q.action != "plan" && q.action != "status") {
-    SSDFS_LOG(info) << "rebalance: " << q.action << " by an operator";
-    settle();
-  }
-  reply.state = to_wire(nodes.rebalance());
+  reply.state = rebalance_state();
   answer_read(std::move(r), std::move(reply));
 }
 
@@ -198,6 +252,11 @@ void service::adopt_decisions() {
   for (const auto& [id, entry] : core_.state().nodes()) {
     core_.nodes().decide_node(id, wish_of(entry.decision), now);
   }
+  const meta::rebalance_entry& rebalance = core_.state().rebalance();
+  if (!rebalance.active()) return;
+  const bool paused = rebalance.phase == meta::rebalance_phase::paused;
+  core_.nodes().start_rebalance(share_of(rebalance.threshold_permille), paused, now);
+  SSDFS_LOG(info) << "rebalance: " << (paused ? "is still paused" : "goes on");
 }
 
 void service::set_rates(std::uint64_t repair, std::uint64_t scrub, std::uint64_t rebalance) {

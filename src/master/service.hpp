@@ -139,6 +139,11 @@ class service final : public net::service, public std::enable_shared_from_this<s
   void admin_node(net::request r);
   void admin_rebalance(net::request r);
   void end_maintenance();
+  /// Logs that the rebalance is done, if it is and the log does not say so yet.
+  void end_rebalance();
+  [[nodiscard]] result<void> decide_rebalance(std::string_view action,
+                                              std::uint32_t threshold_permille);
+  [[nodiscard]] wire::rebalance_state rebalance_state() const;
   void adopt_decisions();
   [[nodiscard]] result<node_id> find_node(std::string_view text) const;
   [[nodiscard]] result<void> decide_node(node_id node, meta::node_entry entry);

@@ -39,6 +39,7 @@ class state::applier {
   result<void> operator()(const reclaim_record& r);
   result<void> operator()(const relocate_record& r);
   result<void> operator()(const node_record& r);
+  result<void> operator()(const rebalance_record& r);
   result<void> operator()(const mark_record& r);
 
  private:
@@ -319,6 +320,18 @@ result<void> state::applier::operator()(const node_record& r) {
   } else {
     s_.nodes_[r.node] = {r.decision, r.until};
   }
+  return {};
+}
+
+result<void> state::applier::operator()(const rebalance_record& r) {
+  const rebalance_entry next{r.phase, r.threshold};
+  if (r.phase == rebalance_phase::none || !is_possible(next)) {
+    return misfit("an impossible phase or threshold");
+  }
+  if (r.phase != rebalance_phase::running && !s_.rebalance_.active()) {
+    return misfit("no rebalance is running");
+  }
+  s_.rebalance_ = next;
   return {};
 }
 

@@ -210,6 +210,11 @@ result<record> make_relocate(const state& s, const relocate_request& q, const co
 /// invalid_argument: `until_ms` without maintenance.
 result<record> make_node(const state& s, node_id node, node_entry entry, const context& c);
 
+/// The rebalance begins (also in place of one that runs), or changes its phase with the threshold
+/// that it has. precondition: none is running, and `phase` is not `running`. invalid_argument: the
+/// threshold is not 1 to 1,000 permille, or `phase` is none.
+result<record> make_rebalance(const state& s, rebalance_entry entry, const context& c);
+
 /// The state's own digest, for replay to check.
 record make_mark(const state& s, const context& c);
 

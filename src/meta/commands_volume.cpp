@@ -41,6 +41,7 @@ result<record> make_start(const state& s, const start_request& q, const context&
   body.leader = q.leader;
   body.cluster = q.cluster;
   body.previous = s.last_txid();
+  body.format = edits_format_version;
   return r;
 }
 
@@ -198,6 +199,20 @@ result<record> make_node(const state& s, node_id node, node_entry entry, const c
   body.node = node;
   body.decision = entry.decision;
   body.until = entry.until_ms;
+  return r;
+}
+
+result<record> make_rebalance(const state& s, rebalance_entry entry, const context& c) {
+  if (entry.phase == rebalance_phase::none || !is_possible(entry)) {
+    return failure(errc::invalid_argument, "the threshold is 0.1 to 100 percent");
+  }
+  if (entry.phase != rebalance_phase::running && !s.rebalance().active()) {
+    return failure(errc::precondition, "no rebalance is running");
+  }
+  record r = next_record(s, c);
+  auto& body = r.body.emplace<rebalance_record>();
+  body.phase = entry.phase;
+  body.threshold = entry.threshold_permille;
   return r;
 }
 

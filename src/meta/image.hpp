@@ -18,7 +18,7 @@
 
 namespace ssdfs::meta {
 
-inline constexpr std::uint32_t image_format_version = 1;
+inline constexpr std::uint32_t image_format_version = 2;
 /// The oldest version that is still read.
 inline constexpr std::uint32_t oldest_image_format_version = 1;
 inline constexpr std::size_t image_header_bytes = 24;
@@ -40,6 +40,7 @@ enum class image_section : std::uint32_t {
 
 /// What an image says of itself in its first section.
 struct image_head {
+  std::uint32_t format = image_format_version;  ///< as the head's fields show
   cluster_id cluster;
   epoch_t epoch;
   ssdfs::txid txid;         ///< last record that is in it
@@ -51,6 +52,7 @@ struct image_head {
   std::uint64_t digest = 0;       ///< state::digest()
   std::uint32_t next_volume = 1;  ///< low half of the next volume's id
   std::uint32_t next_serial = 2;  ///< of the next directory
+  rebalance_entry rebalance;      ///< not in version 1
 };
 
 /// Takes pieces of a file in order.

@@ -14,6 +14,8 @@ void write_head(const image_head& head, image_output& out) {
   out.fixed64(head.digest);
   out.number(head.next_volume);
   out.number(head.next_serial);
+  out.byte(static_cast<std::uint8_t>(head.rebalance.phase));
+  if (head.rebalance.phase != rebalance_phase::none) out.number(head.rebalance.threshold_permille);
 }
 
 void write_volume(const volume_info& info, image_output& out) {

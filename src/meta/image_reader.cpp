@@ -115,7 +115,16 @@ result<image_head> decode_head(bytes_view payload) {
   head.digest = in.fixed64();
   head.next_volume = in.number32();
   head.next_serial = in.number32();
-  if (!in.ok()) return failure(errc::damaged, "the head is malformed");
+  if (in.ok() && in.empty()) {
+    head.format = 1;
+    return head;
+  }
+  head.rebalance.phase = static_cast<rebalance_phase>(in.byte());
+  if (head.rebalance.phase != rebalance_phase::none) {
+    head.rebalance.threshold_permille = in.number32();
+  }
+  if (!in.ok() || !in.empty() || !is_possible(head.rebalance))
+    return failure(errc::damaged, "the head is malformed");
   return head;
 }
 

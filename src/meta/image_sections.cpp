@@ -167,6 +167,7 @@ result<void> image_loader::sections::finish(bool check_head) {
   s_.last_txid_ = head.txid;
   s_.log_time_ms_ = head.log_time_ms;
   s_.chain_ = head.chain;
+  s_.rebalance_ = head.rebalance;
   if (!check_head) return {};
   const subtree_totals all = s_.names_.totals(root_directory);
   if (all.files != head.files || all.directories != head.directories || all.bytes != head.bytes ||

@@ -21,6 +21,8 @@ class fields {
   [[nodiscard]] bool ok() const noexcept { return wrong_.empty(); }
   [[nodiscard]] const std::string& wrong() const noexcept { return wrong_; }
 
+  [[nodiscard]] bool has(std::string_view name) const { return in_.contains(name); }
+
   std::string_view text(std::string_view name) {
     const json::value* v = in_.if_contains(name);
     if (v == nullptr) return {};
@@ -161,6 +163,10 @@ class image_text_reader::lines {
     head.log_time_ms = f.signed_number("log_time_ms");
     head.next_volume = f.number32("next_volume");
     head.next_serial = f.number32("next_serial");
+    if (f.has("rebalance")) {
+      head.rebalance = {f.choice<rebalance_phase>("rebalance"), f.number32("rebalance_permille")};
+      if (!is_possible(head.rebalance)) f.fail("rebalance_permille");
+    }
     if (!f.ok()) return {};
     head_seen_ = true;
     kind_ = image_section::head;

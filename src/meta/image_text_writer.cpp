@@ -98,7 +98,7 @@ result<void> image_text_writer::take_head(bytes_view payload) {
   const auto head = decode_head(payload);
   if (!head) return head.error();
   line_ = "{";
-  number(line_, "format", image_format_version);
+  number(line_, "format", head->format);
   node(line_, "cluster", head->cluster);
   number(line_, "epoch", head->epoch.value);
   id(line_, "txid", head->txid.value);
@@ -110,6 +110,10 @@ result<void> image_text_writer::take_head(bytes_view payload) {
   number(line_, "log_time_ms", head->log_time_ms);
   number(line_, "next_volume", head->next_volume);
   number(line_, "next_serial", head->next_serial);
+  if (head->rebalance.phase != rebalance_phase::none) {
+    text(line_, "rebalance", boost::describe::enum_to_string(head->rebalance.phase, ""));
+    number(line_, "rebalance_permille", head->rebalance.threshold_permille);
+  }
   return put();
 }
 

@@ -22,6 +22,7 @@ image_head head_of(const state& s) {
   head.digest = s.digest();
   head.next_volume = static_cast<std::uint32_t>(s.next_volume().value & UINT32_MAX);
   head.next_serial = s.names().next_serial();
+  head.rebalance = s.rebalance();
   return head;
 }
 

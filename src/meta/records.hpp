@@ -25,8 +25,9 @@ using crc_value = strong<struct crc_value_tag, std::uint32_t>;
 /// A digest as a field; sixteen hex digits in JSON.
 using hash64 = strong<struct hash64_tag, std::uint64_t>;
 
-/// Version of the format that START records announce; a log with a newer one is refused.
-inline constexpr std::uint32_t edits_format_version = 1;
+/// Version of the format that START records announce; a log with a newer one is refused, older ones
+/// are read.
+inline constexpr std::uint32_t edits_format_version = 2;
 /// Bytes of a line at most, its newline included: a longer one is malformed.
 inline constexpr std::size_t max_line_bytes = std::size_t{8} << 20;
 /// Chunks of one file, and keys of one RECLAIM, at most.
@@ -48,11 +49,11 @@ struct operation {
 /// A master's reign begins. The first record of a log, and of every start.
 struct start_record {
   static constexpr std::string_view op = "START";
-  epoch_t epoch;         ///< greater than every one before
-  node_id leader;        ///< the master's node uuid
-  cluster_id cluster;    ///< the same in all START records of a log
-  ssdfs::txid previous;  ///< last record before; 0 in a new cluster
-  std::uint32_t format = edits_format_version;
+  epoch_t epoch;             ///< greater than every one before
+  node_id leader;            ///< the master's node uuid
+  cluster_id cluster;        ///< the same in all START records of a log
+  ssdfs::txid previous;      ///< last record before; 0 in a new cluster
+  std::uint32_t format = 1;  ///< left out in version 1, so that is the default
 };
 BOOST_DESCRIBE_STRUCT(start_record, (), (epoch, leader, cluster, previous, format))
 
@@ -238,6 +239,23 @@ struct node_record {
 };
 BOOST_DESCRIBE_STRUCT(node_record, (), (node, decision, until))
 
+/// What an operator wants of the rebalance, or how the last one ended. The values are in images.
+enum class rebalance_phase : std::uint8_t {
+  none = 0,
+  running = 1,
+  paused = 2,
+  done = 3,
+  stopped = 4
+};
+BOOST_DESCRIBE_ENUM(rebalance_phase, none, running, paused, done, stopped)
+
+struct rebalance_record {
+  static constexpr std::string_view op = "REBALANCE";
+  rebalance_phase phase = rebalance_phase::none;  ///< never none
+  std::uint32_t threshold = 0;  ///< permille of the mean share that a node may be off, 1 to 1,000
+};
+BOOST_DESCRIBE_STRUCT(rebalance_record, (), (phase, threshold))
+
 /// What the state must be at this place: checked in replay.
 struct mark_record {
   static constexpr std::string_view op = "MARK";
@@ -252,7 +270,7 @@ using record_body =
     std::variant<start_record, mkdir_record, create_record, rename_record, delete_record,
                  setattr_record, quota_record, add_volume_record, members_record, grant_record,
                  seal_record, close_record, reopen_record, reclaim_record, relocate_record,
-                 node_record, mark_record>;
+                 node_record, rebalance_record, mark_record>;
 
 /// One record. The string_views of the body alias what it was built or parsed from: the request
 /// and the context's scratch, or the line and the parser. A record is never kept, but encoded and

@@ -20,6 +20,12 @@ epoch_t state::epoch_of(ssdfs::txid id) const noexcept {
   return after == epochs_.begin() ? epoch_t{} : std::prev(after)->epoch;
 }
 
+bool is_possible(const rebalance_entry& entry) noexcept {
+  if (entry.phase == rebalance_phase::none) return entry.threshold_permille == 0;
+  return entry.phase <= rebalance_phase::stopped && entry.threshold_permille >= 1 &&
+         entry.threshold_permille <= 1000;
+}
+
 std::uint64_t state::digest() const {
   const auto mix = [](std::uint64_t x) {
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -31,6 +37,12 @@ std::uint64_t state::digest() const {
     const std::uint64_t what = static_cast<std::uint64_t>(entry.decision) ^
                                (static_cast<std::uint64_t>(entry.until_ms) << 8);
     sum += mix(hash_value(node) + what);
+  }
+  // Logs of version 1 have digests without it.
+  if (rebalance_ != rebalance_entry{}) {
+    const std::uint64_t what = static_cast<std::uint64_t>(rebalance_.phase) ^
+                               (std::uint64_t{rebalance_.threshold_permille} << 8);
+    sum += mix(0x5245424c00000000ULL ^ what);
   }
   return mix(sum + epoch().value);
 }

@@ -35,6 +35,19 @@ struct node_entry {
   friend bool operator==(const node_entry&, const node_entry&) = default;
 };
 
+/// What is wanted of the rebalance, or how the last one ended.
+struct rebalance_entry {
+  rebalance_phase phase = rebalance_phase::none;  ///< none: none was ever asked for
+  std::uint32_t threshold_permille = 0;           ///< of the mean share; 0 with none only
+  /// It goes on when a master starts; a paused one waits for an operator.
+  [[nodiscard]] bool active() const noexcept {
+    return phase == rebalance_phase::running || phase == rebalance_phase::paused;
+  }
+  friend bool operator==(const rebalance_entry&, const rebalance_entry&) = default;
+};
+/// Whether it can be in a record or an image.
+[[nodiscard]] bool is_possible(const rebalance_entry& entry) noexcept;
+
 /// Replayed state.
 ///
 /// Operation: apply() is the only way in which durable state changes, live and in replay alike, so
@@ -108,6 +121,7 @@ class state {
   [[nodiscard]] const operation_results& results() const noexcept { return results_; }
   /// Nodes about which something other than `normal` is decided.
   [[nodiscard]] const std::map<node_id, node_entry>& nodes() const noexcept { return nodes_; }
+  [[nodiscard]] const rebalance_entry& rebalance() const noexcept { return rebalance_; }
 
   /// Digest of namespace, volumes and position-independent rest: equal for equal contents. O(number
   /// of volumes). What MARK records hold.
@@ -123,6 +137,7 @@ class state {
   volume_table volumes_;
   operation_results results_;
   std::map<node_id, node_entry> nodes_;
+  rebalance_entry rebalance_;
   std::vector<epoch_entry> epochs_;
   cluster_id cluster_;
   std::uint32_t volume_counter_ = 1;

@@ -1,8 +1,11 @@
 #include "meta/image.hpp"
 
 #include "base/crc32c.hpp"
+#include "meta/image_items.hpp"
+#include "meta/image_reader.hpp"
 #include "meta/image_util.hpp"
 #include "meta/image_v1.hpp"
+#include "meta/image_v2.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -25,6 +28,7 @@ void require_equal(const state& a, const state& b) {
   BOOST_TEST((a.cluster() == b.cluster()));
   BOOST_TEST((a.epochs() == b.epochs()));
   BOOST_TEST((a.nodes() == b.nodes()));
+  BOOST_TEST((a.rebalance() == b.rebalance()));
   BOOST_TEST(a.next_volume() == b.next_volume());
   BOOST_TEST(a.results().size() == b.results().size());
   BOOST_TEST(a.names().next_serial() == b.names().next_serial());
@@ -170,24 +174,36 @@ BOOST_AUTO_TEST_CASE(sections_that_lie_are_refused) {
 BOOST_AUTO_TEST_CASE(newer_versions_are_refused_clearly) {
   state_rig rig;
   auto image = image_of(rig.state());
-  store_le(image.data() + 8, std::uint32_t{2});
+  store_le(image.data() + 8, image_format_version + 1);
   store_le(image.data() + 20, crc32c(bytes_view(image).first(20)));
   state back;
   const auto loaded = load(image, back);
   require_error(loaded, errc::unsupported);
-  BOOST_TEST(loaded.error().message().find("version 2") != std::string::npos);
+  BOOST_TEST(loaded.error().message().find("version 3") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(version_1_is_read) {
-  std::vector<std::byte> old;
-  for (std::size_t i = 0; i < test::image_v1.size(); i += 2) {
-    old.push_back(
-        static_cast<std::byte>(std::stoi(std::string(test::image_v1.substr(i, 2)), nullptr, 16)));
+namespace {
+
+std::vector<std::byte> bytes_of(std::string_view hex) {
+  std::vector<std::byte> out;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    out.push_back(static_cast<std::byte>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
   }
-  state s;
-  const auto loaded = load(old, s);
-  BOOST_REQUIRE_MESSAGE(loaded.has_value(), test::why(loaded));
-  BOOST_TEST(s.digest() == test::image_v1_digest);
+  return out;
+}
+
+std::string hex_of(bytes_view bytes) {
+  std::string hex;
+  for (const std::byte b : bytes) {
+    constexpr char digits[] = "0123456789abcdef";
+    hex += digits[std::to_integer<unsigned>(b) >> 4];
+    hex += digits[std::to_integer<unsigned>(b) & 15];
+  }
+  return hex;
+}
+
+// What both stored images hold.
+void require_stored(const state& s) {
   BOOST_TEST(s.names().totals(root_directory).files == 14U);
   const auto large = s.names().lookup("/large");
   BOOST_REQUIRE(large.has_value());
@@ -201,10 +217,59 @@ BOOST_AUTO_TEST_CASE(version_1_is_read) {
   BOOST_TEST(s.results().size() > 0U);
   BOOST_TEST(s.volumes().size() == 2U);
   BOOST_TEST(s.volumes().grant_count() == 1U);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(version_1_is_read) {
+  state s;
+  const auto loaded = load(bytes_of(test::image_v1), s);
+  BOOST_REQUIRE_MESSAGE(loaded.has_value(), test::why(loaded));
+  BOOST_TEST(s.digest() == test::image_v1_digest);
+  require_stored(s);
+  BOOST_TEST((s.rebalance() == rebalance_entry{}));
   // What is written of it now says the same.
   state again;
   BOOST_REQUIRE(load(image_of(s), again).has_value());
   require_equal(s, again);
+}
+
+BOOST_AUTO_TEST_CASE(version_2_is_read_and_written) {
+  state s;
+  const auto old = bytes_of(test::image_v2);
+  const auto loaded = load(old, s);
+  BOOST_REQUIRE_MESSAGE(loaded.has_value(), test::why(loaded));
+  BOOST_TEST(s.digest() == test::image_v2_digest);
+  require_stored(s);
+  BOOST_TEST((s.rebalance() == rebalance_entry{rebalance_phase::paused, 50}));
+  BOOST_TEST((image_of(s) == old));
+}
+
+BOOST_AUTO_TEST_CASE(a_head_with_an_impossible_rebalance_is_refused) {
+  image_head head;
+  const auto decoded = [](const image_head& from, std::string_view more = {}) {
+    image_output out;
+    write_head(from, out);
+    out.raw(more.data(), more.size());
+    return decode_head(out.bytes());
+  };
+  for (const auto phase : {rebalance_phase::running, rebalance_phase::paused, rebalance_phase::done,
+                           rebalance_phase::stopped}) {
+    head.rebalance = {phase, 1000};
+    const auto back = decoded(head);
+    BOOST_REQUIRE(back.has_value());
+    BOOST_TEST((back->rebalance == head.rebalance));
+    BOOST_TEST(back->format == 2U);
+    for (const std::uint32_t threshold : {0U, 1001U}) {
+      head.rebalance.threshold_permille = threshold;
+      require_error(decoded(head), errc::damaged);
+    }
+  }
+  head.rebalance = {static_cast<rebalance_phase>(5), 100};
+  require_error(decoded(head), errc::damaged);
+  head.rebalance = {};
+  BOOST_TEST(decoded(head).has_value());
+  require_error(decoded(head, "x"), errc::damaged);
 }
 
 // The example of docs/formats/image.md.
@@ -212,21 +277,16 @@ BOOST_AUTO_TEST_CASE(golden_image) {
   state_rig rig;
   BOOST_REQUIRE(rig.touch("/a").has_value());
   const auto image = image_of(rig.state());
-  std::string hex;
-  for (const std::byte b : image) {
-    constexpr char digits[] = "0123456789abcdef";
-    hex += digits[std::to_integer<unsigned>(b) >> 4];
-    hex += digits[std::to_integer<unsigned>(b) & 15];
-  }
+  const std::string hex = hex_of(image);
   BOOST_TEST(hex ==
-             "5353444653494d47010000000000000000000000adc2fb8b0100000029000000"
-             "57722951aa0000000000000000000000000000010102045a3bcf80a0abfef962"
-             "0100004025715c548e751f01020200000012000000ca53430e01000000000000"
-             "00000000000000000001010300000018000000f9f902cc04726f6f7404726f6f"
-             "74ed0304726f6f7404726f6f74a4030400000000000000e73035ad0500000000"
-             "000000c04d09e40600000000000000a9ca4d3f07000000000000008eb7717608"
-             "00000015000000453b5f710301000081000161000000000080a0abfef9620100"
-             "09000000050000004f9e0af2083743036c");
+             "5353444653494d47020000000000000000000000fdbe69d8010000002a000000"
+             "bc27e56baa0000000000000000000000000000010102849fcfb880a0abfef962"
+             "0100004025715c548e751f0102000200000012000000ca53430e010000000000"
+             "0000000000000000000001010300000018000000f9f902cc04726f6f7404726f"
+             "6f74ed0304726f6f7404726f6f74a4030400000000000000e73035ad05000000"
+             "00000000c04d09e40600000000000000a9ca4d3f07000000000000008eb77176"
+             "0800000015000000453b5f710301000081000161000000000080a0abfef96201"
+             "00090000000500000098dff32a08c2cfe528");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

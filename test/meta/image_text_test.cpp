@@ -3,6 +3,7 @@
 
 #include "meta/image_synth.hpp"
 #include "meta/image_util.hpp"
+#include "meta/image_v1.hpp"
 #include "meta/volume_check.hpp"
 
 #include <boost/json/parse.hpp>
@@ -89,12 +90,33 @@ BOOST_AUTO_TEST_CASE(the_lines_are_json_and_say_what_is_there) {
   auto at = head.begin();
   for (const char* key : first) BOOST_TEST((at++)->key() == key);
   BOOST_TEST(head.at("format").as_int64() == image_format_version);
+  BOOST_TEST(head.at("rebalance").as_string() == "paused");
+  BOOST_TEST(head.at("rebalance_permille").as_int64() == 50);
   const auto large = boost::json::parse(lines[find_line(lines, "\"/large\"")]).as_object();
   BOOST_TEST(large.at("size").as_int64() == 35);
   BOOST_TEST(large.at("owner").as_string() == "ann");
   BOOST_TEST(large.at("content_type").as_string() == "video/mp4");
   BOOST_TEST(large.at("chunks").as_array().size() == 3U);
   find_line(lines, R"("detached":1)");
+}
+
+// They say what they are of; what is built of them is of the newest version.
+BOOST_AUTO_TEST_CASE(lines_of_version_1_are_taken) {
+  auto lines = sample();
+  const std::string asked = R"(,"rebalance":"paused","rebalance_permille":50)";
+  lines[0].erase(lines[0].find(asked), asked.size());
+  lines[0].replace(lines[0].find(R"("format":2)"), 10, R"("format":1)");
+  state s;
+  const auto built = build(lines, s);
+  BOOST_REQUIRE_MESSAGE(built.has_value(), test::why(built));
+  BOOST_TEST((s.rebalance() == rebalance_entry{}));
+  std::vector<std::byte> old;
+  for (std::size_t i = 0; i < test::image_v1.size(); i += 2) {
+    old.push_back(
+        static_cast<std::byte>(std::stoi(std::string(test::image_v1.substr(i, 2)), nullptr, 16)));
+  }
+  BOOST_TEST(lines_of(old).front().starts_with(R"({"format":1,)"));
+  BOOST_TEST(lines_of(image_of(s)).front().starts_with(R"({"format":2,)"));
 }
 
 BOOST_AUTO_TEST_CASE(an_edited_dump_is_another_image) {
@@ -135,6 +157,10 @@ BOOST_AUTO_TEST_CASE(wrong_lines_are_refused) {
   refused(0, "[]");
   refused(0, R"({"format":99})");
   refused(0, good[1]);
+  std::string head = good[0];
+  refused(0, head.replace(head.find("paused"), 6, "faster"));
+  head = good[0];
+  refused(0, head.replace(head.find("_permille\":50"), 13, "_permille\":0"));
   refused(file, "not json");
   refused(file, R"({"kind":"teapot"})");
   refused(file, R"({"kind":"file","path":"/x","owner":"nobody","group":"x","mode":"0644"})");

@@ -64,6 +64,10 @@ inline void fill(state_rig& rig) {
   BOOST_REQUIRE(rig.finish(meta::make_quota(rig.state(), limits, rig.context())).has_value());
   rig.log_record(meta::make_node(rig.state(), test_node(7), {meta::node_decision::maintenance, 5},
                                  rig.context()));
+  rig.log_record(
+      meta::make_rebalance(rig.state(), {meta::rebalance_phase::running, 50}, rig.context()));
+  rig.log_record(
+      meta::make_rebalance(rig.state(), {meta::rebalance_phase::paused, 50}, rig.context()));
   BOOST_REQUIRE(rig.remove("/pictures/0/file3", false, true).has_value());
   BOOST_REQUIRE(rig.remove("/pictures/1/file4", false, false).has_value());
   rig.close(v);

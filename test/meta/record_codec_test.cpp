@@ -39,7 +39,7 @@ create_record sample_create() {
 // One record of every kind, with every field set.
 std::vector<record> samples() {
   std::vector<record> out;
-  out.push_back(with(start_record{epoch_t(3), test_node(1), test_cluster(), ssdfs::txid(16)}));
+  out.push_back(with(start_record{epoch_t(3), test_node(1), test_cluster(), ssdfs::txid(16), 2}));
   out.push_back(with(mkdir_record{"/a/b", 1, 0700, "u", "g"}));
   out.push_back(with(sample_create()));
   out.back().durable = ssdfs::txid(16);
@@ -59,6 +59,7 @@ std::vector<record> samples() {
   out.push_back(with(relocate_record{
       "/a", 2, {volume_id(7), 1, 10, crc_value(1)}, {volume_id(8), 2, 10, crc_value(1)}}));
   out.push_back(with(node_record{test_node(9), node_decision::maintenance, 1'800'000'000'000}));
+  out.push_back(with(rebalance_record{rebalance_phase::paused, 100}));
   out.push_back(with(mark_record{1, 2, 3, hash64(0xfedcba9876543210)}));
   return out;
 }
@@ -87,11 +88,12 @@ BOOST_AUTO_TEST_SUITE(record_codec)
 BOOST_AUTO_TEST_CASE(golden_lines) {
   // The example of docs/formats/edits.md: two lines of which the second continues the chain.
   const std::string first =
-      encode(with(start_record{epoch_t(1), test_node(1), test_cluster(), {}}, 1));
-  BOOST_TEST(first == R"({"txid":"1","op":"START","time":1700000000123,"epoch":1,)"
-                      R"("leader":"00000000-0000-0000-0000-000000000001",)"
-                      R"("cluster":"aa000000-0000-0000-0000-000000000001","crc":"47566a85"})"
-                      "\n");
+      encode(with(start_record{epoch_t(1), test_node(1), test_cluster(), {}, 2}, 1));
+  BOOST_TEST(first ==
+             R"({"txid":"1","op":"START","time":1700000000123,"epoch":1,)"
+             R"("leader":"00000000-0000-0000-0000-000000000001",)"
+             R"("cluster":"aa000000-0000-0000-0000-000000000001","format":2,"crc":"a453f7a8"})"
+             "\n");
   record create = with(sample_create(), 2);
   create.durable = ssdfs::txid(1);
   create.op = {test_client(1), 5, 3};
@@ -103,7 +105,7 @@ BOOST_AUTO_TEST_CASE(golden_lines) {
              R"("path":"/image/product/iphone.jpg","parents":1,"size":17000,"crc32c":"1a2b3c4d",)"
              R"("mtime":1699999999999,"replication":2,"owner":"shop","group":"shop",)"
              R"("type":"image/jpeg","chunks":[{"volume":"4294967297","key":5,"size":17000,)"
-             R"("crc32c":"1a2b3c4d"}],"crc":"6ecddec1"})"
+             R"("crc32c":"1a2b3c4d"}],"crc":"2a9e2f42"})"
              "\n");
   BOOST_TEST(
       encode(with(delete_record{"/a\n\"\\\x01"}, 3))
@@ -160,6 +162,8 @@ BOOST_AUTO_TEST_CASE(nonsense_is_refused) {
         R"({"txid":"1","op":"DELETE","time":5,"path":"x)",
         R"({"txid":"1","op":"SEAL","time":5,"volume":"1","reason":"boredom")",
         R"({"txid":"1","op":"MKDIR","time":5,"mode":65536)",
+        R"({"txid":"1","op":"REBALANCE","time":5,"phase":"faster","threshold":100)",
+        R"({"txid":"1","op":"REBALANCE","time":5,"phase":"running","threshold":-1)",
         R"({"txid":"1","op":"RECLAIM","time":5,"keys":[4294967296])",
         R"({"txid":"1","op":"RECLAIM","time":5,"keys":[1,])",
         R"({"txid":"18446744073709551616","op":"DELETE","time":5)",

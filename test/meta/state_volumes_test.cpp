@@ -187,6 +187,91 @@ BOOST_AUTO_TEST_CASE(epochs_clusters_nodes_and_marks) {
   require_error(diverged, errc::damaged);
 }
 
+BOOST_AUTO_TEST_CASE(a_rebalance_is_what_was_asked_for_last) {
+  state_rig rig;
+  const auto log = [&](rebalance_phase phase, std::uint32_t permille) {
+    rig.log_record(make_rebalance(rig.state(), {phase, permille}, rig.context()));
+    BOOST_TEST((rig.state().rebalance() == rebalance_entry{phase, permille}));
+    rig.log_record(make_mark(rig.state(), rig.context()));
+  };
+  const auto refused = [&](rebalance_phase phase, std::uint32_t permille, errc why) {
+    require_error(make_rebalance(rig.state(), {phase, permille}, rig.context()), why);
+  };
+  const std::uint64_t before = rig.state().digest();
+  for (const auto phase : {rebalance_phase::paused, rebalance_phase::done}) {
+    refused(phase, 100, errc::precondition);
+  }
+  refused(rebalance_phase::running, 0, errc::invalid_argument);
+  refused(rebalance_phase::running, 1001, errc::invalid_argument);
+  refused(rebalance_phase::none, 0, errc::invalid_argument);
+  log(rebalance_phase::running, 100);
+  BOOST_TEST(rig.state().digest() != before);
+  log(rebalance_phase::paused, 100);
+  const std::uint64_t paused = rig.state().digest();
+  log(rebalance_phase::running, 1);
+  log(rebalance_phase::done, 1);
+  refused(rebalance_phase::stopped, 1, errc::precondition);
+  log(rebalance_phase::running, 100);
+  log(rebalance_phase::paused, 100);
+  BOOST_TEST(rig.state().digest() == paused);
+  log(rebalance_phase::stopped, 100);
+  // A new reign changes nothing about it.
+  log(rebalance_phase::running, 1000);
+  rig.start();
+  BOOST_TEST(rig.state().rebalance().active());
+  const auto twin = rig.replay();
+  BOOST_TEST(twin->digest() == rig.state().digest());
+  BOOST_TEST((twin->rebalance() == rig.state().rebalance()));
+}
+
+BOOST_AUTO_TEST_CASE(a_rebalance_that_does_not_fit_is_a_divergence) {
+  const auto refused = [](state_rig& rig, rebalance_record body) {
+    record r;
+    r.txid = rig.state().last_txid().next();
+    r.time_ms = rig.state().log_time_ms();
+    r.body = body;
+    require_error(rig.state().apply(r, 0), errc::damaged);
+  };
+  state_rig rig;
+  refused(rig, {});
+  refused(rig, {rebalance_phase::paused, 100});
+  refused(rig, {rebalance_phase::done, 100});
+  refused(rig, {rebalance_phase::running, 0});
+  refused(rig, {rebalance_phase::running, 1001});
+  BOOST_TEST((rig.state().rebalance() == rebalance_entry{}));
+}
+
+// A log of version 1: its START says nothing of a format. Its MARK has the digest of the image that
+// was the example of version 1.
+BOOST_AUTO_TEST_CASE(a_log_of_version_1_goes_on_as_one_of_version_2) {
+  const std::string_view old[] = {
+      R"({"txid":"1","op":"START","time":1700000000000,"epoch":1,)"
+      R"("leader":"00000000-0000-0000-0000-000000000001",)"
+      R"("cluster":"aa000000-0000-0000-0000-000000000001","crc":"57db967e"})",
+      R"({"txid":"2","op":"CREATE","time":1700000000000,"path":"/a","mtime":1700000000000,)"
+      R"("replication":2,"owner":"root","group":"root","crc":"cf3b5a04"})",
+      R"({"txid":"3","op":"MARK","time":1700000000000,"files":1,"digest":"1f758e545c712540",)"
+      R"("crc":"c230ea43"})"};
+  state s;
+  line_parser parser;
+  record r;
+  for (const std::string_view line : old) {
+    const auto crc = parser.parse(line, s.chain(), r);
+    BOOST_REQUIRE_MESSAGE(crc.has_value(), test::why(crc));
+    const auto applied = s.apply(r, *crc);
+    BOOST_REQUIRE_MESSAGE(applied.has_value(), test::why(applied));
+  }
+  context c;
+  c.now_ms = s.log_time_ms();
+  const auto started = make_start(s, {test::test_node(1), test::test_cluster()}, c);
+  BOOST_REQUIRE(started.has_value());
+  BOOST_TEST(std::get<start_record>(started->body).format == 2U);
+  BOOST_TEST(s.apply(*started, 0).has_value());
+  const auto asked = make_rebalance(s, {rebalance_phase::running, 100}, c);
+  BOOST_REQUIRE(asked.has_value());
+  BOOST_TEST(s.apply(*asked, 0).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(misfits_are_reported_with_their_txid) {
   state_rig rig;
   record r;

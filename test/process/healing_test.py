@@ -285,27 +285,98 @@ class Growing(unittest.TestCase):
             time.sleep(1.5)
             self.assertEqual(c.report()["rebalance"]["moved_bytes"], moved)
             c.ok("admin", "rebalance", "resume")
-            # A restarted master has forgotten it, which the one who waits notices. The rate that it
-            # starts with is read again at SIGHUP: only at the new one this ends in time.
+            # Whoever waits sees nothing of a restart. The rate that the master starts with is read
+            # again at SIGHUP: only at the new one this ends in time.
             waiting = subprocess.Popen([BINARY, "admin", "rebalance", "--wait", "--timeout=60s"],
                                        env=environment(c), stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True)
             wait_until(lambda: c.report()["rebalance"]["progress"]["volumes_running"] > 0, "moving")
             c.master.kill()
-            config = os.path.join(c.directory, "master.conf")
-            with open(config, "w", encoding="utf-8") as file:
-                file.write("rebalance-rate = 128KiB\n")
-            c.master.arguments = [a for a in c.master.arguments
-                                  if not a.startswith("--rebalance-rate")] + [f"--config={config}"]
+            self.use_rate(c, "128KiB")
             c.master.start()
-            with open(config, "w", encoding="utf-8") as file:
-                file.write("rebalance-rate = 1GiB\n")
-            c.master.process.send_signal(signal.SIGHUP)
+            self.use_rate(c, "1GiB")
             out, errors = waiting.communicate(timeout=120)
             self.assertEqual(waiting.returncode, 0, out + errors)
             self.assertIn("done", out)
             c.wait_healthy(120)
             self.settled_shares(c, 0.15)
+            c.ok("verify", "-r", pictures, "/p")
+
+    @staticmethod
+    def use_rate(cluster, rate):
+        """From a configuration file from now on; a master that runs reads it again."""
+        config = os.path.join(cluster.directory, "master.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"rebalance-rate = {rate}\n")
+        kept = [a for a in cluster.master.arguments
+                if not a.startswith(("--rebalance-rate", "--config"))]
+        cluster.master.arguments = kept + [f"--config={config}"]
+        if cluster.master.running():
+            cluster.master.process.send_signal(signal.SIGHUP)
+
+    def test_a_rebalance_outlives_its_masters_until_it_is_done_or_stopped(self):
+        with Cluster(datanodes=2, master=["--volume-size=1MiB"], capacity="64MiB") as c, \
+                tempfile.TemporaryDirectory() as work:
+            def status():
+                return json.loads(c.ok("admin", "rebalance", "status", "--json"))
+
+            def moving():
+                return status()["progress"]["volumes_running"] > 0
+
+            def next_master():
+                c.master.kill()
+                c.master.start()
+                c.wait_live(3)
+
+            self.assertIn("none was ever asked for", c.ok("admin", "rebalance", "status"))
+            pictures = os.path.join(work, "pictures")
+            make_pictures(pictures, 900)
+            c.ok("put", "-r", pictures, "/p")
+            add_node(c, "64MiB")
+            c.master.kill()
+            self.use_rate(c, "128KiB")  # a volume takes 16 s
+            c.master.start()
+            c.wait_live(3)
+            # Nobody waits, and the next master goes on by itself.
+            c.ok("admin", "rebalance", "--threshold", "15")
+            wait_until(moving, "moving")
+            next_master()
+            wait_until(moving, "moving again")
+            self.assertEqual(status()["threshold_percent"], 15)
+            # A pause survives, too.
+            c.ok("admin", "rebalance", "pause")
+            next_master()
+            time.sleep(2)  # longer than stale-after: all plans are made by now
+            said = status()
+            self.assertTrue(said["running"] and said["paused"], said)
+            self.assertEqual(said["progress"]["volumes_running"], 0)
+            # A stop is for good, and whoever waits is told.
+            c.ok("admin", "rebalance", "resume")
+            with subprocess.Popen([BINARY, "admin", "rebalance", "--wait"], env=environment(c),
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  text=True) as waiting:
+                wait_until(lambda: status()["threshold_percent"] == 10, "begun anew")
+                c.ok("admin", "rebalance", "stop")
+                out, errors = waiting.communicate(timeout=60)
+                self.assertEqual(waiting.returncode, 1, out + errors)
+                self.assertIn("stopped by an operator", errors)
+            next_master()
+            said = status()
+            self.assertFalse(said["running"])
+            self.assertEqual(said["reason"], "stopped by an operator")
+            self.assertEqual(c.run("admin", "rebalance", "stop").returncode, 1)
+            # It ends in a master that was never asked for it, and the next one knows.
+            c.ok("admin", "rebalance")
+            wait_until(moving, "moving")
+            c.master.kill()
+            self.use_rate(c, "1GiB")
+            c.master.start()
+            wait_until(lambda: not status()["running"], "it ends", 120)
+            self.assertTrue(status()["reason"].startswith("done: "), status())
+            c.wait_healthy(120)
+            self.settled_shares(c, 0.15)
+            next_master()
+            self.assertEqual(status()["reason"], "done before this master started")
             c.ok("verify", "-r", pictures, "/p")
 
     def test_a_late_third_node_gets_new_volumes_after_a_restart_of_the_master(self):

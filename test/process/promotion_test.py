@@ -61,6 +61,35 @@ class Promotion(unittest.TestCase):
             c.ok("put", "-T", "-r", tree, "/again")
             c.ok("verify", "-r", tree, "/again")
 
+    def test_a_rebalance_goes_on_in_the_promoted_master(self):
+        slow = ["--volume-size=1MiB", "--rebalance-rate=128KiB"]  # a volume takes 16 s
+        c = ReplicatedCluster(datanodes=3, master=slow)
+        late = c.datanodes.pop()
+        with c:
+            tree = os.path.join(c.directory, "tree")
+            os.makedirs(tree)
+            for n in range(800):
+                with open(os.path.join(tree, f"f{n}"), "wb") as file:
+                    file.write(os.urandom(16_000 + n))
+            c.ok("put", "-r", tree, "/tree")
+            c.datanodes.append(late)
+            late.start()
+            c.wait_live(3)
+
+            def state():
+                return json.loads(c.ok("admin", "rebalance", "status", "--json"))
+            c.ok("admin", "rebalance", "--threshold", "12")
+            wait_until(lambda: state()["progress"]["volumes_running"] > 0, "moving")
+            c.caught_up(c.backups[0])  # with equal digests
+            c.master.kill()
+            self.promote(c, c.backups[0], "--volume-size=1MiB", "--rebalance-rate=1GiB")
+            c.wait_live(3, 60)
+            self.assertEqual(state()["threshold_percent"], 12)
+            wait_until(lambda: not state()["running"], "it ends", 120)
+            self.assertTrue(state()["reason"].startswith("done"), state())
+            self.assertGreater(state()["moved_volumes"], 0)
+            c.ok("verify", "-r", tree, "/tree")
+
     def test_a_backups_directory_is_refused_without_promote(self):
         with ReplicatedCluster() as c:
             c.caught_up(c.backups[0])

@@ -147,6 +147,11 @@ void master::start(bool promotion) {
   for (const auto& [node, entry] : state_->nodes()) {
     controller_->decide_node(node, wish_of(entry.decision), world_.now());
   }
+  const meta::rebalance_entry& rebalance = state_->rebalance();
+  if (rebalance.active()) {
+    controller_->start_rebalance(rebalance.threshold_permille / 1000.0,
+                                 rebalance.phase == meta::rebalance_phase::paused, world_.now());
+  }
   next_upkeep_ = world_.now();
   tick();
 }
@@ -162,6 +167,36 @@ void master::decide(node_id node, meta::node_entry entry) {
 
 void master::rest(node_id node, std::int64_t for_ms) {
   decide(node, {meta::node_decision::maintenance, context().now_ms + for_ms});
+}
+
+bool master::log_rebalance(meta::rebalance_entry entry) {
+  auto change = meta::make_rebalance(*state_, entry, context());
+  if (!change || !log(*change)) return false;
+  world_.note(address + " logs phase " + std::to_string(static_cast<int>(entry.phase)) +
+              " of a rebalance");
+  return true;
+}
+
+void master::start_rebalance(std::uint32_t threshold_permille) {
+  if (!log_rebalance({meta::rebalance_phase::running, threshold_permille})) return;
+  controller_->start_rebalance(threshold_permille / 1000.0, false, world_.now());
+  settle();
+}
+
+void master::pause_rebalance(bool pause) {
+  meta::rebalance_entry entry = state_->rebalance();
+  entry.phase = pause ? meta::rebalance_phase::paused : meta::rebalance_phase::running;
+  if (!controller_->rebalancing() || !log_rebalance(entry)) return;
+  (void)controller_->pause_rebalance(pause, world_.now());
+  settle();
+}
+
+void master::stop_rebalance() {
+  meta::rebalance_entry entry = state_->rebalance();
+  entry.phase = meta::rebalance_phase::stopped;
+  if (!controller_->rebalancing() || !log_rebalance(entry)) return;
+  controller_->stop_rebalance(world_.now());
+  settle();
 }
 
 void master::crash() {
@@ -282,6 +317,10 @@ void master::settle() {
   for (auto requests = controller_->take_log_requests(); !requests.empty();
        requests = controller_->take_log_requests()) {
     for (const cluster::log_request& q : requests) log_request(q);
+  }
+  const meta::rebalance_entry& rebalance = state_->rebalance();
+  if (rebalance.phase == meta::rebalance_phase::running && !controller_->rebalancing()) {
+    (void)log_rebalance({meta::rebalance_phase::done, rebalance.threshold_permille});
   }
   for (const node_id node : controller_->take_nodes_with_orders()) answer_heartbeat(node);
 }

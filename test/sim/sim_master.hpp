@@ -68,6 +68,10 @@ class master : public process {
   void decide(node_id node, meta::node_entry entry);
   /// Maintenance.
   void rest(node_id node, std::int64_t for_ms);
+  void start_rebalance(std::uint32_t threshold_permille);
+  /// Does nothing if none runs.
+  void pause_rebalance(bool pause);
+  void stop_rebalance();
 
   // ---- from datanodes ----
   using heartbeat_reply = std::function<void(result<cluster::heartbeat_answer>)>;
@@ -122,6 +126,7 @@ class master : public process {
   void settle();
   void tick();
   void log_request(const cluster::log_request& request);
+  [[nodiscard]] bool log_rebalance(meta::rebalance_entry entry);
   template <class Decision>
   void mutate(const meta::operation& op, const Decision& decided,
               const std::function<void(result<void>)>& reply);

@@ -135,7 +135,7 @@ void world::check_end() {
   if (now_ - last_copy_ < quiet_ms && copies_ > 0) {
     return fail("volumes are still being copied, " + std::to_string(copies_) + " copies so far");
   }
-  if (m.controller().rebalance().running) {
+  if (m.controller().rebalancing() || m.state().rebalance().active()) {
     const cluster::rebalance_status status = m.controller().rebalance();
     return fail("a rebalance does not end: " + status.reason + ", " +
                 std::to_string(status.progress.volumes_running) + " run, " +

@@ -245,14 +245,14 @@ void world::cut_off_some() {
 void world::operate() {
   if (!active().ready() || active().paused()) return;
   const node_id node = nodes_[static_cast<std::size_t>(between(0, options.nodes - 1))]->id;
-  switch (between(0, 5)) {
+  switch (between(0, 7)) {
     case 0: active().decide(node, {meta::node_decision::decommission, 0}); break;
     case 1: active().rest(node, between(1'000, 12'000)); break;
     case 2: active().decide(node, {}); break;
-    case 3: (void)active().controller().pause_rebalance(chance(0.5), now_); break;
-    default:
-      active().controller().start_rebalance(static_cast<double>(between(2, 30)) / 100, now_);
-      break;
+    case 3:
+    case 4: active().pause_rebalance(chance(0.5)); break;
+    case 5: active().stop_rebalance(); break;
+    default: active().start_rebalance(static_cast<std::uint32_t>(between(20, 300))); break;
   }
 }
 
@@ -281,7 +281,7 @@ void world::begin_calm() {
   }
   for (const auto& c : clients_) c->stop();
   if (!options.operators || !active().ready()) return;
-  (void)active().controller().pause_rebalance(false, now_);  // a paused one would wait for ever
+  active().pause_rebalance(false);  // a paused one would wait for ever
   // One node may stay decommissioned, if the others can hold all copies.
   const std::size_t kept = chance(0.5) && nodes_.size() > options.replication
                                ? static_cast<std::size_t>(between(0, options.nodes - 1))
