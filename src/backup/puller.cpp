@@ -185,7 +185,9 @@ void puller::run() {
 
 void puller::set_problem(const std::string& address, const failure& why) {
   const std::lock_guard lock(mutex_);
-  const std::string text = address + ": " + why.message();
+  std::string text = why.message();
+  // Some say themselves whom they are about.
+  if (!text.starts_with(address + ":")) text.insert(0, address + ": ");
   if (text != status_.problem) SSDFS_LOG(warning) << "backup: not following: " << text;
   status_.problem = text;
   status_.connected = false;

@@ -263,7 +263,7 @@ int run_trash_empty(const std::vector<std::string>& arguments) {
   } else if (line.json()) {
     print_json({{"files", *done}});
   } else {
-    std::cout << *done << " files removed\n";
+    std::cout << counted(*done, "file") << " removed\n";
   }
   return from->exit_code();
 }

@@ -196,8 +196,8 @@ void print_summary(const totals& t, const cluster_health& health, const std::str
                 {"doubts", std::move(doubts)}});
     return;
   }
-  std::cout << path << ": " << t.files << " files, " << t.chunks << " chunks, " << t.bytes
-            << " bytes in " << health.volumes << " volumes\n"
+  std::cout << path << ": " << counted(t.files, "file") << ", " << counted(t.chunks, "chunk")
+            << ", " << t.bytes << " bytes in " << health.volumes << " volumes\n"
             << t.missing << " files missing, " << t.corrupt << " corrupt, " << t.short_of_copies
             << " short of copies\n";
   if (orphans > 0) {

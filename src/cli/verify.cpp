@@ -75,7 +75,8 @@ class verify_command {
                   {"different", different_.load()},
                   {"unknown", unknown_.load()}});
     } else if (different_ == 0 && unknown_ == 0 && from_.errors() == 0) {
-      std::cout << progress_.files << " files, " << progress_.bytes << " bytes: equal\n";
+      std::cout << counted(progress_.files, "file") << ", " << counted(progress_.bytes, "byte")
+                << ": equal\n";
     }
     if (different_ > 0) return exit_failed;
     return unknown_ > 0 || from_.errors() > 0 ? exit_unknown : exit_done;

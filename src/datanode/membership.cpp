@@ -258,7 +258,10 @@ void membership::close_channel() {
 }
 
 void membership::lost(const failure& why) {
-  set_problem(master_address_ + ": " + why.message());
+  std::string text = why.message();
+  // Some say themselves whom they are about.
+  if (!text.starts_with(master_address_ + ":")) text.insert(0, master_address_ + ": ");
+  set_problem(std::move(text));
   close_channel();
   agent_->connection_lost(io::steady_ms());
 }

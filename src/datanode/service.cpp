@@ -67,7 +67,7 @@ void service::dispatch(net::request& r, touched_volumes& touched) {
     case wire::opcode::replica_health: return health_.replica_health(std::move(r));
     case wire::opcode::bad_chunks: return health_.bad_chunks(std::move(r));
     case wire::opcode::repair_replica: return health_.repair_replica(std::move(r));
-    default: return r.fail(failure(errc::unsupported, "not a request for a datanode"));
+    default: return r.fail(failure(errc::unsupported, "this is a datanode, not a master"));
   }
 }
 

@@ -1,5 +1,6 @@
 """What an operator is told when something is held back, and what interrupted commands leave."""
 
+import json
 import os
 import re
 import shutil
@@ -8,7 +9,8 @@ import subprocess
 import tempfile
 import unittest
 
-from local_cluster import BINARY, Cluster, wait_until
+from free_ports import free_port
+from local_cluster import BINARY, Cluster, Process, wait_until
 
 
 class Told(unittest.TestCase):
@@ -28,6 +30,29 @@ class Told(unittest.TestCase):
         with Cluster(datanodes=11) as cluster:
             rows = re.findall(r"^(node\d+) ", cluster.ok("admin", "report"), re.M)
             self.assertEqual(rows, [f"node{n}" for n in range(1, 12)])
+
+
+class Strangers(unittest.TestCase):
+    def test_a_server_that_finds_no_master_says_whom_it_asked_once(self):
+        with Cluster(datanodes=1) as a, Cluster(datanodes=0) as b:
+            self.assertEqual(a.datanodes[0].stop(), 0)
+            for master, expected in ((b.address, "this is cluster"), (f"127.0.0.1:{free_port()}", "refused")):
+                stranger = Process(a.directory, "stranger", [
+                    "--role=datanode", f"--data-dir={a.directory}/node1", "--listen=127.0.0.1:0",
+                    "--http=off", f"--master={master}"])
+                stranger.start(wait=False)
+                try:
+                    wait_until(lambda: expected in stranger.log(), expected)
+                    line = next(each for each in stranger.log().splitlines() if expected in each)
+                    self.assertEqual(line.count(master), 1, line)
+                finally:
+                    stranger.kill()
+                os.unlink(stranger.log_path)
+            a.datanodes[0].start()
+            with open(a.datanodes[0].ready_file, encoding="utf-8") as file:
+                node = json.load(file)["listen"]
+            self.assertIn("this is a datanode, not a master",
+                          a.run("ls", "/", "--master", node).stderr)
 
 
 class Interrupted(unittest.TestCase):
