@@ -80,8 +80,9 @@ result<std::string> puller::download(session& s) {
     net::call_options with;
     with.timeout_ms = piece_ms;
     auto answer = blocking_call(*s.channel, q, std::move(with));
-    if (!answer && answer.error() == errc::not_found && at.image != txid()) {
-      // The master has a newer one by now.
+    const bool gone = !answer && answer.error() == errc::not_found && at.image != txid();
+    if (gone || (answer && at.bytes > answer->message.size)) {
+      // The master has a newer one by now, or it is another master, whose image has other bytes.
       file.reset();
       SSDFS_TRY(io::remove_bulk(fs_, directory + "/" + download_name(at.image)));
       at = {};

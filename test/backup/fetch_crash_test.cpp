@@ -200,4 +200,17 @@ BOOST_AUTO_TEST_CASE(death_at_every_call) {
   BOOST_TEST(deaths > 2 * calls);  // of three a call
 }
 
+// Part of an image of the same txid from another master, or of one whose bytes a power cut took.
+BOOST_AUTO_TEST_CASE(a_download_that_cannot_be_gone_on_with_is_begun_anew) {
+  test::io_threads threads;
+  image_giver from(threads.context());
+  for (const std::size_t bytes : {std::size_t{100}, std::size_t{1} << 20}) {
+    std::uint64_t old_end = 0;
+    const auto fs = old_copy(old_end);
+    const auto name = "/fetched_" + std::to_string(from.made.state.last_txid().value) + ".tmp";
+    fs->set_contents(log_dir + name, std::vector<std::byte>(bytes));
+    BOOST_TEST(run(threads.context(), from, *fs));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
