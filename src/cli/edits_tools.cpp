@@ -7,6 +7,7 @@
 #include "io/file.hpp"
 #include "journal/recovery.hpp"
 
+#include <filesystem>
 #include <iostream>
 
 namespace ssdfs::cli {
@@ -24,6 +25,18 @@ boost::json::object to_json(const journal::recovery_report& r) {
   return out;
 }
 
+// A directory with neither segments nor an image is somebody else's, and no empty log.
+bool holds_log(const std::string& path) {
+  std::error_code ec;
+  if (!std::filesystem::is_directory(path, ec)) return true;  // what it is instead is said later
+  for (auto at = std::filesystem::directory_iterator(path, ec);
+       !ec && at != std::filesystem::directory_iterator(); at.increment(ec)) {
+    const std::string name = at->path().filename().string();
+    if (name.starts_with("edits_") || name.starts_with("image_")) return true;
+  }
+  return bool(ec);
+}
+
 int broken(const std::string& command, const std::string& path, const failure& why) {
   print_error(command, path, why.message());
   return exit_failed;
@@ -36,6 +49,7 @@ int run_edits_dump(const std::vector<std::string>& arguments) {
                     "The records of a log's directory, or of one segment, as they are.", {1, 1});
   if (!line.parse(arguments)) return line.exit_code();
   const std::string& path = line.arguments().front();
+  if (!holds_log(path)) return broken(line.name(), path, {errc::not_found, "holds no edits log"});
   const auto report =
       journal::inspect(io::system_files(), path, [](const journal::log_line& l) -> result<void> {
         std::cout << l.text << "\n";
@@ -53,6 +67,7 @@ int run_edits_verify(const std::vector<std::string>& arguments) {
                     "Checks the chain of records of a log's directory, or of one segment.", {1, 1});
   if (!line.parse(arguments)) return line.exit_code();
   const std::string& path = line.arguments().front();
+  if (!holds_log(path)) return broken(line.name(), path, {errc::not_found, "holds no edits log"});
   const auto report = journal::inspect(io::system_files(), path,
                                        [](const journal::log_line&) -> result<void> { return {}; });
   if (!report) return broken("edits verify", path, report.error());
@@ -80,6 +95,7 @@ int run_edits_recover(const std::vector<std::string>& arguments) {
   line.flag("yes,y", "do it; without this only tell what would be given up");
   if (!line.parse(arguments)) return line.exit_code();
   const std::string& path = line.arguments().front();
+  if (!holds_log(path)) return broken(line.name(), path, {errc::not_found, "holds no edits log"});
   const auto lock = io::system_files().lock(path);
   if (!lock) return broken("edits recover", path, lock.error());
   const auto seen = journal::inspect(io::system_files(), path,

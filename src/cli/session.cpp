@@ -23,7 +23,9 @@ std::string system_user() {
 
 void print_error(std::string_view command, std::string_view path, std::string_view reason) {
   std::string line = "ssdfs: " + std::string(command) + ": ";
-  if (!path.empty()) line += printable(path) + ": ";
+  // Reasons from below often begin with the path themselves.
+  const bool told = reason.starts_with(path) && reason.substr(path.size()).starts_with(": ");
+  if (!path.empty() && !told) line += printable(path) + ": ";
   line += printable(reason) + "\n";
   std::cerr << line;
 }

@@ -43,7 +43,7 @@ result<superblock> decode_superblock(bytes_view bytes) {
   if (bytes.size() < superblock_size ||
       !std::equal(superblock_magic.begin(), superblock_magic.end(),
                   as_chars(bytes.first(8)).begin())) {
-    return failure(errc::damaged, "no superblock");
+    return failure(errc::damaged, "not a volume file: no superblock");
   }
   if (load_le<std::uint32_t>(bytes.data() + 60) != crc32c(bytes.first(60))) {
     return failure(errc::damaged, "superblock does not match its CRC");

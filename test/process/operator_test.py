@@ -55,6 +55,26 @@ class Strangers(unittest.TestCase):
                           a.run("ls", "/", "--master", node).stderr)
 
 
+class OfflineTools(unittest.TestCase):
+    def test_wrong_paths_are_named_once(self):
+        work = tempfile.mkdtemp(prefix="ssdfs-operator-")
+        self.addCleanup(shutil.rmtree, work)
+        text = os.path.join(work, "text")
+        with open(text, "wb") as file:
+            file.write(b"no volume\n" * 1000)
+        for arguments, expected in [
+                (("edits", "verify", work), f"ssdfs: edits verify: {work}: holds no edits log"),
+                (("edits", "dump", work), f"ssdfs: edits dump: {work}: holds no edits log"),
+                (("edits", "recover", work), f"ssdfs: edits recover: {work}: holds no edits log"),
+                (("image", "verify", work + "/none"),
+                 f"ssdfs: image verify: {work}/none: open: No such file or directory"),
+                (("volume", "verify", text), f"ssdfs: volume verify: {text}: not a volume file: no superblock")]:
+            with self.subTest(arguments):
+                done = subprocess.run([BINARY, *arguments], capture_output=True, text=True, check=False)
+                self.assertEqual((done.returncode, done.stderr), (1, expected + "\n"))
+        self.assertEqual(os.listdir(work), ["text"])
+
+
 class Interrupted(unittest.TestCase):
     def test_control_c_leaves_no_part_of_a_file(self):
         work = tempfile.mkdtemp(prefix="ssdfs-operator-")
