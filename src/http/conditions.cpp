@@ -54,6 +54,23 @@ bool if_range_holds(const request_head& head, const validators& now) {
   return date && *date == now.mtime_s && today && *today > *date + 1;
 }
 
+// "*" alone, or tags.
+bool is_tag_list(std::string_view list) {
+  if (trim(list) == "*") return true;
+  for (list = trim(list); !list.empty(); list = trim(list)) {
+    if (list.starts_with(',')) {
+      list.remove_prefix(1);
+      continue;
+    }
+    if (list.starts_with("W/")) list.remove_prefix(2);
+    const auto end = list.starts_with('"') ? list.find('"', 1) : std::string_view::npos;
+    if (end == std::string_view::npos) return false;
+    list = trim(list.substr(end + 1));
+    if (!list.empty() && !list.starts_with(',')) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool etag_matches(std::string_view list, const validators& now, bool weak) {
@@ -77,13 +94,14 @@ bool etag_matches(std::string_view list, const validators& now, bool weak) {
 }
 
 verdict check_conditions(const request_head& head, const validators& now) {
+  const bool reads = head.verb == method::get || head.verb == method::head;
   if (const auto list = head.get(field::if_match); !list.empty()) {
     if (!etag_matches(list, now, false)) return verdict::failed;
   } else if (const auto date = parse_http_date(trim(head.get(field::if_unmodified_since)))) {
     if (now.exists && now.mtime_s > *date) return verdict::failed;
   }
-  const bool reads = head.verb == method::get || head.verb == method::head;
   if (const auto list = head.get(field::if_none_match); !list.empty()) {
+    if (!reads && !is_tag_list(list)) return verdict::malformed;
     if (etag_matches(list, now, true)) return reads ? verdict::not_modified : verdict::failed;
   } else if (reads && now.exists) {
     const auto date = parse_http_date(trim(head.get(field::if_modified_since)));

@@ -21,10 +21,13 @@ enum class verdict : std::uint8_t {
   proceed,
   not_modified,  ///< 304 for GET and HEAD
   failed,        ///< 412
+  malformed,     ///< 400, but never for GET and HEAD
 };
 
 /// In the standard's order: If-Match or If-Unmodified-Since, then If-None-Match or (for GET and
-/// HEAD) If-Modified-Since. Dates that cannot be read are ignored.
+/// HEAD) If-Modified-Since. Dates that cannot be read are ignored; lists of tags that cannot be
+/// read name none, but where something is written an If-None-Match may have been there to prevent
+/// it.
 [[nodiscard]] verdict check_conditions(const request_head& head, const validators& now);
 
 /// True if the list of a condition ("*", "a", W/"b") names the tag. A weak tag matches only where

@@ -59,6 +59,7 @@ void gateway::serve(const exchange_ptr& e, std::string_view path, const file_inf
     case verdict::failed:
       return respond_error(*e, 412, "precondition", "a condition does not hold", path,
                            info->validators());
+    case verdict::malformed:
     case verdict::proceed: break;
   }
   if (!head.query.empty() && query_value(head.query, "redirect") == "1") {

@@ -118,7 +118,11 @@ void gateway::check_then(const exchange_ptr& e, const std::string& path,
     if (!info && !(info.error() == errc::not_found)) return respond_error(*e, info.error(), path);
     validators now{false, {}, 0};
     if (info) now = {true, (*info)->etag, (*info)->mtime_s};
-    if (check_conditions(e->request(), now) != verdict::proceed) {
+    const verdict holds = check_conditions(e->request(), now);
+    if (holds == verdict::malformed) {
+      return respond_error(*e, 400, "invalid_argument", "If-None-Match is no list of tags", path);
+    }
+    if (holds != verdict::proceed) {
       return respond_error(*e, 412, "precondition", "a condition does not hold", path,
                            info ? (*info)->validators() : std::string_view());
     }

@@ -255,6 +255,15 @@ BOOST_AUTO_TEST_CASE(conditions_hold_in_the_order_of_the_standard) {
     BOOST_CHECK(check("If-None-Match:\r\n", there, verb) == verdict::proceed);
     BOOST_CHECK(check("If-Match:\r\nIf-Match: \"tag\"\r\n", there, verb) == verdict::proceed);
   }
+  // Twice, from two hands: still nothing may be overwritten.
+  for (const std::string list :
+       {"*\r\nIf-None-Match: *", "*, \"x\"", "\"x\", *", "tag", "\"x\"\"y\""}) {
+    BOOST_CHECK(check("If-None-Match: " + list + "\r\n", there, "PUT") == verdict::malformed);
+    BOOST_CHECK(check("If-None-Match: " + list + "\r\n", there, "DELETE") == verdict::malformed);
+    BOOST_CHECK(check("If-None-Match: " + list + "\r\n") == verdict::proceed);
+  }
+  BOOST_CHECK(check("If-None-Match: , \"x\" ,, W/\"y\",\r\n", there, "PUT") == verdict::proceed);
+  BOOST_CHECK(check("If-None-Match: , \"x\" ,, W/\"tag\",\r\n", there, "PUT") == verdict::failed);
   BOOST_CHECK(check("If-Unmodified-Since: " + past + "\r\n") == verdict::failed);
   BOOST_CHECK(check("If-Unmodified-Since: " + same + "\r\n") == verdict::proceed);
   BOOST_CHECK(check("If-Match: \"tag\"\r\nIf-Unmodified-Since: " + past + "\r\n") ==
