@@ -115,9 +115,8 @@ void print_healing(const wire::admin_healing_reply& h) {
               << "\n";
   }
   for (const auto& n : h.nodes) {
-    if (n.volumes_stuck == 0) continue;
-    std::cout << "\n"
-              << n.name << ": no other node can take " << n.volumes_stuck << " of its volumes\n";
+    if (n.waiting.empty()) continue;
+    std::cout << "\n" << n.name << ": its decommission waits: " << n.waiting << "\n";
   }
 }
 

@@ -16,6 +16,8 @@ namespace ssdfs::cli {
 namespace {
 
 constexpr std::chrono::milliseconds poll_interval{500};
+/// Without any progress for so long the reason is printed.
+constexpr std::chrono::seconds patience{3};
 
 std::string name_of(const wire::decided_node& n) {
   return n.name.empty() ? to_string(n.node) : n.name;
@@ -26,9 +28,7 @@ void print(const command_line& line, const wire::decided_node& n) {
   std::cout << name_of(n) << " (" << n.address << ") is " << n.state;
   if (n.state == "decommissioning") {
     std::cout << ": " << n.volumes_left << " volumes, " << format_size(n.bytes_left) << " left";
-    if (n.volumes_stuck > 0) {
-      std::cout << ", of which no other node can take " << n.volumes_stuck << " now";
-    }
+    if (!n.waiting.empty()) std::cout << "; waiting: " << n.waiting;
   }
   if (n.state == "decommissioned") std::cout << ": it can be switched off";
   if (n.maintenance_left_ms > 0) {
@@ -51,14 +51,25 @@ std::optional<wire::decided_node> decide(session& to, const std::string& node,
 bool wait_until_empty(session& to, const command_line& line, wire::decided_node& node) {
   const bool shown = ::isatty(STDERR_FILENO) == 1 && !line.json();
   const std::string id = to_string(node.node);
+  std::string told;  // the last reason that was printed
+  auto moved = std::chrono::steady_clock::now();
   while (node.state != "decommissioned") {
     std::this_thread::sleep_for(poll_interval);
     const auto now = decide(to, id, "show");
     if (!now) return false;
+    const bool progress =
+        now->volumes_left != node.volumes_left || now->bytes_left != node.bytes_left;
+    if (progress) moved = std::chrono::steady_clock::now();
     node = *now;
     if (node.state == "live" || node.state == "maintenance") {
       to.error(name_of(node), "the decision was taken back");
       return false;
+    }
+    if (std::chrono::steady_clock::now() - moved >= patience && !node.waiting.empty() &&
+        node.waiting != told) {
+      told = node.waiting;
+      if (shown) std::cerr << "\r\033[K";
+      std::cerr << "waiting: " << told << "\n";
     }
     if (shown) {
       std::cerr << "\r\033[K" << node.volumes_left << " volumes, " << format_size(node.bytes_left)
@@ -79,7 +90,8 @@ boost::json::object to_json(const wire::decided_node& n) {
           {"volumes_left", n.volumes_left},
           {"bytes_left", n.bytes_left},
           {"volumes_stuck", n.volumes_stuck},
-          {"maintenance_left_ms", n.maintenance_left_ms}};
+          {"maintenance_left_ms", n.maintenance_left_ms},
+          {"waiting", n.waiting}};
 }
 
 int run_admin_decommission(const std::vector<std::string>& arguments) {

@@ -174,6 +174,7 @@ struct node_progress {
   std::uint64_t volumes_left = 0;  ///< it is a member of, or holds a replica of
   std::uint64_t bytes_left = 0;
   std::uint64_t volumes_stuck = 0;  ///< that no other node can take now
+  std::string waiting;  ///< what holds up a node that leaves, for people; empty if nothing does
 };
 
 /// One replica of a volume, for reports.

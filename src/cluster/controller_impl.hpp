@@ -183,6 +183,8 @@ struct controller::impl {
   [[nodiscard]] bool is_leaving(node_id node) const;
   [[nodiscard]] bool is_emptied(const node_view& node, const node_record& record) const;
   [[nodiscard]] bool can_go(const volume_info& info) const;
+  [[nodiscard]] bool has_other_node(const volume_info& info) const;
+  [[nodiscard]] std::string held_up(const node_view& node, const node_record& record) const;
   void sample_copies(time_ms now);
   void empty_leaving_nodes();
   void go_on_rebalancing(time_ms now);

@@ -55,6 +55,7 @@ wire::decided_node service::decided_node_of(const cluster::node_view& node) {
   out.volumes_left = progress.volumes_left;
   out.bytes_left = progress.bytes_left;
   out.volumes_stuck = progress.volumes_stuck;
+  out.waiting = progress.waiting;
   const auto decided = core_.state().nodes().find(node.node);
   if (decided != core_.state().nodes().end() && decided->second.until_ms > 0) {
     out.maintenance_left_ms =

@@ -51,10 +51,11 @@ struct decided_node {
   std::uint64_t bytes_left = 0;
   std::uint64_t volumes_stuck = 0;       ///< that no other node can take now
   std::int64_t maintenance_left_ms = 0;  ///< 0: none
+  std::string waiting;  ///< what holds up a decommission, for people; empty if nothing does
 };
 BOOST_DESCRIBE_STRUCT(decided_node, (),
                       (node, name, address, state, volumes_left, bytes_left, volumes_stuck,
-                       maintenance_left_ms))
+                       maintenance_left_ms, waiting))
 
 struct admin_healing_reply {
   ssdfs::epoch_t epoch;

@@ -68,8 +68,8 @@ class Reader(threading.Thread):
         test.assertGreater(self.rounds, 0)
 
 
-def add_node(cluster, capacity):
-    """One more datanode, empty."""
+def add_node(cluster, capacity, leaving=0):
+    """One more datanode, empty; of the others so many leave."""
     number = len(cluster.datanodes) + 1
     node = Process(cluster.directory, f"node{number}", [
         "--role=datanode", f"--data-dir={cluster.directory}/node{number}:{capacity}",
@@ -77,7 +77,7 @@ def add_node(cluster, capacity):
         f"--name=node{number}", "--reserved=0"])
     cluster.datanodes.append(node)
     node.start()
-    cluster.wait_live(sum(p.running() for p in cluster.datanodes))
+    cluster.wait_live(sum(p.running() for p in cluster.datanodes) - leaving)
     return node
 
 
@@ -400,6 +400,33 @@ class Growing(unittest.TestCase):
             for i in range(8):  # chance has its part in which volume a writer gets
                 c.ok("put", "-r", os.path.join(work, "c"), f"/c{i}")
             wait_until(lambda: node_of(c.report(), "node3")["used_bytes"] > 1 << 20, "it has data")
+
+
+class Leaving(unittest.TestCase):
+    def test_whoever_waits_for_a_decommission_is_told_what_holds_it_up(self):
+        with Cluster(datanodes=2) as c, tempfile.TemporaryDirectory() as work:
+            pictures = os.path.join(work, "pictures")
+            make_pictures(pictures, 50)
+            c.ok("put", "-r", pictures, "/p")
+            with subprocess.Popen([BINARY, "admin", "decommission", "node1", "--wait"],
+                                  env=environment(c), stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True) as waiting:
+                try:
+                    told = waiting.stderr.readline()
+                    self.assertRegex(
+                        told, r"^waiting: every other node has a copy already of \d+ volumes?\n$")
+                    reason = told.removeprefix("waiting: ").strip()
+                    self.assertIn("its decommission waits: " + reason, c.ok("admin", "report"))
+                    decided = c.report()["decided_nodes"]
+                    self.assertEqual([n["waiting"] for n in decided], [reason])
+                    add_node(c, "1GiB", leaving=1)
+                    out, errors = waiting.communicate(timeout=120)
+                finally:
+                    waiting.kill()
+                self.assertEqual(waiting.returncode, 0, errors)
+                self.assertIn("it can be switched off", out)
+            self.assertNotIn("waits", c.ok("admin", "report"))
+            c.ok("verify", "-r", pictures, "/p")
 
 
 class Replication(unittest.TestCase):
