@@ -6,6 +6,7 @@
 #include "io/epoch_file.hpp"
 #include "net/address.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace ssdfs::backup {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::uint32_t pull_bytes = 1U << 20;
 constexpr std::int64_t answer_ms = 15'000;  // beyond the time that the master may hold a pull
 constexpr std::int64_t sync_wait_ms = 60'000;
+constexpr std::uint32_t unapplied_wait_ms = 100;
 
 }  // namespace
 
@@ -240,6 +242,9 @@ result<void> puller::pull_once(session& s) {
   q.max_bytes = pull_bytes;
   // The first answer tells whether the master accepts us, and should not be waited for.
   q.wait_ms = s.matched ? options_.wait_ms : 0;
+  // Only a pull tells what is applied. While something is not, the next one comes soon, or a quiet
+  // master would take a copy that has caught up for one that is seconds behind.
+  if (q.applied < copy->place().last) q.wait_ms = std::min(q.wait_ms, unapplied_wait_ms);
   q.want_mark = copy->checkpoint_due();
   const std::string address = advertised();
   q.name = options_.name;

@@ -100,6 +100,20 @@ class Following(unittest.TestCase):
             self.assertLess(statistics.median(lags), 100)
             c.caught_up(c.backups[0])
 
+    def test_a_quiet_backup_is_seen_to_have_everything(self):
+        with ReplicatedCluster() as c:
+            c.caught_up(c.backups[0])
+
+            def told():
+                report = c.report()
+                return [(b["applied"], b["state"]) for b in report["backups"]] == [
+                    (report["txid"], "following")]
+
+            for n in range(6):
+                c.ok("bench", "meta", "--op", "create", "--files", "2000", "--dir", f"/{n}")
+                # Well below the five seconds for which a quiet master holds a pull back.
+                wait_until(told, "the backup is known to have the last change", 3)
+
     def test_a_new_backup_begins_with_an_image_when_the_log_does_not_reach_back(self):
         with ReplicatedCluster(backup=["--checkpoint-txns=300"]) as c:
             master = c.data_dir("master")
