@@ -31,7 +31,11 @@ bool set(session& to, const std::string& path, std::uint8_t copies) {
   call_settings settings;
   settings.diag = &diag;
   const auto done = to.client().set_attributes(path, changes, settings);
-  if (!done) to.error(path, done.error(), &diag);
+  if (!done && done.error() == errc::is_directory) {
+    to.error(path, "is a directory (use -R)");
+  } else if (!done) {
+    to.error(path, done.error(), &diag);
+  }
   return done.has_value();
 }
 

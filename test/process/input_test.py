@@ -78,6 +78,7 @@ class Commands(unittest.TestCase):
         self.fails(1, "no such file", "ls", "/missing")
         self.fails(1, "no such file", "stat", "/missing")
         self.fails(1, "use -r", "rm", "/shop")
+        self.fails(1, "use -R", "setrep", "1", "/shop")
         self.fails(1, "already exists", "mkdir", "/shop")
         self.fails(1, "no such file", "mkdir", "/no/parent")
         self.fails(1, "not a directory", "mkdir", "/shop/picture.png/below")
