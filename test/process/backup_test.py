@@ -200,7 +200,8 @@ class Strangers(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("history is lost", done.stderr)
             self.assertIn("old", c.ok("ls", "/"))  # reads go on
-            self.assertIn("history is lost", c.report()["problem"])
+            # The report has it from the next tick on.
+            wait_until(lambda: "history is lost" in c.report()["problem"], "the report says so")
             self.assertIn("accepted", c.ok("admin", "accept-loss"))
             c.ok("mkdir", "/x")
             c.caught_up(c.backups[0])
