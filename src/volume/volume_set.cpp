@@ -333,15 +333,11 @@ result<void> volume_set::drop(volume_id id) {
   }
   // From here on nothing makes its files again, not even a compaction that is under way.
   if (dropped.open) dropped.open->retire();
-  if (!dropped.home->usable()) {
-    // Its files can't be removed. Should the disk be back one day, the replica is compared like any
-    // other, or left alone if another directory has the volume by then.
-    const std::lock_guard lock(mutex_);
-    volumes_.erase(id);
-    return {};
+  // What cannot be removed now is compared like any other replica, should its disk be back one day.
+  if (dropped.home->usable()) {
+    SSDFS_TRY(remove_files(*dropped.home, dropped.path));
   }
-  SSDFS_TRY(remove_files(*dropped.home, dropped.path));
-  // Nor is one kept that a move has left behind.
+  // Nor is one kept that a move has left behind, or that was ignored for this one.
   for (const auto& d : directories_) {
     const std::string path = d->volume_path(id);
     if (d.get() == dropped.home || !d->usable()) continue;

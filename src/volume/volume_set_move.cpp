@@ -46,7 +46,10 @@ result<void> volume_set::move(volume_id id, move_options options) {
     return m->to->usable() && m->to->available() > 0 && (!options.go_on || options.go_on(bytes));
   };
   result<void> moved;
-  {
+  // One that was ignored at the start would be found only when all is copied.
+  if (auto taken = options_.fs->exists(m->path); !taken || *taken) {
+    moved = taken ? failure(errc::exists, m->path + ": exists") : taken.error();
+  } else {
     compactor work(*m->from, std::move(rewrite), m->path);
     moved = work.prepare();
     if (moved) moved = take_over(*m, work, options);

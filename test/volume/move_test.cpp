@@ -357,7 +357,9 @@ BOOST_AUTO_TEST_CASE(of_two_files_the_later_counts) {
     check_equal(*u.find(), u.chunks);
     BOOST_TEST((fs.contents("/b" + name) == moved));
   }
+  const auto calls = fs.calls();
   BOOST_TEST((u.move().error() == errc::exists));
+  BOOST_TEST(fs.calls() == calls);  // before anything was copied
   u.reopen();
   BOOST_REQUIRE(u.set->drop(moved_id));
   for (const std::string d : {"/a/volumes", "/b/volumes"}) BOOST_TEST(fs.list(d).value().empty());
@@ -404,13 +406,21 @@ BOOST_AUTO_TEST_CASE(an_unfinished_copy_does_not_hide_a_whole_volume) {
       set = volume_set::open(rest).value();
       BOOST_REQUIRE(set->create({moved_id, generation, true, 0}));
       set.reset();
-      set = volume_set::open(two_disks(fs)).value();
+      dying_disk dying(fs, away);
+      set = volume_set::open(two_disks(dying)).value();
       BOOST_TEST(set->find(moved_id)->path().starts_with(away));
       check_equal(*set->find(moved_id), chunks);
-      BOOST_REQUIRE(set->drop(moved_id));
-      for (const std::string d : {"/a/volumes", "/b/volumes"}) {
-        BOOST_TEST(fs.list(d).value().empty());
+      // Whether its disk works or not, the drop leaves nothing on the other in the way of a copy.
+      const bool dies = generation == 2;
+      if (dies) {
+        dying.die();
+        BOOST_TEST(!set->find(moved_id)->remove_keys(1, std::vector<chunk_key>{1}));
+        BOOST_TEST(set->sync_dirty() > 0U);
       }
+      BOOST_REQUIRE(set->drop(moved_id));
+      BOOST_TEST(fs.list(rest.directories[0].path + "/volumes").value().empty());
+      BOOST_TEST(fs.list(away + "/volumes").value().empty() != dies);
+      BOOST_TEST(set->create({moved_id, 3, true, 0}).has_value());
     }
   }
 }
