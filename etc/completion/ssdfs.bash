@@ -14,6 +14,14 @@ _ssdfs_options() {
   "$program" "$@" 2>/dev/null | grep -oE '^ +(-[A-Za-z], )?--[a-z][a-z-]*' | grep -oE -e '--[a-z-]+'
 }
 
+# The words that an option takes: those of "--sync none|interval|always" in the help.
+_ssdfs_choices() {
+  local program=$1 option=$2
+  shift 2
+  if (($#)); then set -- "$@" --help; else set -- --role=all --help; fi
+  "$program" "$@" 2>/dev/null | sed -nE "s/^ +(-[A-Za-z], )?$option ([a-z]+(\\|[a-z]+)+)( .*)?\$/\\2/p" | tr '|' '\n'
+}
+
 # Names below a directory of the store; directories end in a slash.
 _ssdfs_paths() {
   local program=$1 word=$2 parent
@@ -36,12 +44,6 @@ _ssdfs() {
 
   case $previous in
     --role) mapfile -t COMPREPLY < <(compgen -W 'master backup datanode all' -- "$current"); return ;;
-    --log-level)
-      mapfile -t COMPREPLY < <(compgen -W 'debug info warning error' -- "$current")
-      return
-      ;;
-    --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$current"); return ;;
-    --sync) mapfile -t COMPREPLY < <(compgen -W 'none interval always' -- "$current"); return ;;
     --config | --ready-file | --url-secret | --data-dir)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
@@ -66,6 +68,14 @@ _ssdfs() {
     return
   fi
 
+  if [[ $previous == --[a-z]* ]]; then
+    # shellcheck disable=SC2086 # a name is one or two words
+    rest=$(_ssdfs_choices "$program" "$previous" $name)
+    if [[ -n $rest ]]; then
+      mapfile -t COMPREPLY < <(compgen -W "$rest" -- "$current")
+      return
+    fi
+  fi
   if [[ $current == -* ]]; then
     # shellcheck disable=SC2086 # a name is one or two words
     mapfile -t COMPREPLY < <(compgen -W "$(_ssdfs_options "$program" $name)" -- "$current")

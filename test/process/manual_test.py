@@ -121,6 +121,14 @@ class Manual(unittest.TestCase):
         self.assertEqual(self.complete("ssdfs", "--role", "=", "d"), {"datanode"})
         self.assertIn("--data-dir", self.complete("ssdfs", "--role", "=", "datanode", "--data"))
         self.assertEqual(self.complete("ssdfs", "no-such-command", ""), set())
+        for words, expected in [
+                (("--role=all", "--sync", ""), {"none", "interval", "always"}),
+                (("--role=all", "--log-level", "=", "w"), {"warning"}),
+                (("--role=all", "--url-signing", "r"), {"required"}),
+                (("put", "--ack", ""), {"all", "one"}),
+                (("bench", "meta", "--op", ""), {"create", "stat", "ls", "rename", "delete"})]:
+            with self.subTest(words):
+                self.assertEqual(self.complete("ssdfs", *words), expected)
         with open(os.path.join(self.work, "local picture.png"), "wb"):
             pass
         self.assertIn("local picture.png", self.complete("ssdfs", "put", "loc"))
