@@ -170,7 +170,14 @@ void service::admin_checkpoint(net::request r) {
     if (auto begun = checkpoints_.request(); !begun) return r.fail(begun.error());
   }
   auto now = checkpoints_.status();
-  r.reply(wire::admin_checkpoint_reply{now.image, now.wanted, std::move(now.failure)});
+  wire::admin_checkpoint_reply reply;
+  reply.image = now.image;
+  reply.wanted = now.wanted;
+  reply.failure = std::move(now.failure);
+  reply.stage = now.stage;
+  reply.bytes_done = now.bytes_done;
+  reply.bytes_total = now.bytes_total;
+  r.reply(reply);
 }
 
 }  // namespace ssdfs::master

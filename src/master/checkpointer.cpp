@@ -74,6 +74,7 @@ result<txid> checkpointer::request() {
     const std::lock_guard lock(mutex_);
     if (status_.image == mark->txid) return mark->txid;  // nothing has changed since
     status_.wanted = mark->txid;
+    if (status_.stage.empty()) status_.stage = "writing";
   }
   SSDFS_LOG(info) << "checkpoint wanted at txid " << mark->txid;
   pursue(mark->txid, io::steady_ms());
@@ -135,6 +136,20 @@ void checkpointer::finished(const result<txid>& made, bool for_good) {
     status_.failure.clear();
     if (*made >= status_.wanted) status_.wanted = txid();
   }
+  // What is still wanted is begun again.
+  status_.stage = status_.wanted != txid() ? "writing" : "";
+  status_.bytes_done = status_.bytes_total = 0;
+}
+
+void checkpointer::set_stage(std::string_view stage, std::uint64_t done, std::uint64_t total) {
+  const std::lock_guard lock(mutex_);
+  status_.stage = stage;
+  status_.bytes_done = done;
+  status_.bytes_total = total;
+}
+
+void checkpointer::note_upload(std::uint64_t received, std::uint64_t size) {
+  set_stage("sending", received, size);
 }
 
 // --- Adopting ---
@@ -145,11 +160,22 @@ void checkpointer::adopt(std::string path, callback done) {
   });
 }
 
+// 0 if it cannot be told: whoever reads the file finds out why.
+std::uint64_t checkpointer::size_of(const std::string& path) const {
+  const auto file = files_.open(path, io::open_mode::read);
+  if (!file) return 0;
+  const auto size = (*file)->size();
+  return size ? *size : 0;
+}
+
 // Reads everything; what the head says must be known on the strand.
 void checkpointer::check(std::string path, callback done) {
   journal::load_hooks hooks;
   hooks.stop = [this] { return stopping(); };
   hooks.rate = check_rate;
+  hooks.progress = [this, bytes = size_of(path)](double share) {
+    set_stage("checking", static_cast<std::uint64_t>(share * static_cast<double>(bytes)), bytes);
+  };
   auto head = journal::check_image(files_, path, std::move(hooks));
   if (!head) {
     static_cast<void>(io::remove_bulk(files_, path).has_value());

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace ssdfs::master {
@@ -25,6 +26,11 @@ struct checkpoint_status {
   txid image;           ///< last record in the newest adopted image; 0: there is none
   txid wanted;          ///< an image at or behind this MARK is being made; 0: nothing under way
   std::string failure;  ///< why the last one failed; empty if it did not
+  /// What is being done, also about an image that a backup made by itself: "writing", "sending" or
+  /// "checking"; empty: nothing.
+  std::string_view stage;
+  std::uint64_t bytes_done = 0;
+  std::uint64_t bytes_total = 0;  ///< 0: not known, as while it is written
 };
 
 /// Operation: an image is wanted when somebody calls request(), or when tick() finds that enough
@@ -63,6 +69,9 @@ class checkpointer {
   /// Any thread.
   [[nodiscard]] checkpoint_status status() const;
 
+  /// A backup has sent so much of an image. Any thread.
+  void note_upload(std::uint64_t received, std::uint64_t size);
+
   /// Verifies `path`, a file in the data directory whose name ends in ".tmp", and makes it the
   /// newest image. Calls `done` on the strand with the image's txid; on a failure the file is
   /// removed and nothing else changed: damaged (what is wrong where), precondition (it stands at no
@@ -99,10 +108,12 @@ class checkpointer {
   void make_in_child(txid mark);
   result<void> run_child(txid mark);
   void check(std::string path, callback done);
+  [[nodiscard]] std::uint64_t size_of(const std::string& path) const;
   void place(const std::string& path, const known_state& at, callback done);
   void prune() const;
   void answer(callback done, result<txid> outcome);
   void finished(const result<txid>& made, bool for_good);
+  void set_stage(std::string_view stage, std::uint64_t done, std::uint64_t total);
 
   core& core_;
   io::file_system& files_;

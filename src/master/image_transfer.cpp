@@ -111,6 +111,7 @@ result<std::uint64_t> image_transfer::append(const wire::upload_image_request& q
     SSDFS_TRY((*file)->truncate(q.offset - before));
     return settled.error();
   }
+  checkpoints_.note_upload(q.offset + body.size(), q.size);
   return q.offset + body.size();
 }
 

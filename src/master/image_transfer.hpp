@@ -18,7 +18,7 @@ namespace ssdfs::master {
 /// Concurrency: thread-safe; calls block on the disk, one at a time.
 class image_transfer {
  public:
-  image_transfer(io::file_system& fs, std::string directory, const checkpointer& checkpoints)
+  image_transfer(io::file_system& fs, std::string directory, checkpointer& checkpoints)
       : fs_(fs), directory_(std::move(directory)), checkpoints_(checkpoints) {}
 
   /// Each answers the request.
@@ -35,7 +35,7 @@ class image_transfer {
 
   io::file_system& fs_;
   const std::string directory_;
-  const checkpointer& checkpoints_;
+  checkpointer& checkpoints_;
   std::mutex mutex_;  // one call at a time
 };
 

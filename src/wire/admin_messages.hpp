@@ -164,8 +164,12 @@ struct admin_checkpoint_reply {
   ssdfs::txid image;    ///< last record in the newest image; 0: there is none
   ssdfs::txid wanted;   ///< an image at or behind this record is being made; 0: none is
   std::string failure;  ///< why the last one could not be made; empty if it could
+  std::string stage;    ///< writing, sending, checking; empty: nothing is being done
+  std::uint64_t bytes_done = 0;
+  std::uint64_t bytes_total = 0;  ///< 0: not known, as while it is written
 };
-BOOST_DESCRIBE_STRUCT(admin_checkpoint_reply, (), (image, wanted, failure))
+BOOST_DESCRIBE_STRUCT(admin_checkpoint_reply, (),
+                      (image, wanted, failure, stage, bytes_done, bytes_total))
 /// Has an image made (`begin`), or asks how it stands. Beginning twice makes one.
 struct admin_checkpoint_request {
   static constexpr opcode code = opcode::admin_checkpoint;

@@ -3,6 +3,7 @@
 
 #include "base/crc32c.hpp"
 #include "cli/bench_set.hpp"
+#include "cli/checkpoint_view.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
 
@@ -32,6 +33,33 @@ file_status picture() {
   s.replication = 2;
   s.content_type = "image/png";
   return s;
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_says_what_it_does_and_how_far_it_is) {
+  checkpoint_view view;
+  wire::admin_checkpoint_reply now;
+  now.stage = "writing";
+  BOOST_TEST(view.line(now, 1'000, 80) == "writing the image");
+  BOOST_TEST(view.line(now, 9'000, 7) == "writing");
+  // An upload that was at its middle when it was seen first: the rate is what was seen.
+  now.stage = "sending";
+  now.bytes_total = 100 << 20;
+  now.bytes_done = 50 << 20;
+  BOOST_TEST(view.line(now, 10'000, 80) == "sending the image of 100.0 MiB");
+  now.bytes_done = 60 << 20;
+  const std::string line = view.line(now, 15'000, 80);
+  BOOST_TEST(line.starts_with("sending the image ["), line);
+  BOOST_TEST(line.ends_with("] 60% 60.0 MiB 2.0 MiB/s 0:20 left"), line);
+  // The next stage, and a stage that begins anew, count from there.
+  now.stage = "checking";
+  now.bytes_done = 0;
+  BOOST_TEST(view.line(now, 20'000, 80) == "checking the image of 100.0 MiB");
+  now.bytes_done = 10 << 20;
+  BOOST_TEST(view.line(now, 21'000, 80).ends_with(" 10% 10.0 MiB 10.0 MiB/s 0:09 left"));
+  now.bytes_done = 1 << 20;
+  BOOST_TEST(view.line(now, 22'000, 80) == "checking the image of 100.0 MiB");
+  now.bytes_done = 2 << 20;
+  BOOST_TEST(view.line(now, 23'000, 80).ends_with(" 2% 2.0 MiB 1.0 MiB/s 1:38 left"));
 }
 
 BOOST_AUTO_TEST_CASE(stat_as_json) {

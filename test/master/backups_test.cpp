@@ -102,7 +102,17 @@ BOOST_AUTO_TEST_CASE(an_interrupted_upload_goes_on_and_a_wrong_one_leaves_nothin
   const bytes_view all(junk);
   const txid image(50);
   BOOST_TEST(b.upload(image, junk.size(), 0, {}).value() == 0U);
+  const auto told = [&] {
+    test::caller client(threads.context(), server->address());
+    const auto now = client.call(wire::admin_checkpoint_request{});
+    BOOST_REQUIRE(now.has_value());
+    return *now;
+  };
+  BOOST_TEST(told().stage.empty());
   BOOST_TEST(b.upload(image, junk.size(), 0, all.first(100'000)).value() == 100'000U);
+  BOOST_TEST(told().stage == "sending");
+  BOOST_TEST(told().bytes_done == 100'000U);
+  BOOST_TEST(told().bytes_total == junk.size());
   BOOST_TEST((b.upload(image, junk.size(), 0, all.first(10)).error() == errc::busy));
   BOOST_TEST((b.upload(image, junk.size(), 100'000, all.first(10), 1).error() == errc::checksum));
   BOOST_TEST((b.finish(image, junk.size()).error() == errc::busy));
@@ -113,6 +123,8 @@ BOOST_AUTO_TEST_CASE(an_interrupted_upload_goes_on_and_a_wrong_one_leaves_nothin
   const auto refused = next.finish(image, junk.size());
   BOOST_REQUIRE(!refused.has_value());
   BOOST_TEST((refused.error() == errc::damaged));
+  BOOST_TEST(told().stage.empty());
+  BOOST_TEST(told().bytes_total == 0U);
   BOOST_TEST(next.upload(image, junk.size(), 0, {}).value() == 0U);
   const auto missing = next.call(wire::fetch_image_request{txid(), 0, 1000});
   BOOST_TEST((missing.error() == errc::not_found));

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -221,6 +222,23 @@ class MasterImages(unittest.TestCase):
             c.master.start()
             self.assertEqual(len(c.ok("ls", "/a").splitlines()), 30)
             self.assertEqual(len(c.ok("ls", "/b").splitlines()), 30)
+
+    def test_a_checkpoint_shows_what_it_does_on_a_terminal_only(self):
+        with Cluster(datanodes=0) as c:
+            c.ok("mkdir", "/a")
+            outer, inner = pty.openpty()
+            self.addCleanup(os.close, outer)
+            done = subprocess.run([BINARY, "admin", "checkpoint", "--master", c.address],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=inner,
+                                  check=False, timeout=60)
+            os.close(inner)
+            self.assertEqual(done.returncode, 0)
+            self.assertRegex(done.stdout, rb"^image at txid \d+\n$")
+            shown = os.read(outer, 65536)
+            self.assertIn(b"writing the image", shown)
+            self.assertTrue(shown.endswith(b"\r\x1b[K"), shown)  # and it is gone again
+            c.ok("mkdir", "/b")
+            self.assertEqual(c.run("admin", "checkpoint").stderr, "")
 
     def test_a_lone_master_checkpoints_by_itself(self):
         with Cluster(datanodes=0, master=["--checkpoint-txns=25"]) as c:
