@@ -47,6 +47,8 @@ function ago(ms) {
 }
 
 const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
+// "2026-01-02 03:04:05" in the reader's time zone, as the command line prints it.
+const date = (ms) => new Date(ms).toLocaleString("sv-SE");
 
 async function ask(path) {
   const stop = new AbortController();
@@ -95,7 +97,7 @@ function showFigures(status) {
   const capacity = status.nodes.reduce((sum, node) => sum + node.capacity_bytes, 0);
   const live = status.nodes.filter((node) => node.state === "live" && node.connected).length;
   const rows = [
-    ["Files", count(status.files), `${count(status.directories)} directories`],
+    ["Files", count(status.files), status.directories === 1 ? "1 directory" : `${count(status.directories)} directories`],
     ["Content", bytes(status.bytes), "one copy"],
     ["Stored", bytes(used), capacity ? `of ${bytes(capacity)}` : "all copies"],
     ["Datanodes", `${live} of ${status.nodes.length}`, "answer"],
@@ -141,7 +143,7 @@ function showBackups(backups) {
 const conditionNames = {
   open: "open for writing", opening: "being opened", waiting_for_log: "waiting for the log",
   sealed_for_grants: "waiting for writers", sealed_for_members: "being sealed",
-  sealed_without_copy: "copy is away", healthy: "full and healthy", degraded: "too few copies",
+  sealed_without_copy: "copy is away", healthy: "closed and healthy", degraded: "too few copies",
   removing: "removing", comparing: "comparing copies", member_silent: "copy is away", missing: "unreadable",
 };
 const conditionName = (name) => conditionNames[name] || name.replaceAll("_", " ");
@@ -192,13 +194,14 @@ async function refreshStatus() {
 
 function chart(title, tone, samples, value, format) {
   const values = samples.map(value);
-  const top = Math.max(...values, 0) || 1;
+  const most = Math.max(...values, 0);
+  const top = most || 1;
   const last = values.length ? format(values[values.length - 1]) : "–";
   const x = (i) => values.length < 2 ? 100 : i * 100 / (values.length - 1);
   const y = (v) => 38 - 36 * v / top;
   const points = values.map((v, i) => `${x(i).toFixed(2)},${y(v).toFixed(2)}`).join(" ");
   const picture = drawing("svg", {class: `chart tone-${tone}`, viewBox: "0 0 100 40", preserveAspectRatio: "none",
-    role: "img", "aria-label": `${title}: now ${last}, at most ${format(top)}`},
+    role: "img", "aria-label": `${title}: now ${last}, at most ${format(most)}`},
   drawing("line", {class: "grid", x1: 0, x2: 100, y1: 38, y2: 38}),
   drawing("line", {class: "grid", x1: 0, x2: 100, y1: 2, y2: 2}));
   if (values.length > 1) {
@@ -208,7 +211,7 @@ function chart(title, tone, samples, value, format) {
   const since = samples.length ? clock(samples[0].at_ms) : "";
   return element("figure", {}, element("figcaption", {}, title, element("b", {}, last)), picture,
     element("div", {class: "axis", "aria-hidden": "true"}, element("span", {}, since),
-      element("span", {}, `top ${format(top)}`)));
+      element("span", {}, `top ${format(most)}`)));
 }
 
 async function refreshHistory() {
@@ -243,7 +246,7 @@ async function refreshEvents() {
     const severity = event.severity === "info" ? null :
       element("span", {class: "severity"}, event.severity === "error" ? "Error: " : "Warning: ");
     at("events").prepend(element("li", {},
-      element("time", {datetime: new Date(event.at_ms).toISOString(), title: new Date(event.at_ms).toLocaleString()},
+      element("time", {datetime: new Date(event.at_ms).toISOString(), title: date(event.at_ms)},
         clock(event.at_ms)),
       element("span", {"data-severity": event.severity}, severity, clean(event.text))));
   }
@@ -332,13 +335,13 @@ async function showDirectory(path, more) {
 function chunkTable(file) {
   const rows = file.chunks.map((chunk, i) => element("tr", {},
     element("td", {}, `${i + 1}`),
-    element("td", {}, element("code", {}, `${chunk.volume} / ${chunk.key}`)),
+    element("td", {class: "copies"}, chunk.nodes.map((n) =>
+      clean(n.name || n.address) + (n.connected ? "" : " (no answer)")).join(", ") || "nowhere now"),
     element("td", {class: "number"}, bytes(chunk.size)),
-    element("td", {}, element("code", {}, chunk.crc32c)),
-    element("td", {}, chunk.nodes.map((n) => (n.name || n.address) + (n.connected ? "" : " (no answer)")).join(", ") ||
-      "nowhere now")));
-  const head = element("tr", {}, ...["Chunk", "Volume / key", "Size", "CRC32C", "Copies on"].map((text) =>
-    element("th", {scope: "col"}, text)));
+    element("td", {}, element("code", {}, `${chunk.volume} / ${chunk.key}`)),
+    element("td", {}, element("code", {}, chunk.crc32c))));
+  const head = element("tr", {}, ...["Chunk", "Copies on", "Size", "Volume / key", "CRC32C"].map((text) =>
+    element("th", {scope: "col", class: text === "Size" ? "number" : null}, text)));
   return element("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Chunks"},
     element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
 }
@@ -354,7 +357,7 @@ async function showDetails(path) {
   }
   const facts = [
     ["Size", `${count(file.size)} bytes`], ["CRC32C", file.crc32c], ["Copies wanted", `${file.replication}`],
-    ["Modified", new Date(file.mtime_ms).toLocaleString()], ["Owner", `${file.owner}:${file.group} ${file.mode}`],
+    ["Modified", date(file.mtime_ms)], ["Owner", `${file.owner}:${file.group} ${file.mode}`],
     ["Type", file.content_type || "by name"],
   ];
   const body = [element("dl", {}, ...facts.flatMap(([term, value]) =>
