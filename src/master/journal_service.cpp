@@ -41,6 +41,7 @@ journal_service::journal_service(boost::asio::io_context& io, core& shared,
       strand_(boost::asio::make_strand(io)),
       timer_(strand_),
       pool_({.threads = 2, .queue_limit = 256}),
+      image_pool_({.threads = 1, .queue_limit = 64}),
       images_(shared.files(), shared.options().data_dir, checkpoints),
       gate_(shared.options().min_sync_backups) {}
 
@@ -78,6 +79,7 @@ void journal_service::stop() {
     quiet.set_value();
   });
   done.wait();
+  image_pool_.stop();
   pool_.stop();
 }
 
@@ -92,7 +94,7 @@ void journal_service::handle(net::request r) {
     return on_strand([r = std::move(r)](journal_service& s) mutable { s.dispatch(std::move(r)); });
   }
   auto waiting = std::make_shared<net::request>(std::move(r));
-  auto queued = pool_.submit([self = shared_from_this(), waiting] {
+  auto queued = image_pool_.submit([self = shared_from_this(), waiting] {
     net::request& q = *waiting;
     if (q.code() == wire::opcode::fetch_image) return self->images_.fetch(std::move(q));
     if (q.code() == wire::opcode::upload_image) return self->images_.upload(std::move(q));

@@ -41,7 +41,8 @@ struct journal_hooks {
 /// until there are some. With min-sync-backups, what is committed is decided here and posted to the
 /// namespace strand; without, the log's own thread does that.
 ///
-/// Bounds: 16 backups, one held pull each, two reading threads, one piece of an image at a time.
+/// Bounds: 16 backups, one held pull each, two reading threads, one piece of an image at a time on
+/// a thread of its own, so that no pull waits for a disk that is busy with images.
 ///
 /// Concurrency: public functions are thread-safe; everything else runs on a strand of its own.
 /// Lifetime: shared, for its handlers; core and checkpointer must outlive stop().
@@ -115,6 +116,7 @@ class journal_service : public std::enable_shared_from_this<journal_service> {
   strand strand_;
   boost::asio::steady_timer timer_;
   io::disk_pool pool_;
+  io::disk_pool image_pool_;
   image_transfer images_;
 
   std::vector<cluster::reign> history_;

@@ -5,7 +5,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <chrono>
 #include <functional>
+#include <future>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -127,6 +130,46 @@ BOOST_AUTO_TEST_CASE(an_image_is_adopted_whole_or_not) {
   memory.set_contents(upload + ".gone", std::vector<std::byte>(10));
   BOOST_TEST(b.upload(txid(901), 1000, 0, {}).value() == 0U);
   BOOST_TEST(!memory.exists(upload + ".gone").value());
+}
+
+// Commits wait for the pulls of backups; pulls must not wait for a disk that is busy with images.
+BOOST_AUTO_TEST_CASE(pulls_are_answered_while_an_upload_is_removed) {
+  const node_id node = test::some_node(1);
+  test::sim_files memory;
+  cut_files fs(memory);
+  test::master_fixture f;
+  f.stop();
+  f.tweak = [&](master::master_options& to) {
+    to.data_dir = "/m";
+    to.files = &fs;
+  };
+  f.start();
+  memory.set_contents("/m/upload_" + to_string(node) + "_5.tmp",
+                      std::vector<std::byte>(std::size_t{40} << 20));
+  std::promise<void> removing;
+  std::promise<void> pulled;
+  fs.on_cut = [&, once = false]() mutable {
+    if (std::exchange(once, true)) return;
+    removing.set_value();
+    BOOST_TEST(
+        (pulled.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready));
+  };
+  test::hand_backup a(f, node);
+  auto first = std::async(std::launch::async, [&] { return a.upload(txid(900), 1000, 0, {}); });
+  removing.get_future().wait();
+  std::vector<std::unique_ptr<test::hand_backup>> others;
+  std::vector<std::future<result<std::uint64_t>>> uploads;
+  for (std::uint8_t n = 2; n < 5; ++n) {
+    others.push_back(std::make_unique<test::hand_backup>(f, test::some_node(n)));
+    uploads.push_back(std::async(
+        std::launch::async, [&b = *others.back()] { return b.upload(txid(900), 1000, 0, {}); }));
+  }
+  test::hand_backup b(f, test::some_node(9));
+  b.follow();
+  pulled.set_value();
+  BOOST_TEST(first.get().has_value());
+  for (auto& u : uploads) BOOST_TEST(u.get().has_value());
+  fs.on_cut = {};
 }
 
 BOOST_AUTO_TEST_SUITE_END()
