@@ -25,9 +25,11 @@ std::string name_of(const wire::decided_node& n) {
 
 void print(const command_line& line, const wire::decided_node& n) {
   if (line.json()) return print_json(to_json(n));
-  std::cout << name_of(n) << " (" << n.address << ") is " << n.state;
+  std::cout << name_of(n) << " (" << n.address << ")"
+            << (n.state == "maintenance" ? " is in " : " is ") << n.state;
   if (n.state == "decommissioning") {
-    std::cout << ": " << n.volumes_left << " volumes, " << format_size(n.bytes_left) << " left";
+    std::cout << ": " << counted(n.volumes_left, "volume") << ", " << format_size(n.bytes_left)
+              << " left";
     if (!n.waiting.empty()) std::cout << "; waiting: " << n.waiting;
   }
   if (n.state == "decommissioned") std::cout << ": it can be switched off";

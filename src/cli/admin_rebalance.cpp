@@ -138,7 +138,7 @@ boost::json::object to_json(const wire::rebalance_state& s) {
 }
 
 std::string describe(const wire::copy_status& c) {
-  std::string text = std::to_string(c.volumes_running) + " volumes being copied, " +
+  std::string text = counted(c.volumes_running, "volume") + " being copied, " +
                      std::to_string(c.volumes_waiting) + " waiting; " + format_size(c.bytes_left) +
                      " left, " + format_size(c.bytes_per_s) + "/s";
   if (c.time_left_ms > 0) text += ", " + format_duration_ms((c.time_left_ms + 999) / 1000 * 1000);

@@ -95,7 +95,7 @@ function showHealth(level, sentence) {
 function showFigures(status) {
   const used = status.nodes.reduce((sum, node) => sum + node.used_bytes, 0);
   const capacity = status.nodes.reduce((sum, node) => sum + node.capacity_bytes, 0);
-  const live = status.nodes.filter((node) => node.state === "live" && node.connected).length;
+  const live = status.nodes.filter((node) => node.connected && !/^(stale|dead)$/.test(node.state)).length;
   const rows = [
     ["Files", count(status.files), status.directories === 1 ? "1 directory" : `${count(status.directories)} directories`],
     ["Content", bytes(status.bytes), "one copy"],

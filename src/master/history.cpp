@@ -18,6 +18,14 @@ void history::note(const snapshot& at, const char* severity, std::string text) {
   if (events_.size() > most_events) events_.pop_front();
 }
 
+namespace {
+
+bool by_operator(const std::string& state) {
+  return state == "maintenance" || state == "decommissioning" || state == "decommissioned";
+}
+
+}  // namespace
+
 void history::compare_nodes(const snapshot& now) {
   for (const node_figures& n : now.nodes) {
     const std::string who = "Datanode " + (n.name.empty() ? to_string(n.node) : n.name);
@@ -28,8 +36,15 @@ void history::compare_nodes(const snapshot& now) {
     } else if (!n.connected && before.connected) {
       note(now, "warning", who + " does not answer.");
     }
-    if (!fresh && n.state != before.state && n.state != "live") {
-      note(now, n.state == "dead" ? "error" : "warning", who + " is " + n.state + ".");
+    if (!fresh && n.state != before.state) {
+      const bool live = n.state == "live";
+      const bool decided = by_operator(live ? before.state : n.state);
+      const char* severity = n.state == "dead" ? "error" : decided ? "info" : "warning";
+      if (!live) {
+        note(now, severity, who + (n.state == "maintenance" ? " is in " : " is ") + n.state + ".");
+      } else if (decided) {
+        note(now, severity, who + " takes part again.");
+      }
     }
     if (n.failed_disks > before.failed_disks) {
       note(now, "error", who + ": a disk failed.");
@@ -51,12 +66,15 @@ void history::compare_cluster(const snapshot& now) {
   if ((counts.under_replicated > 0) != (cluster_.under_replicated > 0)) {
     note(now, counts.under_replicated > 0 ? "warning" : "info",
          counts.under_replicated > 0
-             ? std::to_string(counts.under_replicated) + " volumes have too few copies."
+             ? std::to_string(counts.under_replicated) +
+                   (counts.under_replicated == 1 ? " volume has" : " volumes have") +
+                   " too few copies."
              : "All volumes have their copies again.");
   }
   if ((counts.missing > 0) != (cluster_.missing > 0)) {
     note(now, counts.missing > 0 ? "error" : "info",
-         counts.missing > 0 ? std::to_string(counts.missing) + " chunks cannot be read."
+         counts.missing > 0 ? std::to_string(counts.missing) +
+                                  (counts.missing == 1 ? " chunk" : " chunks") + " cannot be read."
                             : "All chunks can be read again.");
   }
   if (counts.bad_records > cluster_.bad_records) {

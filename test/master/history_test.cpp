@@ -114,6 +114,28 @@ BOOST_AUTO_TEST_CASE(events_tell_what_changed_and_nothing_else) {
   BOOST_TEST(parsed.at("events").as_array()[0].at("number").to_number<int>() == 9);
 }
 
+BOOST_AUTO_TEST_CASE(what_an_operator_decides_is_no_warning) {
+  history h;
+  h.add(healthy(), {});
+  snapshot s = healthy(2000);
+  for (const char* state :
+       {"maintenance", "live", "decommissioning", "decommissioned", "live", "stale", "live"}) {
+    s.nodes[0].state = state;
+    h.add(s, {});
+  }
+  s.counts.under_replicated = 1;
+  s.counts.missing = 1;
+  h.add(s, {});
+  const auto all = texts(h);
+  const std::vector<std::string> rest = {
+      "info: Datanode node1 is in maintenance.",  "info: Datanode node1 takes part again.",
+      "info: Datanode node1 is decommissioning.", "info: Datanode node1 is decommissioned.",
+      "info: Datanode node1 takes part again.",   "warning: Datanode node1 is stale.",
+      "warning: 1 volume has too few copies.",    "error: 1 chunk cannot be read."};
+  BOOST_TEST(std::vector<std::string>(all.begin() + 3, all.end()) == rest,
+             boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(samples_are_rates_over_their_interval_and_bounded) {
   history h;
   h.add(healthy(1000), {100, 10, 1});

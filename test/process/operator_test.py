@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
+from chromium import Page
 from free_ports import free_port
 from local_cluster import BINARY, Cluster, Process, wait_until
 
@@ -25,6 +26,16 @@ class Told(unittest.TestCase):
             for node in cluster.datanodes[1:]:
                 node.start()
             wait_until(lambda: cluster.report()["problem"] == "", "the end of it")
+
+    def test_a_node_that_is_to_leave_is_still_one_that_answers(self):
+        if not Page.available():
+            self.skipTest("chromium is not installed")
+        with Cluster(datanodes=3, http=True) as cluster, Page() as page:
+            self.assertIn("node1 (", cluster.ok("admin", "maintenance", "node1", "--for", "5m"))
+            page.open(f"http://{cluster.master.http()}/")
+            page.wait_for('document.querySelectorAll("#nodes tbody tr").length === 3')
+            page.wait_for('document.getElementById("nodes").textContent.includes("maintenance")')
+            self.assertIn("3 of 3", page.evaluate('document.getElementById("figures").textContent'))
 
     def test_nodes_are_listed_by_name(self):
         with Cluster(datanodes=11) as cluster:
