@@ -255,7 +255,11 @@ int run_admin_seal(const std::vector<std::string>& arguments) {
   const auto to = session::open(line);
   if (!to) return line.exit_code();
   const auto done = detail::master_call(to->client(), wire::admin_seal_request{*id});
-  if (!done) to->error(line.arguments().front(), done.error());
+  if (!done) {
+    to->error(line.arguments().front(), done.error());
+  } else if (line.json()) {
+    print_json({{"volume", std::to_string(id->value)}});
+  }
   return to->exit_code();
 }
 

@@ -52,7 +52,11 @@ int run_mkdir(const std::vector<std::string>& arguments) {
     options.parents = line.has("parents");
     options.diag = &diag;
     const auto done = from->client().mkdir(trim_path(path), options);
-    if (!done) from->error(path, done.error(), &diag);
+    if (!done) {
+      from->error(path, done.error(), &diag);
+    } else if (line.json()) {
+      print_json({{"path", trim_path(path)}});
+    }
   }
   return from->exit_code();
 }
@@ -76,7 +80,11 @@ int run_touch(const std::vector<std::string>& arguments) {
       ec = from->client().put(path, boost::asio::const_buffer(), options).error();
       if (ec == errc::exists) ec = {};  // somebody else was quicker
     }
-    if (ec) from->error(path, ec, &diag);
+    if (ec) {
+      from->error(path, ec, &diag);
+    } else if (line.json()) {
+      print_json({{"path", path}});
+    }
   }
   return from->exit_code();
 }
@@ -102,7 +110,10 @@ int run_mv(const std::vector<std::string>& arguments) {
     options.overwrite = line.has("force");
     options.diag = &diag;
     const auto done = from->client().rename(trim_path(names[i]), *target, options);
-    if (done) continue;
+    if (done) {
+      if (line.json()) print_json({{"path", *target}, {"source", trim_path(names[i])}});
+      continue;
+    }
     const bool about_target = done.error() == errc::exists || done.error() == errc::is_directory;
     from->error(about_target ? *target : names[i], done.error(), &diag);
   }

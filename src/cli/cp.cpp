@@ -1,6 +1,7 @@
 // cp: copies within the store, through this machine.
 #include "base/units.hpp"
 #include "cli/commands.hpp"
+#include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
 #include "cli/workers.hpp"
@@ -44,6 +45,13 @@ class cp_command {
   void finish() {
     progress_.totals_known = true;
     workers_.wait();
+  }
+
+  /// After finish().
+  [[nodiscard]] boost::json::object totals() const {
+    return {{"files", progress_.files.load()},
+            {"bytes", progress_.bytes.load()},
+            {"errors", in_.errors()}};
   }
 
  private:
@@ -136,6 +144,7 @@ int run_cp(const std::vector<std::string>& arguments) {
     }
   }
   command.finish();
+  if (line.json()) print_json(command.totals());
   return in->exit_code();
 }
 

@@ -90,11 +90,17 @@ int run_test(const std::vector<std::string>& arguments) {
   const auto status = from->client().stat(trim_path(path), options);
   if (!status) {
     const auto& ec = status.error();
-    if (ec == errc::not_found || ec == errc::not_directory) return exit_failed;
+    if (ec == errc::not_found || ec == errc::not_directory) {
+      if (line.json()) print_json({{"path", trim_path(path)}, {"type", nullptr}});
+      return exit_failed;
+    }
     from->error(path, ec, &diag);
     return exit_unknown;
   }
   const bool directory = status->type == entry_type::directory;
+  if (line.json()) {
+    print_json({{"path", trim_path(path)}, {"type", directory ? "directory" : "file"}});
+  }
   if (line.has("directory")) return directory ? exit_done : exit_failed;
   if (line.has("file")) return directory ? exit_failed : exit_done;
   return exit_done;

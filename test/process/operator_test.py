@@ -66,6 +66,25 @@ class Strangers(unittest.TestCase):
                           a.run("ls", "/", "--master", node).stderr)
 
 
+class Json(unittest.TestCase):
+    def test_every_change_answers_with_an_object(self):
+        with Cluster(datanodes=2) as cluster:
+            def told(*arguments, code=0):
+                done = cluster.run(*arguments, "--json")
+                self.assertEqual((done.returncode, done.stderr), (code, ""), arguments)
+                return [json.loads(line) for line in done.stdout.splitlines()]
+
+            self.assertEqual(told("mkdir", "/a", "/b"), [{"path": "/a"}, {"path": "/b"}])
+            self.assertEqual(told("touch", "/a/x"), [{"path": "/a/x"}])
+            self.assertEqual(told("cp", "-r", "/a", "/b"), [{"files": 1, "bytes": 0, "errors": 0}])
+            self.assertEqual(told("mv", "/a/x", "/b"), [{"path": "/b/x", "source": "/a/x"}])
+            self.assertEqual(told("test", "-f", "/b/x"), [{"path": "/b/x", "type": "file"}])
+            self.assertEqual(told("test", "-f", "/b", code=1), [{"path": "/b", "type": "directory"}])
+            self.assertEqual(told("test", "-e", "/c", code=1), [{"path": "/c", "type": None}])
+            volume = cluster.volumes()[0]["volume"]
+            self.assertEqual(told("admin", "seal", volume), [{"volume": volume}])
+
+
 class OfflineTools(unittest.TestCase):
     def test_wrong_paths_are_named_once(self):
         work = tempfile.mkdtemp(prefix="ssdfs-operator-")
