@@ -214,6 +214,8 @@ void replica::run() {
     }
     answer_questions();
     if (idle) {
+      // A wish may come when its MARK has been applied, and perhaps nothing follows it for hours.
+      if (at_mark_ && checkpoint_wanted()) checkpoint();
       state_->reclaim_step(reclaim_budget);
       continue;
     }
@@ -250,16 +252,20 @@ result<void> replica::apply_line(std::string_view line) {
   SSDFS_TRY(state_->apply(record_, *crc));
   const bool mark = std::holds_alternative<meta::mark_record>(record_.body);
   const bool start = std::holds_alternative<meta::start_record>(record_.body);
-  bool due = false;
+  at_mark_ = mark;
   {
     const std::lock_guard lock(mutex_);
     applied_ = state_->last_txid();
     if (start) cluster_ = state_->cluster();
     if (!mark && !start) ++changes_;
-    due = mark && wanted_mark_ != txid() && wanted_mark_ <= applied_;
   }
-  if (mark && (due || checkpoint_due())) checkpoint();
+  if (mark && (checkpoint_wanted() || checkpoint_due())) checkpoint();
   return {};
+}
+
+bool replica::checkpoint_wanted() const {
+  const std::lock_guard lock(mutex_);
+  return wanted_mark_ != txid() && wanted_mark_ <= applied_ && !failed_;
 }
 
 void replica::answer_questions() {
@@ -276,6 +282,7 @@ void replica::answer_questions() {
 
 void replica::checkpoint() {
   const std::int64_t began = io::steady_ms();
+  at_mark_ = false;  // if it fails, the next one is waited for
   // Applying waits for the image, so the tree stands still; a thread of its own because this one
   // must not stay slow.
   result<journal::image_file> made = failure(errc::aborted);

@@ -94,7 +94,8 @@ class replica {
   /// Calls `answer` on the copy's thread, between two records, or with null if the copy is closed
   /// before that; errc::busy if too many wait.
   result<void> ask(unique_function<void(const tree_status*)> answer);
-  /// An image at or behind `mark` is wanted: it is made at the next MARK that is applied.
+  /// An image at or behind `mark` is wanted: it is made at the next MARK that is applied, or at
+  /// once if the last record that was applied is one.
   void want_checkpoint(txid mark);
   /// True if a checkpoint is due by time or by number of records, and a MARK is needed for it.
   [[nodiscard]] bool checkpoint_due() const;
@@ -116,6 +117,7 @@ class replica {
   result<void> apply_some(txid upto);
   result<void> apply_line(std::string_view line);
   void answer_questions();
+  [[nodiscard]] bool checkpoint_wanted() const;
   void checkpoint();
   void prune(std::int64_t log_time_ms) const;
   void fail(const failure& why);
@@ -133,6 +135,7 @@ class replica {
   meta::line_parser start_parser_;
 
   // The copy's thread's.
+  bool at_mark_ = false;  // the last record was one, and no image was tried there
   std::unique_ptr<meta::state> state_;
   meta::line_parser parser_;
   meta::record record_;

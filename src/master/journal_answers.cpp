@@ -130,12 +130,12 @@ void journal_service::in_background(std::function<void()> job) {
   if (!pool_.submit(job)) job();
 }
 
-void journal_service::log_mark() {
-  if (mark_asked_.exchange(true)) return;
-  on_namespace([](journal_service& s) {
+void journal_service::log_mark(bool fresh) {
+  if (!fresh && mark_asked_.exchange(true)) return;
+  on_namespace([fresh](journal_service& s) {
     s.mark_asked_ = false;
     if (!s.core_.may_change()) return;
-    const auto marked = s.core_.mark(mark_age_ms);
+    const auto marked = s.core_.mark(fresh ? 0 : mark_age_ms);
     if (!marked) SSDFS_LOG(warning) << "no MARK: " << marked.error().message();
     s.core_.flush();
   });
@@ -148,7 +148,9 @@ bool journal_service::ask_checkpoint(txid mark) {
     const auto before = s.peers_.find(s.asked_);
     if (s.wanted_ == mark && before != s.peers_.end() && before->second.matched &&
         now - s.asked_ms_ < image_ms) {
-      return;  // it is at it
+      // It is at it, unless the MARK had passed when it was told.
+      if (before->second.applied >= mark) s.log_mark(true);
+      return;
     }
     // Another one then: the one before has gone, or has trouble.
     auto choice = s.peers_.upper_bound(s.wanted_ == mark ? s.asked_ : node_id());
@@ -160,6 +162,8 @@ bool journal_service::ask_checkpoint(txid mark) {
     s.wanted_ = mark;
     s.asked_ = choice->first;
     s.asked_ms_ = now;
+    // It may be past that MARK, and needs one to come.
+    if (choice->second.applied >= mark) s.log_mark(true);
     s.release(choice->second);
   });
   return true;

@@ -108,7 +108,8 @@ class journal_service : public std::enable_shared_from_this<journal_service> {
   void show(std::int64_t now_ms);
   template <class Function>
   void on_namespace(Function f);
-  void log_mark();
+  /// `fresh`: no MARK will do that is in the log already, unless it is the last record.
+  void log_mark(bool fresh = false);
 
   core& core_;
   checkpointer& checkpoints_;

@@ -103,6 +103,20 @@ BOOST_AUTO_TEST_CASE(an_image_is_made_at_a_mark_when_one_is_wanted) {
   BOOST_TEST(r.copy->place().chain == r.master.state.chain());
 }
 
+// The backup that was asked first has gone, and nothing is changed any more.
+BOOST_AUTO_TEST_CASE(an_image_may_be_wanted_when_its_mark_has_been_applied) {
+  rig r;
+  r.append(r.master.batch(30));
+  r.append(r.master.mark());
+  const txid mark = r.master.state.last_txid();
+  r.copy->commit(mark);
+  while (r.copy->applied() < mark) std::this_thread::yield();
+  r.copy->want_checkpoint(mark);
+  BOOST_TEST(r.image.get_future().get().txid == mark);
+  r.open();
+  BOOST_TEST(r.copy->image() == mark);
+}
+
 BOOST_AUTO_TEST_CASE(a_checkpoint_falls_due_by_count) {
   rig r(10);
   r.append(r.master.batch(8));

@@ -95,6 +95,38 @@ BOOST_AUTO_TEST_CASE(changes_wait_for_as_many_backups_as_they_need) {
   BOOST_TEST(waiting.get().has_value());
 }
 
+// The one that was asked for an image has gone, and the other is past the MARK.
+BOOST_AUTO_TEST_CASE(the_next_backup_that_is_asked_for_an_image_gets_a_mark_for_it) {
+  test::caller client(threads.context(), server->address());
+  hand_backup second(*this, some_node(2));
+  txid marked;
+  second.on_record = [&](const meta::record& r, std::uint32_t) {
+    if (std::holds_alternative<meta::mark_record>(r.body)) marked = r.txid;
+  };
+  txid wanted;
+  {
+    hand_backup first(*this, some_node(1));
+    first.follow();
+    BOOST_REQUIRE(make_directory(client, "/a").has_value());
+    const auto now = client.call(wire::admin_checkpoint_request{true});
+    BOOST_REQUIRE(now.has_value());
+    wanted = now->wanted;
+    while (first.pull().checkpoint != wanted) {
+    }
+  }
+  BOOST_REQUIRE(make_directory(client, "/b").has_value());
+  second.follow();
+  BOOST_TEST(marked == wanted);
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  txid told;
+  while (std::chrono::steady_clock::now() < limit && (told != wanted || marked <= wanted)) {
+    BOOST_REQUIRE(client.call(wire::admin_checkpoint_request{true}).has_value());
+    told = second.pull(50).checkpoint;
+  }
+  BOOST_TEST(told == wanted);
+  BOOST_TEST(marked > wanted);
+}
+
 BOOST_AUTO_TEST_CASE(an_interrupted_upload_goes_on_and_a_wrong_one_leaves_nothing) {
   hand_backup b(*this, some_node(1));
   b.follow();
