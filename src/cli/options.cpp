@@ -393,6 +393,7 @@ result<settings> settings::read(std::span<const std::string> arguments,
   for (const std::string& variable : environment) {
     const auto equals = variable.find('=');
     if (!variable.starts_with("SSDFS_") || equals == std::string::npos) continue;
+    if (equals + 1 == variable.size()) continue;  // empty is as if it were not set
     std::string name = variable.substr(6, equals - 6);
     std::transform(name.begin(), name.end(), name.begin(), [](char c) {
       return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

@@ -142,7 +142,9 @@ BOOST_AUTO_TEST_CASE(addresses_are_checked_before_a_server_starts) {
   BOOST_CHECK_EQUAL(of("http", "off"), "no error");
   BOOST_CHECK_EQUAL(of("master", "a:1,b:2"), "no error");
   BOOST_CHECK_EQUAL(of("advertise", "node:9610"), "no error");
-  BOOST_CHECK_EQUAL(error_of({"--role=datanode"}, {"SSDFS_ADVERTISE="}), "no error");
+  BOOST_CHECK_EQUAL(error_of({"--role=datanode"}, {"SSDFS_ADVERTISE=", "SSDFS_MASTER="}),
+                    "no error");
+  BOOST_CHECK_EQUAL(read({"--role=datanode"}, strings{"SSDFS_LISTEN="})->text("listen"), ":9610");
   for (const char* option : {"listen", "http", "advertise", "advertise-http", "master"}) {
     for (const char* bad : {"node", "node:99999", "a:1 b:2", "::1:1"}) {
       BOOST_CHECK_MESSAGE(of(option, bad).starts_with(std::string("option ") + option + ": '"),
