@@ -25,8 +25,10 @@ std::string name_of(const wire::decided_node& n) {
 
 void print(const command_line& line, const wire::decided_node& n) {
   if (line.json()) return print_json(to_json(n));
-  std::cout << name_of(n) << " (" << n.address << ")"
-            << (n.state == "maintenance" ? " is in " : " is ") << n.state;
+  std::cout << name_of(n);
+  // A node that this master has only read of has none.
+  if (!n.address.empty()) std::cout << " (" << n.address << ")";
+  std::cout << (n.state == "maintenance" ? " is in " : " is ") << n.state;
   if (n.state == "decommissioning") {
     std::cout << ": " << counted(n.volumes_left, "volume") << ", " << format_size(n.bytes_left)
               << " left";

@@ -37,6 +37,26 @@ class Told(unittest.TestCase):
             page.wait_for('document.getElementById("nodes").textContent.includes("maintenance")')
             self.assertIn("3 of 3", page.evaluate('document.getElementById("figures").textContent'))
 
+    def test_a_node_that_has_left_is_listed_until_it_is_taken_back(self):
+        with Cluster(datanodes=3) as cluster:
+            uuid = next(n["node"] for n in cluster.report()["nodes"] if n["name"] == "node3")
+            cluster.ok("admin", "decommission", "node3", "--wait")
+            self.assertEqual(cluster.datanodes[2].stop(), 0)
+
+            def states():
+                return {n["node"]: n["state"] for n in cluster.report()["nodes"]}
+
+            def restart():
+                self.assertEqual(cluster.master.stop(), 0)
+                cluster.master.start()
+                wait_until(lambda: list(states().values()).count("live") == 2, "the others are back")
+
+            restart()
+            self.assertEqual(states()[uuid], "decommissioned")
+            self.assertIn(f"{uuid} is stale", cluster.ok("admin", "recommission", uuid))
+            restart()
+            self.assertNotIn(uuid, states())
+
     def test_nodes_are_listed_by_name(self):
         with Cluster(datanodes=11) as cluster:
             rows = re.findall(r"^(node\d+) ", cluster.ok("admin", "report"), re.M)
