@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 
 from chromium import Page
 from free_ports import free_port
@@ -61,6 +62,20 @@ class Told(unittest.TestCase):
         with Cluster(datanodes=11) as cluster:
             rows = re.findall(r"^(node\d+) ", cluster.ok("admin", "report"), re.M)
             self.assertEqual(rows, [f"node{n}" for n in range(1, 12)])
+
+
+class Documents(unittest.TestCase):
+    def test_operations_explains_every_condition_and_every_number_of_the_report(self):
+        with open(os.path.join(os.environ["SSDFS_TEST_SOURCE"], "docs/operations.md"), encoding="utf-8") as file:
+            page = file.read()
+        with Cluster(datanodes=0, http=True) as cluster:
+            with urllib.request.urlopen(f"http://{cluster.master.http()}/api/v1/status", timeout=10) as answer:
+                conditions = json.loads(answer.read())["conditions"]
+            self.assertGreater(len(conditions), 10)
+            report = cluster.report()
+        for name in [*conditions, "under_replicated", "missing", "corrupt", "problem"]:
+            self.assertIn(f"`{name}`", page)
+            self.assertIn(name, {**conditions, **report})
 
 
 class Strangers(unittest.TestCase):
