@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "base/log.hpp"
+#include "base/units.hpp"
 #include "meta/record_codec.hpp"
 
 #include <chrono>
@@ -186,8 +187,11 @@ void journal::check_space() {
   }
   const bool room = space->available >= options_.reserve_bytes;
   if (room_.exchange(room) != room) {
-    SSDFS_LOG(warning) << "edits log: " << (room ? "above" : "below")
-                       << " the reserve of its disk (" << space->available << " bytes free)";
+    SSDFS_LOG(warning) << "edits log: " << format_size(space->available) << " free on its disk, "
+                       << (room
+                               ? "enough again"
+                               : "less than the reserve of " + format_size(options_.reserve_bytes) +
+                                     ": changes are refused");
   }
 }
 
