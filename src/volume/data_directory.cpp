@@ -36,9 +36,8 @@ result<void> data_directory::open() {
 }
 
 result<void> data_directory::prepare() {
-  SSDFS_TRY(fs_.make_directories(volumes_path()));
+  SSDFS_TRY(fs_.make_directories(path()));
   SSDFS_TRY(fs_.sync_directory(parent_of(path())));
-  SSDFS_TRY(fs_.sync_directory(path()));
   auto lock = fs_.lock(path());
   if (!lock) return lock.error();
   lock_ = std::move(*lock);
@@ -49,6 +48,9 @@ result<void> data_directory::prepare() {
     return failure(errc::invalid_argument,
                    path() + ": is the data directory of a " + identity_->role);
   }
+  // Nothing is made in a directory that turns out to be somebody else's.
+  SSDFS_TRY(fs_.make_directories(volumes_path()));
+  SSDFS_TRY(fs_.sync_directory(path()));
   const std::lock_guard guard(mutex_);
   measure();
   return {};

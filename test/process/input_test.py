@@ -253,6 +253,14 @@ class Servers(unittest.TestCase):
             self.assertEqual(a.datanodes[0].stop(), 0)
             self.refused("datanode", "--role=master", f"--data-dir={a.directory}/node1",
                          "--listen=127.0.0.1:0", "--http=off")
+            # Nothing is left in a directory of another role.
+            self.assertEqual(b.master.stop(), 0)
+            before = sorted(os.listdir(f"{b.directory}/master"))
+            self.refused("is the data directory of a master", "--role=datanode",
+                         f"--data-dir={b.directory}/master", "--listen=127.0.0.1:0", "--http=off")
+            self.assertEqual(sorted(os.listdir(f"{b.directory}/master")), before)
+            b.master.start()
+            b.wait_live(1)
             # A datanode of one cluster never serves another one.
             stranger = Process(a.directory, "stranger", [
                 "--role=datanode", f"--data-dir={a.directory}/node1", "--listen=127.0.0.1:0",
