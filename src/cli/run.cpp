@@ -15,14 +15,21 @@
 namespace ssdfs::cli {
 namespace {
 
-void print_help(std::ostream& out) {
-  out << "Usage: ssdfs COMMAND [options] [arguments]\n"
-         "       ssdfs --role=master|backup|datanode|all [options]\n\nCommands:\n";
+// The commands whose names begin so, each with a line about it.
+void list_commands(std::ostream& out, std::string_view begin) {
+  out << "Commands:\n";
   for (const command& c : commands()) {
+    if (!c.name.starts_with(begin)) continue;
     std::string name(c.name);
     name.resize(std::max<std::size_t>(name.size() + 2, 22), ' ');
     out << "  " << name << c.summary << "\n";
   }
+}
+
+void print_help(std::ostream& out) {
+  out << "Usage: ssdfs COMMAND [options] [arguments]\n"
+         "       ssdfs --role=master|backup|datanode|all [options]\n\n";
+  list_commands(out, "");
   out << "\n'ssdfs COMMAND --help' tells more; 'ssdfs --role=all --help' lists the options of the "
          "servers.\n";
 }
@@ -61,6 +68,12 @@ int run_command(const std::vector<std::string>& arguments) {
     if (c.name.starts_with(group)) {
       members += (members.empty() ? "" : ", ") + std::string(c.name.substr(group.size()));
     }
+  }
+  if (!members.empty() && arguments.size() > 1 && arguments[1] == "--help") {
+    std::cout << "Usage: ssdfs " << group << "COMMAND [options] [arguments]\n\n";
+    list_commands(std::cout, group);
+    std::cout << "\n'ssdfs " << group << "COMMAND --help' tells more.\n";
+    return flushed(exit_done);
   }
   if (!members.empty()) {
     const bool other = arguments.size() > 1 && !arguments[1].starts_with("-");

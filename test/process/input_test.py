@@ -63,6 +63,11 @@ class Commands(unittest.TestCase):
         for arguments in (["help", "admin", "report"], ["--help", "admin", "report"],
                           ["admin", "report", "--help"]):
             self.assertTrue(self.cluster.ok(*arguments).startswith("Usage: ssdfs admin report"))
+        for arguments in (["help", "trash"], ["trash", "--help"]):
+            text = self.cluster.ok(*arguments)
+            self.assertTrue(text.startswith("Usage: ssdfs trash COMMAND"))
+            self.assertEqual([line.split()[1] for line in text.splitlines() if line.startswith("  trash ")],
+                             ["ls", "restore", "empty"])
 
     def test_targets_and_sources(self):
         directory = os.path.join(self.work, "folder")
