@@ -15,9 +15,11 @@ namespace ssdfs::test {
 struct shelf {
   std::mutex mutex;
   std::vector<net::request> kept;
+  bool cleared = false;  // answers at once from now on
   std::function<void(net::request)> keeper() {
     return [this](net::request r) {
       const std::lock_guard lock(mutex);
+      if (cleared) return echo_service::echo(std::move(r));
       kept.push_back(std::move(r));
     };
   }
@@ -27,6 +29,18 @@ struct shelf {
   }
   void answer_all() {
     const std::lock_guard lock(mutex);
+    answer_kept();
+  }
+  // The same for those that come later.
+  void clear() {
+    const std::lock_guard lock(mutex);
+    cleared = true;
+    answer_kept();
+  }
+
+ private:
+  // With the mutex held.
+  void answer_kept() {
     for (net::request& r : kept) echo_service::echo(std::move(r));
     kept.clear();
   }
