@@ -77,9 +77,16 @@ void print_plan(const wire::admin_rebalance_reply& r) {
   moves.print();
 }
 
+/// The master says so at the begin of its reason, as docs/protocol.md has it.
+bool is_done(const wire::rebalance_state& s) { return s.reason.starts_with("done"); }
+
 void print_state(const command_line& line, const wire::rebalance_state& s) {
   if (line.json()) return print_json(to_json(s));
-  std::cout << (s.paused ? "paused" : s.running ? "running" : "not running") << ": " << s.reason;
+  const char* how = s.paused     ? "paused: "
+                    : s.running  ? "running: "
+                    : is_done(s) ? ""
+                                 : "not running: ";
+  std::cout << how << s.reason;
   if (s.planned_bytes > 0) {
     std::cout << "; " << s.moved_volumes << " volumes, " << format_size(s.moved_bytes)
               << " moved of " << format_size(s.planned_bytes);
@@ -111,9 +118,6 @@ std::optional<wire::rebalance_state> wait(session& to, const command_line& line,
   if (shown) std::cerr << "\r\033[K";
   return reply.state;
 }
-
-/// The master says so at the begin of its reason, as docs/protocol.md has it.
-bool is_done(const wire::rebalance_state& s) { return s.reason.starts_with("done"); }
 
 }  // namespace
 
