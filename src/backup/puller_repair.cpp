@@ -58,7 +58,7 @@ result<void> puller::truncate(txid to) {
   const std::string aside = directory + "/diverged/" + std::to_string(io::wall_ms()) + "_behind_" +
                             std::to_string(to.value);
   SSDFS_LOG(warning) << "backup: records " << to.next() << " to " << end
-                     << " are not in the master's log; they are moved to " << aside;
+                     << " are not all in the master's log; they are moved to " << aside;
   close_copy();
   SSDFS_TRY(fs_.make_directories(directory + "/diverged"));
   SSDFS_TRY(journal::give_up_behind(fs_, directory, to, aside));
