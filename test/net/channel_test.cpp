@@ -128,15 +128,20 @@ BOOST_AUTO_TEST_CASE(the_callers_cluster_is_asked_for_at_each_connect) {
     says.cluster = f.service.cluster;
     return says;
   };
+  std::atomic<bool> closes = false;
+  f.service.on_request = [&](request r) {
+    if (closes) return r.from().close();
+    test::echo_service::echo(std::move(r));
+  };
   std::atomic<bool> joined = false;
   auto options = quick();
   options.cluster = [&] { return joined ? f.service.cluster : cluster_id{}; };
   const auto c = f.connect(std::move(options));
   BOOST_TEST_REQUIRE(f.echo(*c, 1).has_value());
   joined = true;
-  f.service.on_request = [](request r) { r.from().close(); };
+  closes = true;
   BOOST_TEST_REQUIRE(f.echo(*c, 1).has_error());
-  f.service.on_request = nullptr;
+  closes = false;
   BOOST_TEST_REQUIRE(f.echo(*c, 1).has_value());
   BOOST_TEST_REQUIRE(told.size() == 2u);
   BOOST_TEST((told[0] == cluster_id{}));

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <random>
 #include <thread>
 #include <vector>
@@ -31,12 +32,12 @@ vol::volume_set_options three_disks(io::file_system& fs) {
 /// a file that is being given up fails, and has done nothing.
 class changer {
  public:
-  explicit changer(volume_set& set) : set_(set) {
+  explicit changer(const std::unique_ptr<volume_set>& set) : set_(set) {
     for (chunk_key key = 1; key <= last_key; ++key) {
       contents_[key] = make_content(key, key % 10 == 0 ? 300'000 : 2000 + key);
     }
     live_ = contents_;
-    BOOST_REQUIRE(set.create({subject, generation_, true, 0}));
+    BOOST_REQUIRE(set_->create({subject, generation_, true, 0}));
     fill();
   }
   const model& contents() const { return contents_; }
@@ -44,7 +45,7 @@ class changer {
   [[nodiscard]] int done() const { return done_; }
 
   void step() {
-    const auto v = set_.find(subject);
+    const auto v = set_->find(subject);
     BOOST_REQUIRE(v);
     const chunk_key key = 1 + random_() % last_key;
     switch (random_() % 16) {
@@ -65,7 +66,7 @@ class changer {
     }
   }
   void check() const {
-    const auto v = set_.find(subject);
+    const auto v = set_->find(subject);
     BOOST_REQUIRE(v);
     const replica_report now = v->report();
     BOOST_REQUIRE(now.digest == digest_of(live_));
@@ -77,15 +78,15 @@ class changer {
  private:
   void count() { ++done_; }
   void fill() {
-    const auto v = set_.find(subject);
+    const auto v = set_->find(subject);
     for (const auto& [key, content] : live_) {
       BOOST_REQUIRE(!append(*v, key, content, generation_, vol::write_mode::restore));
     }
     BOOST_REQUIRE(v->adopt(generation_, removal_));
   }
   void make_anew() {
-    BOOST_REQUIRE(set_.drop(subject));
-    BOOST_REQUIRE(set_.create({subject, ++generation_, true, 0}));
+    BOOST_REQUIRE(set_->drop(subject));
+    BOOST_REQUIRE(set_->create({subject, ++generation_, true, 0}));
     aside_.clear();
     fill();
     count();
@@ -97,7 +98,7 @@ class changer {
     const chunk_key key = next_key_++;
     BOOST_REQUIRE(!append(v, key, make_content(key, 1500), generation_));
     BOOST_REQUIRE(v.seal(generation_));
-    while (!set_.find(subject)->remove_keys(removal_ + 1, std::vector<chunk_key>{key})) {
+    while (!set_->find(subject)->remove_keys(removal_ + 1, std::vector<chunk_key>{key})) {
     }
     ++removal_;
     count();
@@ -126,7 +127,7 @@ class changer {
     count();
   }
 
-  volume_set& set_;
+  const std::unique_ptr<volume_set>& set_;  // whichever is open
   std::mt19937 random_{99};
   model contents_;
   model live_;
@@ -161,7 +162,7 @@ BOOST_AUTO_TEST_SUITE(move_race)
 BOOST_AUTO_TEST_CASE(nothing_acknowledged_is_lost_whatever_happens_at_once) {
   sim_files fs;
   auto set = volume_set::open(three_disks(fs)).value();
-  changer changes(*set);
+  changer changes(set);
   std::atomic<int> moves{0};
   std::atomic<int> compactions{0};
   std::atomic<int> reads{0};
