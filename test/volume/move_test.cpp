@@ -389,6 +389,7 @@ BOOST_AUTO_TEST_CASE(an_unfinished_copy_does_not_hide_a_whole_volume) {
   for (const std::string away : {"/a", "/b"}) {
     for (const generation_t generation : {1U, 2U}) {
       sim_files fs;
+      dying_disk dying(fs, away);
       auto here = two_disks(fs);
       auto rest = two_disks(fs);
       here.directories = {{away, 100 << 20}};
@@ -406,7 +407,6 @@ BOOST_AUTO_TEST_CASE(an_unfinished_copy_does_not_hide_a_whole_volume) {
       set = volume_set::open(rest).value();
       BOOST_REQUIRE(set->create({moved_id, generation, true, 0}));
       set.reset();
-      dying_disk dying(fs, away);
       set = volume_set::open(two_disks(dying)).value();
       BOOST_TEST(set->find(moved_id)->path().starts_with(away));
       check_equal(*set->find(moved_id), chunks);
