@@ -3,7 +3,7 @@
 #include "base/assert.hpp"
 #include "base/units.hpp"
 #include "cli/help_text.hpp"
-#include "net/address.hpp"
+#include "cli/option_check.hpp"
 
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/parsers.hpp>
@@ -17,7 +17,6 @@
 #include <fstream>
 #include <limits>
 #include <set>
-#include <sstream>
 
 namespace ssdfs::cli {
 namespace {
@@ -132,104 +131,6 @@ const option_spec* find_spec(std::string_view name) {
   return at == table.end() ? nullptr : at;
 }
 
-failure bad(std::string_view name, const std::string& why) {
-  return {errc::invalid_argument, "option " + std::string(name) + ": " + why};
-}
-
-result<void> check_range(const option_spec& spec, std::int64_t value, const std::string& text) {
-  const bool limited = spec.maximum != 0 && spec.maximum != max_int;
-  if (value >= spec.minimum && (!limited || value <= spec.maximum)) return {};
-  const auto shown = [&](std::int64_t limit) {
-    if (spec.kind == kind::duration) return format_duration_ms(limit);
-    if (spec.kind == kind::integer) return std::to_string(limit);
-    return format_size(static_cast<std::uint64_t>(limit));
-  };
-  return bad(spec.name, "'" + text + "' is out of range (" +
-                            (limited ? shown(spec.minimum) + " to " + shown(spec.maximum)
-                                     : "at least " + shown(spec.minimum)) +
-                            ")");
-}
-
-// All that a list or a single text holds must be addresses.
-result<void> check_address(const option_spec& spec, const std::string& text) {
-  if (spec.choices == "off" && text == "off") return {};
-  if (spec.choices == "told" && text.empty()) return {};
-  std::size_t addresses = 0;
-  std::istringstream parts(text);
-  for (std::string part; std::getline(parts, part, spec.choices == "list" ? ',' : '\0');) {
-    if (part.empty() && spec.choices == "list") continue;
-    const auto address = net::parse_host_port(part);
-    if (!address) return bad(spec.name, address.error().message());
-    if (spec.choices == "told" && (address->host.empty() || address->port == 0)) {
-      return bad(spec.name, "'" + text + "': others need a host and a port to connect to");
-    }
-    ++addresses;
-  }
-  if (addresses == 0) return bad(spec.name, "needs an address, HOST:PORT");
-  return {};
-}
-
-// "DIR:10GB" would be a directory of that name: a number behind the last colon is a capacity.
-result<void> check_capacities(const option_spec& spec, const std::string& text) {
-  std::istringstream parts(text);
-  for (std::string part; std::getline(parts, part, ',');) {
-    const std::string end = part.substr(part.rfind(':') + 1);
-    if (end.size() == part.size() || end.empty() || end.find('/') != std::string::npos) continue;
-    if (end.front() < '0' || end.front() > '9') continue;
-    if (const auto size = parse_size(end); !size) return bad(spec.name, size.error().message());
-  }
-  return {};
-}
-
-bool is_percentage(const std::string& text) {
-  if (text.size() < 2 || text.back() != '%') return false;
-  int value = 0;
-  const char* end = text.data() + text.size() - 1;
-  const auto [at, ec] = std::from_chars(text.data(), end, value);
-  return ec == std::errc() && at == end && value >= 0 && value < 100;
-}
-
-result<void> check(const option_spec& spec, const std::string& text) {
-  switch (spec.kind) {
-    case kind::text:
-      if (spec.name == "data-dir") return check_capacities(spec, text);
-      return {};
-    case kind::repeated: return {};
-    case kind::address: return check_address(spec, text);
-    case kind::flag:
-      if (text == "true" || text == "false") return {};
-      return bad(spec.name, "'" + text + "' is neither true nor false");
-    case kind::amount:
-      if (is_percentage(text)) return {};
-      [[fallthrough]];
-    case kind::size: {
-      const auto bytes = parse_size(text);
-      if (!bytes) return bad(spec.name, bytes.error().message());
-      return check_range(spec, static_cast<std::int64_t>(*bytes), text);
-    }
-    case kind::duration: {
-      const auto ms = parse_duration_ms(text);
-      if (!ms) return bad(spec.name, ms.error().message());
-      return check_range(spec, *ms, text);
-    }
-    case kind::integer: {
-      std::int64_t value = 0;
-      const char* end = text.data() + text.size();
-      const auto [at, ec] = std::from_chars(text.data(), end, value);
-      if (ec != std::errc() || at != end) return bad(spec.name, "'" + text + "' is not a number");
-      return check_range(spec, value, text);
-    }
-    case kind::choice: {
-      std::istringstream words{std::string(spec.choices)};
-      for (std::string word; std::getline(words, word, '|');) {
-        if (word == text) return {};
-      }
-      return bad(spec.name, "'" + text + "' is none of " + std::string(spec.choices));
-    }
-  }
-  return {};
-}
-
 po::options_description describe() {
   po::options_description all;
   for (const option_spec& spec : table) {
@@ -294,11 +195,11 @@ result<void> settings::set(std::string_view name, std::vector<std::string> texts
   const option_spec* spec = find_spec(name);
   if (spec == nullptr)
     return failure(errc::invalid_argument, "unknown option " + std::string(name));
-  if (texts.empty()) return bad(name, "needs a value");
+  if (texts.empty()) return bad_value(name, "needs a value");
   if (spec->kind != kind::repeated) {
-    if (texts.size() > 1) return bad(name, "given more than once");
+    if (texts.size() > 1) return bad_value(name, "given more than once");
   }
-  for (const std::string& text : texts) SSDFS_TRY(check(*spec, text));
+  for (const std::string& text : texts) SSDFS_TRY(check_value(*spec, text));
   const auto old = values_.find(name);
   if (old == values_.end() || old->second.from <= from) {
     values_[std::string(name)] = {std::move(texts), from};
@@ -313,14 +214,14 @@ result<void> settings::read_file() {
   std::ifstream in(path);
   if (!in) {
     if (named == values_.end()) return {};
-    return bad("config", path + ": cannot be read");
+    return bad_value("config", path + ": cannot be read");
   }
   try {
     const auto description = describe();
     const auto parsed = po::parse_config_file(in, description, false);
     std::set<std::string> seen;
     for (const auto& option : parsed.options) {
-      if (option.string_key == "config") return bad("config", "not allowed inside a file");
+      if (option.string_key == "config") return bad_value("config", "not allowed inside a file");
       const option_spec* spec = find_spec(option.string_key);
       if (spec != nullptr && spec->kind != kind::repeated &&
           !seen.insert(option.string_key).second) {
@@ -382,7 +283,8 @@ result<settings> settings::read(std::span<const std::string> arguments,
       if (spec != nullptr && spec->kind == kind::flag) texts = {"true"};
       const auto old = out.values_.find(option.string_key);
       if (old != out.values_.end() && spec != nullptr) {
-        if (spec->kind != kind::repeated) return bad(option.string_key, "given more than once");
+        if (spec->kind != kind::repeated)
+          return bad_value(option.string_key, "given more than once");
         texts.insert(texts.begin(), old->second.texts.begin(), old->second.texts.end());
       }
       SSDFS_TRY(out.set(option.string_key, std::move(texts), source::command_line));
@@ -417,12 +319,12 @@ result<settings> settings::read(std::span<const std::string> arguments,
     const option_spec* spec = find_spec(name);
     const bool ours = (spec->roles & static_cast<std::uint8_t>(out.role_)) != 0;
     if (!ours && value.from == source::command_line) {
-      return bad(name, "is not an option of --role=" + std::string(name_of(out.role_)));
+      return bad_value(name, "is not an option of --role=" + std::string(name_of(out.role_)));
     }
   }
   out.fill_defaults();
   if (out.integer("min-replication") > out.integer("replication")) {
-    return bad("min-replication", "is above replication");
+    return bad_value("min-replication", "is above replication");
   }
   return out;
 }

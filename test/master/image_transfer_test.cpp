@@ -90,6 +90,22 @@ class cut_files final : public io::file_system {
   io::file_system& below_;
 };
 
+/// A master in "/m" on such files in memory.
+struct cut_scene {
+  test::sim_files memory;
+  cut_files fs{memory};
+  test::master_fixture f;
+
+  cut_scene() {
+    f.stop();
+    f.tweak = [this](master::master_options& to) {
+      to.data_dir = "/m";
+      to.files = &fs;
+    };
+    f.start();
+  }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(image_transfer)
@@ -101,15 +117,8 @@ BOOST_AUTO_TEST_CASE(an_image_is_adopted_whole_or_not) {
   const node_id node = test::some_node(1);
   const std::string upload = "/m/upload_" + to_string(node) + "_5.tmp";
   const std::string image = "/m/" + journal::image_name(txid(5));
-  test::sim_files memory;
-  cut_files fs(memory);
-  test::master_fixture f;
-  f.stop();
-  f.tweak = [&](master::master_options& to) {
-    to.data_dir = "/m";
-    to.files = &fs;
-  };
-  f.start();
+  cut_scene scene;
+  auto& [memory, fs, f] = scene;
   test::hand_backup b(f, node);
   b.follow();
   memory.set_contents(upload, std::vector<std::byte>(size));
@@ -136,15 +145,8 @@ BOOST_AUTO_TEST_CASE(an_image_is_adopted_whole_or_not) {
 // Commits wait for the pulls of backups; pulls must not wait for a disk that is busy with images.
 BOOST_AUTO_TEST_CASE(pulls_are_answered_while_an_upload_is_removed) {
   const node_id node = test::some_node(1);
-  test::sim_files memory;
-  cut_files fs(memory);
-  test::master_fixture f;
-  f.stop();
-  f.tweak = [&](master::master_options& to) {
-    to.data_dir = "/m";
-    to.files = &fs;
-  };
-  f.start();
+  cut_scene scene;
+  auto& [memory, fs, f] = scene;
   memory.set_contents("/m/upload_" + to_string(node) + "_5.tmp",
                       std::vector<std::byte>(std::size_t{40} << 20));
   std::promise<void> removing;
