@@ -9,8 +9,8 @@
 namespace ssdfs::backup {
 namespace {
 
-constexpr std::uint32_t piece_bytes = 1U << 20;
-constexpr std::int64_t piece_ms = 60'000;
+constexpr std::uint32_t fetch_piece_bytes = 1U << 20;
+constexpr std::int64_t fetch_piece_ms = 60'000;
 constexpr std::string_view download_prefix = "fetched_";
 constexpr std::string_view download_suffix = ".tmp";
 
@@ -76,9 +76,9 @@ result<std::string> puller::download(session& s) {
   std::optional<io::bulk_writer> out;
   std::uint64_t size = 0;
   do {
-    wire::fetch_image_request q{at.image, at.bytes, piece_bytes};
+    wire::fetch_image_request q{at.image, at.bytes, fetch_piece_bytes};
     net::call_options with;
-    with.timeout_ms = piece_ms;
+    with.timeout_ms = fetch_piece_ms;
     auto answer = blocking_call(*s.channel, q, std::move(with));
     const bool gone = !answer && answer.error() == errc::not_found && at.image != txid();
     if (gone || (answer && at.bytes > answer->message.size)) {

@@ -14,8 +14,8 @@
 namespace ssdfs::backup {
 namespace {
 
-constexpr std::size_t piece_bytes = std::size_t{1} << 20;
-constexpr std::int64_t piece_ms = 30'000;
+constexpr std::size_t upload_piece_bytes = std::size_t{1} << 20;
+constexpr std::int64_t upload_piece_ms = 30'000;
 constexpr std::int64_t finish_ms = 600'000;  // the master reads every byte of it
 constexpr std::int64_t retry_ms = 1000;
 constexpr int tries = 30;
@@ -109,7 +109,7 @@ result<std::uint64_t> uploader::send_piece(net::channel& to, const journal::imag
                                            std::uint64_t offset, bytes_view piece) {
   wire::upload_image_request q{options_.node, image.txid, image.bytes, offset, crc32c(piece)};
   net::call_options with;
-  with.timeout_ms = piece_ms;
+  with.timeout_ms = upload_piece_ms;
   with.body = {piece, {}};
   auto answer = blocking_call(to, q, std::move(with));
   if (!answer) return answer.error();
@@ -126,7 +126,7 @@ result<void> uploader::upload(net::channel& to, const journal::image_file& image
   if (!received) return received.error();
   const std::uint64_t resumed = *received;
   const std::int64_t began_ms = io::steady_ms();
-  std::vector<std::byte> block(piece_bytes);
+  std::vector<std::byte> block(upload_piece_bytes);
   while (*received < image.bytes) {
     if (superseded(image)) return {};
     const auto want = std::min<std::uint64_t>(block.size(), image.bytes - *received);

@@ -19,7 +19,7 @@
 namespace ssdfs::cli {
 namespace {
 
-boost::json::object to_json(const wire::admin_report_reply& r) {
+boost::json::object report_json(const wire::admin_report_reply& r) {
   boost::json::array nodes;
   for (const auto& n : r.nodes) {
     boost::json::array disks;
@@ -96,10 +96,10 @@ void sort_nodes(std::vector<wire::node_status>& nodes) {
 
 void add_healing(boost::json::object& to, const wire::admin_healing_reply& h) {
   boost::json::array nodes;
-  for (const auto& n : h.nodes) nodes.push_back(cli::to_json(n));
-  to["repair"] = cli::to_json(h.repairs);
-  to["decommission"] = cli::to_json(h.decommissions);
-  to["rebalance"] = cli::to_json(h.rebalance);
+  for (const auto& n : h.nodes) nodes.push_back(to_json(n));
+  to["repair"] = to_json(h.repairs);
+  to["decommission"] = to_json(h.decommissions);
+  to["rebalance"] = to_json(h.rebalance);
   to["decided_nodes"] = std::move(nodes);
 }
 
@@ -137,7 +137,7 @@ const char* name_of(volume_state state) {
   return "unknown";  // of a newer master
 }
 
-boost::json::object to_json(const wire::volume_status& v) {
+boost::json::object volume_json(const wire::volume_status& v) {
   boost::json::array replicas;
   for (const auto& r : v.replicas) {
     replicas.push_back({{"node", to_string(r.node)},
@@ -195,7 +195,7 @@ int run_admin_report(const std::vector<std::string>& arguments) {
     if (!report || !healing) {
       to->error("", !report ? report.error() : healing.error());
     } else if (line.json()) {
-      boost::json::object all = to_json(*report);
+      boost::json::object all = report_json(*report);
       add_healing(all, *healing);
       add_backups(all, *report);
       print_json(all);
@@ -240,7 +240,7 @@ int run_admin_volumes(const std::vector<std::string>& arguments) {
     return to->exit_code();
   }
   if (line.json()) {
-    for (const auto& v : volumes) print_json(to_json(v));
+    for (const auto& v : volumes) print_json(volume_json(v));
   } else {
     print_volumes(volumes);
   }

@@ -27,7 +27,7 @@ std::string describe_lag(std::int64_t lag_ms) {
   return lag_ms == 0 ? "none" : format_age(lag_ms);
 }
 
-boost::json::object to_json(const wire::log_status_reply& s) {
+boost::json::object log_status_json(const wire::log_status_reply& s) {
   return {{"role", s.role},
           {"cluster", to_string(s.cluster)},
           {"node", to_string(s.node)},
@@ -107,7 +107,7 @@ int run_admin_status(const argument_list& arguments) {
   if (!status) {
     to->error("", status.error());
   } else if (line.json()) {
-    print_json(to_json(*status));
+    print_json(log_status_json(*status));
   } else {
     print_status(*status);
   }

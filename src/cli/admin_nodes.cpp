@@ -15,9 +15,9 @@
 namespace ssdfs::cli {
 namespace {
 
-constexpr std::chrono::milliseconds poll_interval{500};
+constexpr std::chrono::milliseconds nodes_poll_interval{500};
 /// Without any progress for so long the reason is printed.
-constexpr std::chrono::seconds patience{3};
+constexpr std::chrono::seconds moves_patience{3};
 
 std::string name_of(const wire::decided_node& n) {
   return n.name.empty() ? to_string(n.node) : n.name;
@@ -58,7 +58,7 @@ bool wait_until_empty(session& to, const command_line& line, wire::decided_node&
   std::string told;  // the last reason that was printed
   auto moved = std::chrono::steady_clock::now();
   while (node.state != "decommissioned") {
-    std::this_thread::sleep_for(poll_interval);
+    std::this_thread::sleep_for(nodes_poll_interval);
     const auto now = decide(to, id, "show");
     if (!now) return false;
     const bool progress =
@@ -69,7 +69,7 @@ bool wait_until_empty(session& to, const command_line& line, wire::decided_node&
       to.error(name_of(node), "the decision was taken back");
       return false;
     }
-    if (std::chrono::steady_clock::now() - moved >= patience && !node.waiting.empty() &&
+    if (std::chrono::steady_clock::now() - moved >= moves_patience && !node.waiting.empty() &&
         node.waiting != told) {
       told = node.waiting;
       if (shown) std::cerr << "\r\033[K";

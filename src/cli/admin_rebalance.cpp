@@ -18,7 +18,7 @@
 namespace ssdfs::cli {
 namespace {
 
-constexpr std::chrono::milliseconds poll_interval{500};
+constexpr std::chrono::milliseconds rebalance_poll_interval{500};
 
 std::string percent(std::uint32_t ppm) {
   char text[32];
@@ -109,7 +109,7 @@ std::optional<wire::rebalance_state> wait(session& to, const command_line& line,
                                           wire::admin_rebalance_reply reply) {
   const bool shown = ::isatty(STDERR_FILENO) == 1 && !line.json();
   while (reply.state.running) {
-    std::this_thread::sleep_for(poll_interval);
+    std::this_thread::sleep_for(rebalance_poll_interval);
     auto now = ask(to, "status");
     if (!now) return std::nullopt;
     reply = std::move(*now);

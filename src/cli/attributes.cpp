@@ -15,7 +15,7 @@
 namespace ssdfs::cli {
 namespace {
 
-constexpr std::size_t files_at_once = 32;
+constexpr std::size_t changes_at_once = 32;
 
 /// Changes single entries or whole trees: files side by side, a directory before what is below it.
 /// Entries that are already as they should be are left alone, so a change that was interrupted is
@@ -26,7 +26,7 @@ class attribute_command {
   using choice = std::function<attribute_changes(const file_status&)>;
 
   attribute_command(session& in, std::string name, choice of)
-      : in_(in), of_(std::move(of)), progress_(std::move(name)), workers_(files_at_once) {}
+      : in_(in), of_(std::move(of)), progress_(std::move(name)), workers_(changes_at_once) {}
 
   void change(const std::string& path, bool recursive, bool json) {
     const auto top = stat_or_report(in_, path);

@@ -44,7 +44,7 @@ struct setting {
   double server_cpu_seconds = 0;
 };
 
-boost::json::object to_json(const setting& about, const measurement& m) {
+boost::json::object measurement_json(const setting& about, const measurement& m) {
   const histogram_summary& l = m.latency_us;
   const double mean = l.count == 0 ? 0 : static_cast<double>(l.sum) / static_cast<double>(l.count);
   boost::json::object latency{{"mean", mean}, {"p50", l.p50},   {"p95", l.p95},
@@ -205,7 +205,7 @@ int run_bench(const std::vector<std::string>& arguments) {
   about.server_cpu_seconds =
       meanwhile(io, [&] { return server_cpu_seconds(store); }) - servers_before;
   if (line.json()) {
-    print_json(to_json(about, m));
+    print_json(measurement_json(about, m));
   } else {
     print_text(about, m);
   }

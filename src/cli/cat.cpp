@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/local_file.hpp"
 #include "cli/remote.hpp"
+#include "cli/transfer_limits.hpp"
 
 #include <unistd.h>
 
@@ -14,8 +15,6 @@
 
 namespace ssdfs::cli {
 namespace {
-
-constexpr std::size_t piece = 1 * MiB;
 
 /// Streams [offset, offset + length) of a file to `sink`, which returns false to stop early. False
 /// if an error was printed.
@@ -30,7 +29,7 @@ bool stream_file(session& from, const std::string& path, std::uint64_t offset, s
     from.error(path, reader.error(), &diag);
     return false;
   }
-  std::vector<std::byte> buffer(piece);
+  std::vector<std::byte> buffer(stream_piece);
   while (length > 0) {
     const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), length);
     const auto n = reader->read(boost::asio::buffer(buffer.data(), wanted));

@@ -7,7 +7,7 @@
 namespace ssdfs::cli {
 namespace {
 
-constexpr std::array table = {
+constexpr std::array command_table = {
     command{"put", "store local files", run_put},
     command{"get", "copy stored files to this machine", run_get},
     command{"cat", "write files to standard output", run_cat},
@@ -70,7 +70,7 @@ constexpr std::array internal_table = {
 
 }  // namespace
 
-std::span<const command> commands() { return table; }
+std::span<const command> commands() { return command_table; }
 std::span<const command> internal_commands() { return internal_table; }
 
 }  // namespace ssdfs::cli

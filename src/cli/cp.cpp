@@ -4,6 +4,7 @@
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
+#include "cli/transfer_limits.hpp"
 #include "cli/workers.hpp"
 
 #include <mutex>
@@ -11,13 +12,12 @@
 namespace ssdfs::cli {
 namespace {
 
-constexpr std::size_t piece = 1 * MiB;
-constexpr std::size_t files_at_once = 8;
+constexpr std::size_t copies_at_once = 8;
 
 class cp_command {
  public:
   cp_command(session& in, bool overwrite)
-      : in_(in), overwrite_(overwrite), progress_("cp"), workers_(files_at_once) {}
+      : in_(in), overwrite_(overwrite), progress_("cp"), workers_(copies_at_once) {}
 
   void add_file(const file_status& source, const std::string& target) {
     ++progress_.total_files;
@@ -76,7 +76,7 @@ class cp_command {
     to.diag = &diag;
     auto writer = in_.client().open_write(target, to);
     if (!writer) return error(target, writer.error(), diag);
-    std::vector<std::byte> buffer(std::min<std::uint64_t>(piece, source.size + 1));
+    std::vector<std::byte> buffer(std::min<std::uint64_t>(stream_piece, source.size + 1));
     for (;;) {
       const auto n = reader->read(boost::asio::buffer(buffer));
       if (!n) return error(source.path, n.error(), diag);

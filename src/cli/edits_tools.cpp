@@ -13,7 +13,7 @@
 namespace ssdfs::cli {
 namespace {
 
-boost::json::object to_json(const journal::recovery_report& r) {
+boost::json::object recovery_json(const journal::recovery_report& r) {
   boost::json::object out{
       {"records", r.records}, {"bytes", r.bytes}, {"last_txid", std::to_string(r.end.last.value)}};
   if (!r.cut) return out;
@@ -37,11 +37,6 @@ bool holds_log(const std::string& path) {
   return bool(ec);
 }
 
-int broken(const std::string& command, const std::string& path, const failure& why) {
-  print_error(command, path, why.message());
-  return exit_failed;
-}
-
 }  // namespace
 
 int run_edits_dump(const std::vector<std::string>& arguments) {
@@ -49,14 +44,15 @@ int run_edits_dump(const std::vector<std::string>& arguments) {
                     "The records of a log's directory, or of one segment, as they are.", {1, 1});
   if (!line.parse(arguments)) return line.exit_code();
   const std::string& path = line.arguments().front();
-  if (!holds_log(path)) return broken(line.name(), path, {errc::not_found, "holds no edits log"});
+  if (!holds_log(path))
+    return report_failure(line.name(), path, {errc::not_found, "holds no edits log"});
   const auto report =
       journal::inspect(io::system_files(), path, [](const journal::log_line& l) -> result<void> {
         std::cout << l.text << "\n";
         if (!std::cout) return failure(errc::io, "standard output: write failed");
         return {};
       });
-  if (!report) return broken("edits dump", path, report.error());
+  if (!report) return report_failure("edits dump", path, report.error());
   if (!report->cut) return exit_done;
   print_error("edits dump", path, journal::describe(*report->cut));
   return exit_failed;
@@ -67,12 +63,13 @@ int run_edits_verify(const std::vector<std::string>& arguments) {
                     "Checks the chain of records of a log's directory, or of one segment.", {1, 1});
   if (!line.parse(arguments)) return line.exit_code();
   const std::string& path = line.arguments().front();
-  if (!holds_log(path)) return broken(line.name(), path, {errc::not_found, "holds no edits log"});
+  if (!holds_log(path))
+    return report_failure(line.name(), path, {errc::not_found, "holds no edits log"});
   const auto report = journal::inspect(io::system_files(), path,
                                        [](const journal::log_line&) -> result<void> { return {}; });
-  if (!report) return broken("edits verify", path, report.error());
+  if (!report) return report_failure("edits verify", path, report.error());
   if (line.json()) {
-    print_json(to_json(*report));
+    print_json(recovery_json(*report));
   } else {
     std::cout << report->records << " records, " << report->bytes << " bytes, last txid "
               << report->end.last << "\n";
@@ -95,12 +92,13 @@ int run_edits_recover(const std::vector<std::string>& arguments) {
   line.flag("yes,y", "do it; without this only tell what would be given up");
   if (!line.parse(arguments)) return line.exit_code();
   const std::string& path = line.arguments().front();
-  if (!holds_log(path)) return broken(line.name(), path, {errc::not_found, "holds no edits log"});
+  if (!holds_log(path))
+    return report_failure(line.name(), path, {errc::not_found, "holds no edits log"});
   const auto lock = io::system_files().lock(path);
-  if (!lock) return broken("edits recover", path, lock.error());
+  if (!lock) return report_failure("edits recover", path, lock.error());
   const auto seen = journal::inspect(io::system_files(), path,
                                      [](const journal::log_line&) -> result<void> { return {}; });
-  if (!seen) return broken("edits recover", path, seen.error());
+  if (!seen) return report_failure("edits recover", path, seen.error());
   if (!seen->cut) {
     std::cout << "nothing to do: " << seen->records << " records, last txid " << seen->end.last
               << "\n";
@@ -115,9 +113,9 @@ int run_edits_recover(const std::vector<std::string>& arguments) {
     return exit_failed;
   }
   const auto done = journal::cut_damage(io::system_files(), path);
-  if (!done) return broken("edits recover", path, done.error());
+  if (!done) return report_failure("edits recover", path, done.error());
   if (line.json()) {
-    print_json(to_json(*done));
+    print_json(recovery_json(*done));
   } else {
     std::cout << "cut: the log ends with txid " << done->end.last
               << " now; what was given up is in " << path << "/cut-" << seen->cut->txid << "\n";

@@ -5,6 +5,7 @@
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
+#include "cli/transfer_limits.hpp"
 #include "cli/workers.hpp"
 
 #include <sys/stat.h>
@@ -15,12 +16,6 @@
 
 namespace ssdfs::cli {
 namespace {
-
-constexpr std::uint64_t whole_file_limit = 4 * MiB;
-constexpr std::size_t stream_piece = 1 * MiB;
-// Of all files in flight: content, and what the library reads ahead of a stream.
-constexpr std::size_t memory_limit = 96 * MiB;
-constexpr std::size_t memory_of_stream = 24 * MiB;
 
 class get_command {
  public:

@@ -29,15 +29,7 @@ namespace {
 
 constexpr std::size_t most_problems = 100;
 
-int broken(const std::string& command, const std::string& path, const failure& why) {
-  // Failures of the store name the path themselves.
-  const std::string text = why.message();
-  const bool named = text.starts_with(path + ": ");
-  print_error(command, path, named ? text.substr(path.size() + 2) : text);
-  return exit_failed;
-}
-
-boost::json::object to_json(const meta::image_head& h) {
+boost::json::object image_head_json(const meta::image_head& h) {
   return {{"format", h.format},     {"cluster", to_string(h.cluster)},
           {"epoch", h.epoch.value}, {"txid", std::to_string(h.txid.value)},
           {"files", h.files},       {"directories", h.directories},
@@ -158,7 +150,7 @@ int run_image_dump(const std::vector<std::string>& arguments) {
       io::system_files(), path, [&](const meta::decoded_section& s) { return writer.take(s); });
   if (done || !std::cout) return done ? exit_done : exit_failed;
   std::cout.flush();
-  return broken("image dump", path, done.error());
+  return report_failure("image dump", path, done.error());
 }
 
 int run_image_verify(const std::vector<std::string>& arguments) {
@@ -171,9 +163,9 @@ int run_image_verify(const std::vector<std::string>& arguments) {
   const std::string& path = line.arguments().front();
   std::vector<std::string> problems;
   const auto head = verify_image(path, problems);
-  if (!head) return broken("image verify", path, head.error());
+  if (!head) return report_failure("image verify", path, head.error());
   if (line.json()) {
-    auto out = to_json(*head);
+    auto out = image_head_json(*head);
     boost::json::array all;
     for (const auto& p : problems) all.emplace_back(p);
     out["problems"] = std::move(all);
@@ -198,9 +190,9 @@ int run_image_install(const std::vector<std::string>& arguments) {
   const std::string& path = line.arguments()[0];
   const std::string& directory = line.arguments()[1];
   const auto head = install_image(path, directory);
-  if (!head) return broken("image install", path, head.error());
+  if (!head) return report_failure("image install", path, head.error());
   if (line.json()) {
-    print_json(to_json(*head));
+    print_json(image_head_json(*head));
   } else {
     std::cout << directory << ": a master of cluster " << to_string(head->cluster) << " at txid "
               << head->txid << ", " << head->files << " files\n";
@@ -224,7 +216,7 @@ int run_image_build(const std::vector<std::string>& arguments) {
     done = in ? build_image(in, line.arguments()[1], state)
               : result<void>(failure(errc::not_found, "cannot be read"));
   }
-  if (!done) return broken("image build", from, done.error());
+  if (!done) return report_failure("image build", from, done.error());
   const auto totals = state.names().totals(meta::root_directory);
   if (line.json()) {
     print_json({{"txid", std::to_string(state.last_txid().value)},
@@ -259,9 +251,9 @@ int run_image_synth(const std::vector<std::string>& arguments) {
   const std::string& path = line.arguments().front();
   meta::state state;
   const auto sample = meta::synthesize(options, state);
-  if (!sample) return broken("image synth", path, sample.error());
+  if (!sample) return report_failure("image synth", path, sample.error());
   const auto written = journal::write_image_file(io::system_files(), path, state);
-  if (!written) return broken("image synth", path, written.error());
+  if (!written) return report_failure("image synth", path, written.error());
   const auto totals = state.names().totals(meta::root_directory);
   if (line.json()) {
     print_json({{"files", totals.files},
@@ -291,11 +283,11 @@ int run_image_checkpoint(const std::vector<std::string>& arguments) {
   }
   auto& files = io::system_files();
   auto from = journal::load_newest(files, directory);
-  if (!from) return broken("image checkpoint", directory, from.error());
+  if (!from) return report_failure("image checkpoint", directory, from.error());
   const auto replayed = journal::replay_to(files, directory, txid(upto), *from->state, {});
-  if (!replayed) return broken("image checkpoint", directory, replayed.error());
+  if (!replayed) return report_failure("image checkpoint", directory, replayed.error());
   const auto written = journal::write_image_beside(files, directory, *from->state);
-  if (!written) return broken("image checkpoint", directory, written.error());
+  if (!written) return report_failure("image checkpoint", directory, written.error());
   return exit_done;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/local_file.hpp"
 
 #include "base/crc32c.hpp"
+#include "cli/transfer_limits.hpp"
 #include "io/clock.hpp"
 
 #include <dirent.h>
@@ -17,7 +18,6 @@
 namespace ssdfs::cli {
 namespace {
 
-constexpr std::size_t piece = 1 << 20;
 constexpr const char* own_descriptors = "/proc/self/fd";
 
 failure system_failure() {
@@ -113,7 +113,7 @@ result<void> write_full(int fd, bytes_view bytes) {
 result<std::uint32_t> local_crc32c(const std::string& path) {
   auto file = open_for_reading(path);
   if (!file) return file.error();
-  std::vector<std::byte> buffer(piece);
+  std::vector<std::byte> buffer(stream_piece);
   std::uint32_t crc = 0;
   for (;;) {
     const auto n = read_full(file->get(), buffer.data(), buffer.size());

@@ -12,15 +12,13 @@
 namespace ssdfs::cli {
 namespace {
 
-using kind = option_kind;
-
 result<void> check_range(const option_spec& spec, std::int64_t value, const std::string& text) {
   const bool limited =
       spec.maximum != 0 && spec.maximum != std::numeric_limits<std::int64_t>::max();
   if (value >= spec.minimum && (!limited || value <= spec.maximum)) return {};
   const auto shown = [&](std::int64_t limit) {
-    if (spec.kind == kind::duration) return format_duration_ms(limit);
-    if (spec.kind == kind::integer) return std::to_string(limit);
+    if (spec.kind == option_kind::duration) return format_duration_ms(limit);
+    if (spec.kind == option_kind::integer) return std::to_string(limit);
     return format_size(static_cast<std::uint64_t>(limit));
   };
   return bad_value(spec.name, "'" + text + "' is out of range (" +
@@ -77,28 +75,28 @@ failure bad_value(std::string_view name, const std::string& why) {
 
 result<void> check_value(const option_spec& spec, const std::string& text) {
   switch (spec.kind) {
-    case kind::text:
+    case option_kind::text:
       if (spec.name == "data-dir") return check_capacities(spec, text);
       return {};
-    case kind::repeated: return {};
-    case kind::address: return check_address(spec, text);
-    case kind::flag:
+    case option_kind::repeated: return {};
+    case option_kind::address: return check_address(spec, text);
+    case option_kind::flag:
       if (text == "true" || text == "false") return {};
       return bad_value(spec.name, "'" + text + "' is neither true nor false");
-    case kind::amount:
+    case option_kind::amount:
       if (is_percentage(text)) return {};
       [[fallthrough]];
-    case kind::size: {
+    case option_kind::size: {
       const auto bytes = parse_size(text);
       if (!bytes) return bad_value(spec.name, bytes.error().message());
       return check_range(spec, static_cast<std::int64_t>(*bytes), text);
     }
-    case kind::duration: {
+    case option_kind::duration: {
       const auto ms = parse_duration_ms(text);
       if (!ms) return bad_value(spec.name, ms.error().message());
       return check_range(spec, *ms, text);
     }
-    case kind::integer: {
+    case option_kind::integer: {
       std::int64_t value = 0;
       const char* end = text.data() + text.size();
       const auto [at, ec] = std::from_chars(text.data(), end, value);
@@ -106,7 +104,7 @@ result<void> check_value(const option_spec& spec, const std::string& text) {
         return bad_value(spec.name, "'" + text + "' is not a number");
       return check_range(spec, value, text);
     }
-    case kind::choice: {
+    case option_kind::choice: {
       std::istringstream words{std::string(spec.choices)};
       for (std::string word; std::getline(words, word, '|');) {
         if (word == text) return {};

@@ -32,7 +32,7 @@ constexpr std::uint8_t in_all = 8;
 constexpr std::uint8_t in_every = 1 | 2 | 4 | 8;
 constexpr auto max_int = std::numeric_limits<std::int64_t>::max();
 
-constexpr std::array table = {
+constexpr std::array option_table = {
     option_spec{"role", kind::choice, "ROLE", "", in_every, "master|backup|datanode|all", 0, 0,
                 "what this process is"},
     option_spec{"config", kind::text, "FILE", "", in_every, "", 0, 0,
@@ -126,14 +126,14 @@ constexpr std::array table = {
 };
 
 const option_spec* find_spec(std::string_view name) {
-  const auto* at = std::find_if(table.begin(), table.end(),
+  const auto* at = std::find_if(option_table.begin(), option_table.end(),
                                 [&](const option_spec& s) { return s.name == name; });
-  return at == table.end() ? nullptr : at;
+  return at == option_table.end() ? nullptr : at;
 }
 
 po::options_description describe() {
   po::options_description all;
-  for (const option_spec& spec : table) {
+  for (const option_spec& spec : option_table) {
     const std::string name(spec.name);
     if (spec.kind == kind::flag) {
       all.add_options()(
@@ -189,7 +189,7 @@ std::string_view name_of(source s) noexcept {
   return "";
 }
 
-std::span<const option_spec> server_options() { return table; }
+std::span<const option_spec> server_options() { return option_table; }
 
 result<void> settings::set(std::string_view name, std::vector<std::string> texts, source from) {
   const option_spec* spec = find_spec(name);
@@ -239,7 +239,7 @@ result<void> settings::read_file() {
 }
 
 void settings::fill_defaults() {
-  for (const option_spec& spec : table) {
+  for (const option_spec& spec : option_table) {
     const auto [at, inserted] = values_.try_emplace(std::string(spec.name));
     if (!inserted) continue;
     const std::string text = default_of(spec, role_);
@@ -363,7 +363,7 @@ std::string server_help() {
   const std::size_t width = std::min<std::size_t>(terminal_width(STDOUT_FILENO, 80), 100);
   std::string out =
       "Usage: ssdfs --role=master|backup|datanode|all [--config FILE] [options]\n\nOptions:\n";
-  for (const option_spec& spec : table) {
+  for (const option_spec& spec : option_table) {
     std::string left = "  --" + std::string(spec.name);
     if (spec.kind != kind::flag) left += " " + std::string(spec.argument);
     std::string help(spec.help);

@@ -5,6 +5,7 @@
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
+#include "cli/transfer_limits.hpp"
 #include "cli/workers.hpp"
 
 #include <unistd.h>
@@ -14,13 +15,6 @@
 
 namespace ssdfs::cli {
 namespace {
-
-// Files up to this size are read whole and stored with one call; longer ones are streams.
-constexpr std::uint64_t whole_file_limit = 4 * MiB;
-constexpr std::size_t stream_piece = 1 * MiB;
-// Of all files in flight: content, and what the library holds of a stream.
-constexpr std::size_t memory_limit = 96 * MiB;
-constexpr std::size_t memory_of_stream = 24 * MiB;
 
 class put_command {
  public:

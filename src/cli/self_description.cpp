@@ -11,8 +11,8 @@
 namespace ssdfs::cli {
 namespace {
 
-std::string_view name_of(option_kind kind) {
-  switch (kind) {
+std::string_view name_of(option_kind of) {
+  switch (of) {
     case option_kind::text: return "text";
     case option_kind::size: return "size";
     case option_kind::duration: return "duration";

@@ -30,6 +30,11 @@ void print_error(std::string_view command, std::string_view path, std::string_vi
   std::cerr << line;
 }
 
+int report_failure(std::string_view command, const std::string& path, const failure& why) {
+  print_error(command, path, why.message());
+  return exit_failed;
+}
+
 std::optional<client_config> session::config_of(command_line& line) {
   const auto timeout = line.duration_ms("timeout");
   if (!timeout) return std::nullopt;

@@ -51,4 +51,7 @@ class session {
 /// Prints one error line without a session.
 void print_error(std::string_view command, std::string_view path, std::string_view reason);
 
+/// As print_error, for the failure of a command on `path`. Returns exit_failed.
+int report_failure(std::string_view command, const std::string& path, const failure& why);
+
 }  // namespace ssdfs::cli

@@ -16,7 +16,7 @@
 namespace ssdfs::cli {
 namespace {
 
-constexpr std::chrono::milliseconds poll_interval{300};
+constexpr std::chrono::milliseconds setrep_poll_interval{300};
 
 std::optional<std::uint8_t> parse_copies(command_line& line, const std::string& text) {
   if (text == "1" || text == "2" || text == "3") return static_cast<std::uint8_t>(text[0] - '0');
@@ -48,7 +48,7 @@ void wait_until_moved(session& to, bool shown) {
     if (shown) {
       std::cerr << "\r\033[K" << state->relocations_left << " left" << std::flush;
     }
-    std::this_thread::sleep_for(poll_interval);
+    std::this_thread::sleep_for(setrep_poll_interval);
   }
   if (shown) std::cerr << "\r\033[K";
 }

@@ -6,6 +6,7 @@
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
+#include "cli/transfer_limits.hpp"
 #include "cli/workers.hpp"
 
 #include <algorithm>
@@ -16,8 +17,6 @@
 
 namespace ssdfs::cli {
 namespace {
-
-constexpr std::size_t piece = 1 * MiB;
 
 class verify_command {
  public:
@@ -129,7 +128,7 @@ class verify_command {
       unknown(remote.path, reader.error().message());
       return false;
     }
-    const std::size_t size = std::min<std::uint64_t>(piece, remote.size + 1);
+    const std::size_t size = std::min<std::uint64_t>(stream_piece, remote.size + 1);
     std::vector<std::byte> here(size);
     std::vector<std::byte> there(size);
     for (;;) {

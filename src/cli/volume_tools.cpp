@@ -14,7 +14,7 @@
 namespace ssdfs::cli {
 namespace {
 
-boost::json::object to_json(const volume::dump_record& r) {
+boost::json::object record_json(const volume::dump_record& r) {
   boost::json::object out{{"offset", r.offset}, {"kind", r.kind}, {"bytes", r.bytes}};
   if (r.kind == "data" || r.kind == "reserved") {
     out["key"] = std::to_string(r.key);
@@ -36,7 +36,7 @@ boost::json::object to_json(const volume::dump_record& r) {
   return out;
 }
 
-boost::json::object to_json(const volume::verify_report& r) {
+boost::json::object verify_json(const volume::verify_report& r) {
   boost::json::array problems;
   for (const auto& p : r.problems) problems.emplace_back(p);
   return {{"volume", std::to_string(r.volume)},
@@ -54,7 +54,7 @@ boost::json::object to_json(const volume::verify_report& r) {
 
 int show(const command_line& line, const std::string& path, const volume::verify_report& r) {
   if (line.json()) {
-    print_json(to_json(r));
+    print_json(verify_json(r));
   } else {
     std::cout << path << ": volume " << r.volume << ", " << r.state << ", generation "
               << r.generation << ", " << r.chunks << " chunks, " << r.bytes << " bytes, "
@@ -80,7 +80,7 @@ int run_volume_dump(const std::vector<std::string>& arguments) {
                     {"file_bytes", h.file_bytes}});
       },
       [](const volume::dump_record& r) {
-        print_json(to_json(r));
+        print_json(record_json(r));
         return static_cast<bool>(std::cout);
       });
   if (done) return exit_done;

@@ -17,7 +17,7 @@ constexpr std::uint32_t most_keys = 65536;
 constexpr std::int64_t quick_ns = 5'000'000'000;
 constexpr std::int64_t avoid_volume_ns = 30'000'000'000;
 constexpr std::size_t most_avoided = 64;
-constexpr std::size_t most_replicas = 8;
+constexpr std::size_t most_granted_replicas = 8;
 
 }  // namespace
 
@@ -165,8 +165,9 @@ void grant_pool::ask(replication_class& c) {
 }
 
 void grant_pool::answered(replication_class& c, const wire::grant_reply& reply) {
-  if (reply.replicas.empty() || reply.replicas.size() > most_replicas || reply.key_count == 0 ||
-      reply.first_key == 0 || reply.key_count - 1 > UINT32_MAX - reply.first_key) {
+  if (reply.replicas.empty() || reply.replicas.size() > most_granted_replicas ||
+      reply.key_count == 0 || reply.first_key == 0 ||
+      reply.key_count - 1 > UINT32_MAX - reply.first_key) {
     return refused(c, core_.masters().current(), failure(errc::protocol, "malformed grant"));
   }
   c.asking = false;

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t most_volumes = 1024;
 /// Beyond it everything is forgotten; a hundred million small files are a few thousand volumes.
 constexpr std::size_t most_known = 65536;
-constexpr std::size_t most_replicas = 8;
+constexpr std::size_t most_known_replicas = 8;
 
 }  // namespace
 
@@ -96,7 +96,8 @@ void location_cache::answered(location_batch& batch, const wire::locate_reply& r
     e.until_ns = until;
     e.replicas.clear();
     for (const replica_address& r : where.replicas) {
-      if (e.replicas.size() < most_replicas) e.replicas.push_back(&core_.servers().get(r.address));
+      if (e.replicas.size() < most_known_replicas)
+        e.replicas.push_back(&core_.servers().get(r.address));
     }
   }
 }

@@ -2,6 +2,8 @@
 #include "client/completion.hpp"
 #include "client/operations.hpp"
 
+#include <boost/asio/bind_executor.hpp>
+
 #include <algorithm>
 #include <functional>
 

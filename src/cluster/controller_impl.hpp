@@ -3,6 +3,7 @@
 
 #include "cluster/controller.hpp"
 #include "cluster/order_book.hpp"
+#include "cluster/placement.hpp"
 #include "cluster/rebalance.hpp"
 
 #include <algorithm>
@@ -17,10 +18,6 @@ namespace ssdfs::cluster {
 
 /// Replication classes are 1 to 3; arrays are indexed by them.
 inline constexpr std::size_t class_count = 4;
-
-[[nodiscard]] inline bool contains(const std::vector<node_id>& list, node_id node) {
-  return std::find(list.begin(), list.end(), node) != list.end();
-}
 
 /// What a node said of a replica in this epoch.
 struct reported_replica {

@@ -17,10 +17,6 @@ double cost(const placement_candidate& node, double mean_open, random_source& ra
   return share + 0.5 * crowd + chance(random);
 }
 
-bool contains(const std::vector<node_id>& list, node_id node) {
-  return std::find(list.begin(), list.end(), node) != list.end();
-}
-
 }  // namespace
 
 std::vector<node_id> choose_members(std::span<const placement_candidate> candidates,

@@ -3,6 +3,7 @@
 
 #include "base/ids.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <span>
@@ -40,5 +41,9 @@ struct placement_wish {
 [[nodiscard]] std::vector<node_id> choose_members(std::span<const placement_candidate> candidates,
                                                   const placement_wish& wish,
                                                   random_source& random);
+
+[[nodiscard]] inline bool contains(const std::vector<node_id>& list, node_id node) {
+  return std::find(list.begin(), list.end(), node) != list.end();
+}
 
 }  // namespace ssdfs::cluster

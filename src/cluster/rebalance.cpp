@@ -1,5 +1,7 @@
 #include "cluster/rebalance.hpp"
 
+#include "cluster/placement.hpp"
+
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -9,10 +11,6 @@
 namespace ssdfs::cluster {
 
 namespace {
-
-bool contains(const std::vector<node_id>& list, node_id node) {
-  return std::find(list.begin(), list.end(), node) != list.end();
-}
 
 class planner {
  public:

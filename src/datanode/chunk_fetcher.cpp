@@ -8,18 +8,17 @@
 #include <utility>
 
 namespace ssdfs::datanode {
-namespace {
-
-using read_call = awaited<wire::read_chunk_request>;
 
 // A chunk on its way: its reads, then its bytes.
 struct incoming_chunk {
   wire::chunk_entry what;
-  std::vector<read_call> calls;
+  std::vector<awaited<wire::read_chunk_request>> calls;
   std::vector<bytes_view> parts;
   std::vector<buffer_ref> holds;
   std::optional<failure> failed;
 };
+
+namespace {
 
 // Failures of one chunk; every other failure is one of the source.
 bool is_of_chunk(const failure& why) {
@@ -43,7 +42,7 @@ incoming_chunk request_chunk(net::channel& from, volume_id volume, const wire::c
 }
 
 void receive(incoming_chunk& c) {
-  for (read_call& call : c.calls) {
+  for (auto& call : c.calls) {
     auto answer = call.wait();
     if (!answer) {
       if (!c.failed) c.failed = std::move(answer).error();

@@ -10,7 +10,7 @@
 namespace ssdfs::datanode {
 namespace {
 
-using page = wire::replica_chunks_reply;
+using chunk_page = wire::replica_chunks_reply;
 using volume_ref = std::shared_ptr<volume::volume>;
 
 // The volume to fill.
@@ -25,7 +25,7 @@ result<volume_ref> target_of(volume::volume_set& set, const order& what) {
 }
 
 // What of a page is not here yet.
-std::vector<wire::chunk_entry> missing_of(const volume::volume& v, const page& listed) {
+std::vector<wire::chunk_entry> missing_of(const volume::volume& v, const chunk_page& listed) {
   std::vector<wire::chunk_entry> out;
   for (const auto& entry : listed.chunks) {
     const auto here = v.probe(entry.key);

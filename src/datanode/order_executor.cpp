@@ -5,6 +5,8 @@
 #include "datanode/reconcile_order.hpp"
 #include "io/clock.hpp"
 
+#include <boost/describe/enum_to_string.hpp>
+
 #include <utility>
 
 namespace ssdfs::datanode {

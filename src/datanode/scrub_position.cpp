@@ -8,16 +8,16 @@
 namespace ssdfs::datanode {
 namespace {
 
-constexpr std::string_view format = "ssdfs-scrub-1";
-constexpr std::uint64_t most_bytes = 4096;
+constexpr std::string_view position_format = "ssdfs-scrub-1";
+constexpr std::uint64_t most_position_bytes = 4096;
 
-std::string path_in(const std::string& directory) { return directory + "/scrub.json"; }
+std::string position_path(const std::string& directory) { return directory + "/scrub.json"; }
 
 }  // namespace
 
 std::string to_text(const scrub_position& p) {
   boost::json::object fields;
-  fields["format"] = format;
+  fields["format"] = position_format;
   fields["pass"] = std::to_string(p.pass);
   fields["began_ms"] = std::to_string(p.began_ms);
   fields["volume"] = std::to_string(p.volume.value);
@@ -29,7 +29,7 @@ std::string to_text(const scrub_position& p) {
 }
 
 result<scrub_position> parse_scrub_position(bytes_view text) {
-  const auto fields = parse_checked_line(text, format);
+  const auto fields = parse_checked_line(text, position_format);
   if (!fields) return fields.error();
   scrub_position out;
   SSDFS_TRY(read_number(*fields, "pass", out.pass));
@@ -43,18 +43,18 @@ result<scrub_position> parse_scrub_position(bytes_view text) {
 }
 
 scrub_position load_scrub_position(io::file_system& fs, const std::string& directory) {
-  const auto bytes = io::read_file(fs, path_in(directory), most_bytes);
+  const auto bytes = io::read_file(fs, position_path(directory), most_position_bytes);
   if (!bytes && bytes.error() == errc::not_found) return {};
   auto position = bytes ? parse_scrub_position(*bytes) : result<scrub_position>(bytes.error());
   if (position) return *position;
-  SSDFS_LOG(warning) << path_in(directory)
+  SSDFS_LOG(warning) << position_path(directory)
                      << ": ignored, scrubbing begins anew: " << position.error().message();
   return {};
 }
 
 result<void> store_scrub_position(io::file_system& fs, const std::string& directory,
                                   const scrub_position& p) {
-  return io::replace_file(fs, path_in(directory), as_bytes(to_text(p)));
+  return io::replace_file(fs, position_path(directory), as_bytes(to_text(p)));
 }
 
 }  // namespace ssdfs::datanode

@@ -12,10 +12,10 @@
 namespace ssdfs::datanode {
 namespace {
 
-constexpr std::string_view format = "ssdfs-suspects-1";
-constexpr std::uint64_t most_bytes = 2U << 20;
+constexpr std::string_view suspects_format = "ssdfs-suspects-1";
+constexpr std::uint64_t most_suspects_bytes = 2U << 20;
 
-std::string path_in(const std::string& directory) { return directory + "/suspects.json"; }
+std::string suspects_path(const std::string& directory) { return directory + "/suspects.json"; }
 
 bool by_key(const suspect_record& a, const suspect_record& b) { return a.key < b.key; }
 
@@ -126,13 +126,13 @@ std::string to_text(const suspect_list& list) {
     volumes.push_back(std::move(fields));
   }
   boost::json::object all;
-  all["format"] = format;
+  all["format"] = suspects_format;
   all["volumes"] = std::move(volumes);
   return to_checked_line(all);
 }
 
 result<suspect_list> parse_suspects(bytes_view text) {
-  const auto fields = parse_checked_line(text, format);
+  const auto fields = parse_checked_line(text, suspects_format);
   if (!fields) return fields.error();
   const auto* field = fields->if_contains("volumes");
   const auto* volumes = field != nullptr ? field->if_array() : nullptr;
@@ -155,18 +155,19 @@ result<suspect_list> parse_suspects(bytes_view text) {
 }
 
 std::optional<suspect_list> load_suspects(io::file_system& fs, const std::string& directory) {
-  const auto bytes = io::read_file(fs, path_in(directory), most_bytes);
+  const auto bytes = io::read_file(fs, suspects_path(directory), most_suspects_bytes);
   if (!bytes && bytes.error() == errc::not_found) return suspect_list{};
   auto list = bytes ? parse_suspects(*bytes) : result<suspect_list>(bytes.error());
   if (list) return std::move(*list);
-  SSDFS_LOG(warning) << path_in(directory) << ": ignored, no record is known to be bad until it is "
+  SSDFS_LOG(warning) << suspects_path(directory)
+                     << ": ignored, no record is known to be bad until it is "
                      << "read: " << list.error().message();
   return {};
 }
 
 result<void> store_suspects(io::file_system& fs, const std::string& directory,
                             const suspect_list& list) {
-  return io::replace_file(fs, path_in(directory), as_bytes(to_text(list)));
+  return io::replace_file(fs, suspects_path(directory), as_bytes(to_text(list)));
 }
 
 recheck_result recheck(volume::volume& v, suspect_volume& s, chunk_key& from,

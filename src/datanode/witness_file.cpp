@@ -10,7 +10,7 @@
 namespace ssdfs::datanode {
 namespace {
 
-std::string path_in(const std::string& directory) { return directory + "/witness.json"; }
+std::string witness_path(const std::string& directory) { return directory + "/witness.json"; }
 
 bool higher(const witness& a, const witness& b) {
   return std::tuple(a.epoch, a.durable) > std::tuple(b.epoch, b.durable);
@@ -45,11 +45,11 @@ result<witness> parse(bytes_view text) {
 witness_file::witness_file(io::file_system& fs, std::vector<std::string> directories)
     : fs_(fs), directories_(std::move(directories)) {
   for (const std::string& directory : directories_) {
-    const auto bytes = io::read_file(fs_, path_in(directory), 64 * 1024);
+    const auto bytes = io::read_file(fs_, witness_path(directory), 64 * 1024);
     if (!bytes && bytes.error() == errc::not_found) continue;
     const auto heard = bytes ? parse(*bytes) : result<witness>(bytes.error());
     if (!heard) {
-      SSDFS_LOG(warning) << path_in(directory) << ": ignored: " << heard.error().message();
+      SSDFS_LOG(warning) << witness_path(directory) << ": ignored: " << heard.error().message();
     } else if (higher(*heard, highest_)) {
       highest_ = *heard;
     }
@@ -72,7 +72,7 @@ result<void> witness_file::remember(const witness& heard) {
   result<void> outcome = failure(errc::io, "no data directory");
   bool stored = false;
   for (const std::string& directory : directories_) {
-    auto written = io::replace_file(fs_, path_in(directory), as_bytes(text));
+    auto written = io::replace_file(fs_, witness_path(directory), as_bytes(text));
     if (written) {
       stored = true;
     } else {

@@ -24,7 +24,6 @@ constexpr std::uint64_t drained_at_most = 1 << 20;
 // closing at once would reset the connection before it has read why.
 constexpr std::int64_t linger_seconds = 2;
 constexpr std::size_t linger_bytes = 4 << 20;
-constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace

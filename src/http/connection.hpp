@@ -22,6 +22,8 @@
 
 namespace ssdfs::http {
 
+inline constexpr std::int64_t second_ns = 1'000'000'000;
+
 class connection;
 
 /// What connections need of their server, outliving it while they end.

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::int64_t transfer_limit_s = 30;
 constexpr std::uint64_t slowest_bytes = 1024;  // a second, on average
-constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::size_t least_input = 4 << 10;
 constexpr std::size_t body_input = 64 << 10;
 

@@ -10,7 +10,7 @@ namespace ssdfs::http {
 namespace {
 
 using entry = std::pair<std::string_view, std::string_view>;
-constexpr std::array<entry, 42> table = {{
+constexpr std::array<entry, 42> types_by_extension = {{
     {"7z", "application/x-7z-compressed"},
     {"apng", "image/apng"},
     {"avif", "image/avif"},
@@ -62,9 +62,9 @@ std::string_view content_type_of(std::string_view path) noexcept {
   const auto slash = path.rfind('/');
   if (dot != std::string_view::npos && (slash == std::string_view::npos || dot > slash)) {
     const std::string_view extension = path.substr(dot + 1);
-    const auto* const at = std::find_if(table.begin(), table.end(),
+    const auto* const at = std::find_if(types_by_extension.begin(), types_by_extension.end(),
                                         [&](const entry& e) { return iequal(e.first, extension); });
-    if (at != table.end()) return at->second;
+    if (at != types_by_extension.end()) return at->second;
   }
   return "application/octet-stream";
 }

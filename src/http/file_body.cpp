@@ -35,8 +35,8 @@ struct file_body::shared : std::enable_shared_from_this<file_body::shared> {
   void verified(std::uint32_t offset, std::uint32_t length);
   void read_stream();
   void finish(result<piece> p) {
-    auto handler = std::move(done);
-    handler(std::move(p));
+    auto waiting = std::move(done);
+    waiting(std::move(p));
   }
 
   client& store;

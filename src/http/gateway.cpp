@@ -13,7 +13,7 @@
 namespace ssdfs::http {
 namespace {
 
-constexpr std::string_view top = "/fs";
+constexpr std::string_view files_prefix = "/fs";
 
 // A media type that cannot break out of its line.
 bool is_printable(std::string_view text) {
@@ -32,7 +32,7 @@ gateway::gateway(boost::asio::any_io_executor executor, client_config config,
       nodes_(std::make_shared<node_directory>(client_)) {}
 
 void gateway::route(server& to) {
-  to.route_prefix(std::string(top),
+  to.route_prefix(std::string(files_prefix),
                   [self = shared_from_this()](const exchange_ptr& e) { self->handle(e); });
 }
 
@@ -84,10 +84,10 @@ file_info gateway::describe(file_status status) const {
 void gateway::handle(const exchange_ptr& e) {
   const request_head& head = e->request();
   // "/fsx" is somebody else's.
-  if (head.path.size() > top.size() && head.path[top.size()] != '/') {
+  if (head.path.size() > files_prefix.size() && head.path[files_prefix.size()] != '/') {
     return respond_error(*e, 404, "not_found", "no such page", {});
   }
-  auto path = store_path(head.path, top);
+  auto path = store_path(head.path, files_prefix);
   if (!path) {
     return respond_error(*e, 400, "invalid_path", "the path is not percent-encoded properly", {});
   }

@@ -14,7 +14,7 @@ struct mapping {
   std::string_view name;
 };
 
-constexpr mapping table[] = {
+constexpr mapping mappings[] = {
     {errc::not_found, 404, "not_found"},
     {errc::exists, 409, "exists"},
     {errc::not_directory, 409, "not_directory"},
@@ -47,7 +47,7 @@ constexpr mapping table[] = {
 };
 
 const mapping* find(const boost::system::error_code& ec) noexcept {
-  for (const mapping& m : table) {
+  for (const mapping& m : mappings) {
     if (ec == m.code) return &m;
   }
   return nullptr;

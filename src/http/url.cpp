@@ -2,6 +2,7 @@
 
 #include "http/exchange.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace ssdfs::http {
@@ -38,6 +39,19 @@ std::optional<std::string> percent_decode(std::string_view text) {
   }
   return out;
 }
+
+namespace {
+
+// As percent_decode, but '+' is a blank, and NUL is malformed.
+std::optional<std::string> decode_query_text(std::string_view text) {
+  std::string spaced(text);
+  std::replace(spaced.begin(), spaced.end(), '+', ' ');
+  auto out = percent_decode(spaced);
+  if (out && out->find('\0') != std::string::npos) return {};
+  return out;
+}
+
+}  // namespace
 
 std::string percent_encode(std::string_view text) {
   constexpr std::string_view digits = "0123456789ABCDEF";
@@ -104,23 +118,24 @@ std::optional<std::string> store_path(std::string_view url_path, std::string_vie
   return path;
 }
 
+std::string_view query_of(std::string_view target) noexcept {
+  const auto begin = target.find('?');
+  if (begin == std::string_view::npos) return {};
+  target.remove_prefix(begin + 1);
+  return target.substr(0, target.find('#'));
+}
+
 std::optional<std::string> query_value(std::string_view query, std::string_view name,
                                        bool any_case) {
   while (!query.empty()) {
     const auto end = query.find('&');
     const std::string_view item = query.substr(0, end);
+    query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
     const auto equals = item.find('=');
-    const std::string_view key = item.substr(0, equals);
-    if (any_case ? iequal(key, name) : key == name) {
-      std::string value(equals == std::string_view::npos ? std::string_view()
-                                                         : item.substr(equals + 1));
-      for (char& c : value) {
-        if (c == '+') c = ' ';
-      }
-      return percent_decode(value);
-    }
-    if (end == std::string_view::npos) break;
-    query.remove_prefix(end + 1);
+    const auto key = decode_query_text(item.substr(0, equals));
+    if (!key || !(any_case ? iequal(*key, name) : *key == name)) continue;
+    if (equals == std::string_view::npos) return std::string();
+    return decode_query_text(item.substr(equals + 1));
   }
   return {};
 }

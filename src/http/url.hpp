@@ -20,8 +20,12 @@ namespace ssdfs::http {
 [[nodiscard]] std::optional<std::string> store_path(std::string_view url_path,
                                                     std::string_view prefix, bool* slash = nullptr);
 
-/// The decoded value of the first parameter `name` (in any case if `any_case`); '+' is a blank.
-/// Nothing if it is not there, or not encoded properly.
+/// The query of a request's target: what stands between '?' and a '#', if there is one.
+[[nodiscard]] std::string_view query_of(std::string_view target) noexcept;
+
+/// The decoded value of the first parameter whose decoded name is `name` (in any case if
+/// `any_case`); '+' is a blank, a parameter without '=' has the value "". Nothing if it is not
+/// there, not encoded properly, or holds NUL.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name,
                                                      bool any_case = false);
 

@@ -12,7 +12,7 @@
 namespace ssdfs::http {
 namespace {
 
-constexpr std::string_view top = "/webhdfs/v1";
+constexpr std::string_view webhdfs_prefix = "/webhdfs/v1";
 constexpr std::string_view nobody = "dr.who";  // Hadoop's name for callers without one
 constexpr std::size_t most_clients = 64;
 constexpr std::size_t longest_user = 64;
@@ -114,7 +114,7 @@ webhdfs::webhdfs(boost::asio::any_io_executor executor, client_config config,
       options_(std::move(options)) {}
 
 void webhdfs::route(server& to) {
-  to.route_prefix(std::string(top),
+  to.route_prefix(std::string(webhdfs_prefix),
                   [self = shared_from_this()](const exchange_ptr& e) { self->handle(e); });
 }
 
@@ -144,7 +144,7 @@ std::shared_ptr<client> webhdfs::client_of(const std::string& user) {
 
 void webhdfs::handle(const exchange_ptr& e) {
   const request_head& head = e->request();
-  auto path = store_path(head.path, top);
+  auto path = store_path(head.path, webhdfs_prefix);
   if (!path) {
     return respond_remote_exception(*e, 400, "java.lang.IllegalArgumentException",
                                     "the path is not percent-encoded properly");

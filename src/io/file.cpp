@@ -1,13 +1,14 @@
 #include "io/file.hpp"
 
 namespace ssdfs::io {
-namespace {
 
-std::string parent_of(const std::string& path) {
+std::string parent_directory(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
 }
+
+namespace {
 
 result<void> write_temporary(file_system& fs, const std::string& path, bytes_view content) {
   auto out = fs.open(path, open_mode::create);
@@ -44,7 +45,7 @@ result<void> replace_file(file_system& fs, const std::string& path, bytes_view c
     return written.error();
   }
   SSDFS_TRY(fs.rename(temporary, path));
-  return fs.sync_directory(parent_of(path));
+  return fs.sync_directory(parent_directory(path));
 }
 
 }  // namespace ssdfs::io

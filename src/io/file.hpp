@@ -107,6 +107,9 @@ class file_system {
 /// The operating system's files. One instance serves the whole process; never destroyed.
 [[nodiscard]] file_system& system_files();
 
+/// The directory that holds `path`: "." for a bare name.
+[[nodiscard]] std::string parent_directory(const std::string& path);
+
 /// Reads a whole file of at most `limit` bytes (errc::too_large beyond).
 result<std::vector<std::byte>> read_file(file_system& fs, const std::string& path,
                                          std::uint64_t limit);

@@ -12,19 +12,19 @@ namespace ssdfs::journal {
 namespace {
 
 constexpr std::string_view prefix = "image_";
-constexpr std::string_view suffix = ".ssi";
+constexpr std::string_view image_suffix = ".ssi";
 constexpr std::string_view temporary_suffix = ".ssi.tmp";
-constexpr std::size_t digits = 20;
+constexpr std::size_t name_digits = 20;
 
 std::optional<ssdfs::txid> parse_name(std::string_view name) {
-  if (name.size() != prefix.size() + digits + suffix.size() || !name.starts_with(prefix) ||
-      !name.ends_with(suffix)) {
+  if (name.size() != prefix.size() + name_digits + image_suffix.size() ||
+      !name.starts_with(prefix) || !name.ends_with(image_suffix)) {
     return std::nullopt;
   }
-  const std::string_view number = name.substr(prefix.size(), digits);
+  const std::string_view number = name.substr(prefix.size(), name_digits);
   std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + digits, value);
-  if (error != std::errc{} || end != number.data() + digits) return std::nullopt;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + name_digits, value);
+  if (error != std::errc{} || end != number.data() + name_digits) return std::nullopt;
   return ssdfs::txid(value);
 }
 
@@ -47,8 +47,8 @@ result<std::uint64_t> write_file(io::file_system& fs, const std::string& path, c
 
 std::string image_name(ssdfs::txid txid) {
   const std::string number = std::to_string(txid.value);
-  return std::string(prefix) + std::string(digits - number.size(), '0') + number +
-         std::string(suffix);
+  return std::string(prefix) + std::string(name_digits - number.size(), '0') + number +
+         std::string(image_suffix);
 }
 
 result<std::vector<image_file>> list_images(io::file_system& fs, const std::string& directory) {

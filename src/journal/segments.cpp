@@ -8,18 +8,18 @@ namespace {
 
 constexpr std::string_view finalized_prefix = "edits_";
 constexpr std::string_view in_progress_prefix = "edits_inprogress_";
-constexpr std::string_view suffix = ".log";
-constexpr std::size_t digits = 20;
+constexpr std::string_view segment_suffix = ".log";
+constexpr std::size_t txid_digits = 20;
 
 std::string padded(ssdfs::txid id) {
   std::string text = std::to_string(id.value);
-  return std::string(digits - text.size(), '0') + text;
+  return std::string(txid_digits - text.size(), '0') + text;
 }
 
 std::optional<ssdfs::txid> parse_padded(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.size() != digits || error != std::errc{} || end != text.data() + text.size()) {
+  if (text.size() != txid_digits || error != std::errc{} || end != text.data() + text.size()) {
     return std::nullopt;
   }
   return ssdfs::txid(value);
@@ -28,26 +28,27 @@ std::optional<ssdfs::txid> parse_padded(std::string_view text) {
 }  // namespace
 
 std::string in_progress_name(ssdfs::txid first) {
-  return std::string(in_progress_prefix) + padded(first) + std::string(suffix);
+  return std::string(in_progress_prefix) + padded(first) + std::string(segment_suffix);
 }
 
 std::string finalized_name(ssdfs::txid first, ssdfs::txid last) {
-  return std::string(finalized_prefix) + padded(first) + "-" + padded(last) + std::string(suffix);
+  return std::string(finalized_prefix) + padded(first) + "-" + padded(last) +
+         std::string(segment_suffix);
 }
 
 std::optional<segment_name> parse_segment_name(std::string_view file) {
   std::string_view middle = file;
-  if (!file.starts_with(finalized_prefix) || !file.ends_with(suffix)) return std::nullopt;
-  middle.remove_suffix(suffix.size());
+  if (!file.starts_with(finalized_prefix) || !file.ends_with(segment_suffix)) return std::nullopt;
+  middle.remove_suffix(segment_suffix.size());
   if (middle.starts_with(in_progress_prefix)) {
     const auto first = parse_padded(middle.substr(in_progress_prefix.size()));
     if (!first) return std::nullopt;
     return segment_name{std::string(file), *first, std::nullopt};
   }
   middle.remove_prefix(finalized_prefix.size());
-  if (middle.size() != 2 * digits + 1 || middle[digits] != '-') return std::nullopt;
-  const auto first = parse_padded(middle.substr(0, digits));
-  const auto last = parse_padded(middle.substr(digits + 1));
+  if (middle.size() != 2 * txid_digits + 1 || middle[txid_digits] != '-') return std::nullopt;
+  const auto first = parse_padded(middle.substr(0, txid_digits));
+  const auto last = parse_padded(middle.substr(txid_digits + 1));
   if (!first || !last || *last < *first) return std::nullopt;
   return segment_name{std::string(file), *first, last};
 }

@@ -9,7 +9,7 @@
 namespace ssdfs::master {
 namespace {
 
-constexpr std::uint32_t volumes_limit = 1000;
+constexpr std::uint32_t volumes_per_page = 1000;
 constexpr std::size_t volumes_bytes = 512 << 10;  // a page stays well below a frame's message
 
 }  // namespace
@@ -98,7 +98,7 @@ wire::volume_status service::volume_status_of(const volume_info& info) {
 void service::admin_volumes(net::request r) {
   wire::admin_volumes_request q;
   if (!r.decode(q)) return r.fail(errc::protocol);
-  if (q.limit == 0 || q.limit > volumes_limit) {
+  if (q.limit == 0 || q.limit > volumes_per_page) {
     return r.fail(failure(errc::invalid_argument, "limit must be 1 to 1000"));
   }
   // Slots are in the order of ids: epochs grow, and so do the counters within one.

@@ -1,6 +1,6 @@
 #include "master/browser.hpp"
 
-#include "http/query.hpp"
+#include "http/url.hpp"
 #include "meta/queries.hpp"
 
 #include <boost/asio/post.hpp>
@@ -34,7 +34,7 @@ unsigned status_of(const failure& why) {
 }
 
 std::optional<std::string> value_of(const exchange_ptr& of, std::string_view name) {
-  return http::query_value("?" + std::string(of->request().query), name);
+  return http::query_value(of->request().query, name);
 }
 
 std::string hex(std::uint32_t value) {

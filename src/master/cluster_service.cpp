@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::uint32_t live_chunks_limit = 16'384;
 
-std::uint64_t connection_of(const net::request& r) {
-  const auto* number = std::any_cast<std::uint64_t>(&r.from().attachment);
-  return number == nullptr ? 0 : *number;
-}
-
 }  // namespace
 
 void service::register_node(net::request r) {

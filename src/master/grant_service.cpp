@@ -12,9 +12,9 @@ constexpr std::int64_t grant_wait_ms = 8000;  // for a volume to become ready
 constexpr std::size_t waiting_limit = 4096;
 constexpr std::size_t exclusion_limit = 64;
 // Keys of a grant: enough for files of a kibibyte; unused ones are burnt with the grant.
-constexpr std::uint64_t bytes_per_key = 1 * KiB;
-constexpr std::uint32_t keys_minimum = 64;
-constexpr std::uint32_t keys_maximum = 65536;
+constexpr std::uint64_t granted_bytes_per_key = 1 * KiB;
+constexpr std::uint32_t grant_keys_minimum = 64;
+constexpr std::uint32_t grant_keys_maximum = 65536;
 
 }  // namespace
 
@@ -51,8 +51,9 @@ void service::try_grant(net::request r, std::int64_t deadline_ms) {
   const std::uint64_t wanted = core_.clients().next_grant_bytes(
       client, grant_minimum, grant_maximum, choice.room < grant_maximum);
   const std::uint64_t bytes = std::min(choice.room, std::max(wanted, q.bytes));
-  const auto keys = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
-      std::max<std::uint64_t>(bytes / bytes_per_key, q.key_count), keys_minimum, keys_maximum));
+  const auto keys = static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(std::max<std::uint64_t>(bytes / granted_bytes_per_key, q.key_count),
+                                grant_keys_minimum, grant_keys_maximum));
   auto change =
       meta::make_grant(core_.state(), {choice.volume, keys, bytes, client}, core_.context());
   if (!change) return r.fail(change.error());

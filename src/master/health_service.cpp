@@ -9,7 +9,7 @@
 namespace ssdfs::master {
 namespace {
 
-constexpr std::size_t volumes_limit = 4096;
+constexpr std::size_t checked_volumes_limit = 4096;
 constexpr std::size_t chunks_limit = 64;       // named per file
 constexpr std::size_t page_bytes = 512 << 10;  // a reply stays well below a frame's message
 constexpr std::int64_t page_ns = 4'000'000;    // on the strand
@@ -50,7 +50,7 @@ class scope {
 void service::fsck(net::request r) {
   wire::fsck_request q;
   if (!r.decode(q)) return r.fail(errc::protocol);
-  if (q.volumes.size() > volumes_limit) {
+  if (q.volumes.size() > checked_volumes_limit) {
     return r.fail(failure(errc::invalid_argument, "more than 4,096 volumes"));
   }
   const meta::state& s = core_.state();

@@ -13,6 +13,12 @@
 #include <future>
 
 namespace ssdfs::master {
+
+std::uint64_t connection_of(const net::request& r) {
+  const auto* number = std::any_cast<std::uint64_t>(&r.from().attachment);
+  return number == nullptr ? 0 : *number;
+}
+
 namespace {
 
 constexpr std::size_t max_backups = 16;
@@ -20,11 +26,6 @@ constexpr std::size_t max_text = 255;
 constexpr std::uint32_t max_wait_ms = 30'000;
 constexpr std::int64_t forget_ms = 3'600'000;  // a backup that is silent so long gives up its place
 constexpr std::int64_t duplicate_ms = 5'000;   // as long two processes with one uuid are noticed
-
-std::uint64_t connection_of(const net::request& r) {
-  const auto* number = std::any_cast<std::uint64_t>(&r.from().attachment);
-  return number == nullptr ? 0 : *number;
-}
 
 std::string describe(const backup_peer& peer) {
   return "backup " + (peer.name.empty() ? to_string(peer.node) : peer.name) + " (" + peer.address +

@@ -26,6 +26,9 @@
 
 namespace ssdfs::master {
 
+/// The number that master::service gave to the request's connection; 0 for one of another origin.
+[[nodiscard]] std::uint64_t connection_of(const net::request& r);
+
 /// What the rest of the master does for it. Called on the namespace strand.
 struct journal_hooks {
   /// A backup follows a newer master: this one must stop.

@@ -4,7 +4,7 @@ namespace ssdfs::master {
 namespace {
 
 // What one step may do; each about a millisecond.
-constexpr std::size_t slices_per_step = 16;  // of 64 KiB: about 16,000 files
+constexpr std::size_t listed_slices_per_step = 16;  // of 64 KiB: about 16,000 files
 constexpr std::size_t freed_per_step = chunk_sorter::run_length;
 constexpr std::size_t merged_per_step = 32'768;
 
@@ -55,7 +55,7 @@ bool live_lists::step(std::int64_t now_ms) {
 void live_lists::visit_files() {
   std::vector<meta::chunk_ref> chunks;
   const auto& names = state_.names();
-  for (std::size_t i = 0; i < slices_per_step && next_slice_ < names.slices(); ++i) {
+  for (std::size_t i = 0; i < listed_slices_per_step && next_slice_ < names.slices(); ++i) {
     names.visit_slice(next_slice_++, [&](meta::inode file) {
       chunks.clear();
       names.chunks(file, chunks);

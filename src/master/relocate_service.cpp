@@ -11,9 +11,9 @@ namespace ssdfs::master {
 namespace {
 
 constexpr std::uint32_t relocations_limit = 256;
-constexpr std::uint64_t bytes_per_key = 4 * KiB;
-constexpr std::uint64_t keys_minimum = 64;
-constexpr std::uint64_t keys_maximum = 16'384;
+constexpr std::uint64_t relocated_bytes_per_key = 4 * KiB;
+constexpr std::uint64_t relocate_keys_minimum = 64;
+constexpr std::uint64_t relocate_keys_maximum = 16'384;
 
 }  // namespace
 
@@ -25,8 +25,8 @@ relocator::actions service::relocator_actions() {
     const auto choice = core_.nodes().choose_volume({replication, bytes, {}, {}}, now);
     if (choice.what != cluster::volume_choice::outcome::ready) return std::nullopt;
     const std::uint64_t given = std::min(choice.room, bytes);
-    const auto keys =
-        static_cast<std::uint32_t>(std::clamp(given / bytes_per_key, keys_minimum, keys_maximum));
+    const auto keys = static_cast<std::uint32_t>(
+        std::clamp(given / relocated_bytes_per_key, relocate_keys_minimum, relocate_keys_maximum));
     auto change =
         meta::make_grant(core_.state(), {choice.volume, keys, given, mover_}, core_.context());
     if (!change || !core_.log(*change)) return std::nullopt;

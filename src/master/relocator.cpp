@@ -9,8 +9,8 @@
 namespace ssdfs::master {
 namespace {
 
-constexpr std::size_t slices_per_step = 64;  // about 65,000 files
-constexpr std::size_t files_max = 100'000;   // that wait; the walk pauses beyond
+constexpr std::size_t relocated_slices_per_step = 64;  // about 65,000 files
+constexpr std::size_t files_max = 100'000;             // that wait; the walk pauses beyond
 constexpr std::int64_t job_ms = 120'000;
 constexpr std::int64_t idle_right_ms = 5'000;
 constexpr std::int64_t pause_ms = 1'000;  // after a failure, or while no grant can be had
@@ -35,7 +35,7 @@ bool relocator::step() {
   const meta::tree& names = state_.names();
   const meta::volume_table& volumes = state_.volumes();
   std::vector<meta::chunk_ref> chunks;
-  for (std::size_t i = 0; i < slices_per_step && next_slice_ < names.slices(); ++i) {
+  for (std::size_t i = 0; i < relocated_slices_per_step && next_slice_ < names.slices(); ++i) {
     names.visit_slice(next_slice_++, [&](meta::inode file) {
       chunks.clear();
       names.chunks(file, chunks);

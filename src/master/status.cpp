@@ -1,7 +1,7 @@
 // The JSON behind the dashboard.
 #include "master/status.hpp"
 
-#include "http/query.hpp"
+#include "http/url.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -206,7 +206,7 @@ void route_status(http::server& to, const observer& from) {
   to.route("/api/v1/events", [&from, reply](const http_request& request) {
     const std::string_view target(request.target().data(), request.target().size());
     std::uint64_t after = 0;
-    const std::string digits = http::query_value(target, "after").value_or("");
+    const std::string digits = http::query_value(http::query_of(target), "after").value_or("");
     std::from_chars(digits.data(), digits.data() + digits.size(), after);
     std::string text;
     from.with_history([&](const history& h) { text = events_json(h, after); });

@@ -10,16 +10,16 @@ namespace {
 
 // A leaf that an ascending sequence opens at the right edge is likely to fill up.
 constexpr std::size_t right_edge_capacity = 64;
-// A leaf with at most `sparse` entries is joined with a neighbour if both then hold at most
-// `joined`, so that it takes many changes until it is split again.
-constexpr std::size_t sparse = directory_index::leaf_capacity / 4;
-constexpr std::size_t joined = directory_index::leaf_capacity * 3 / 4;
+// A leaf with at most `leaf_sparse` entries is leaf_joined with a neighbour if both then hold at
+// most `leaf_joined`, so that it takes many changes until it is split again.
+constexpr std::size_t leaf_sparse = directory_index::leaf_capacity / 4;
+constexpr std::size_t leaf_joined = directory_index::leaf_capacity * 3 / 4;
 
 // Capacities: small steps leave few places unused, but many blocks that are freed on the way.
 constexpr std::array<std::uint8_t, 10> capacities = {2, 6, 10, 16, 24, 32, 40, 48, 56, 64};
 static_assert(capacities.back() == directory_index::leaf_capacity);
 
-constexpr std::size_t round_capacity(std::size_t count) {
+constexpr std::size_t leaf_capacity_for(std::size_t count) {
   return *std::lower_bound(capacities.begin(), capacities.end(),
                            std::min(count, directory_index::leaf_capacity));
 }
@@ -172,7 +172,7 @@ void directory_index::drop_last(std::uint32_t& root, std::size_t count) {
 void directory_index::insert(std::uint32_t& root, const place& where, std::uint32_t id,
                              std::string_view name) {
   if (where.leaf == 0) {
-    root = make_leaf({&id, 1}, round_capacity(1));
+    root = make_leaf({&id, 1}, leaf_capacity_for(1));
     return;
   }
   const auto& leaf = block_as<leaf_node>(memory_, where.leaf);
@@ -203,7 +203,7 @@ void directory_index::insert_into_leaf(std::uint32_t& root, const place& where, 
   if (leaf->count == leaf->capacity) {
     const bool ascending = where.depth > 0 && where.rightmost && where.position == leaf->count;
     const std::size_t capacity =
-        ascending ? leaf_capacity : round_capacity(std::size_t{leaf->capacity} + 1);
+        ascending ? leaf_capacity : leaf_capacity_for(std::size_t{leaf->capacity} + 1);
     const std::uint32_t grown = memory_.allocate(block_kind::leaf, leaf_node::bytes(capacity));
     auto& target = block_as<leaf_node>(memory_, grown);
     target.count = leaf->count;
@@ -227,9 +227,9 @@ void directory_index::split_leaf(std::uint32_t& root, const place& where) {
   const std::span<const std::uint32_t> upper(left.ids() + half, left.count - half);
   const std::string_view separator = separator_between(entry_name(memory_, left.ids()[half - 1]),
                                                        entry_name(memory_, upper.front()));
-  const std::uint32_t right = make_leaf(upper, round_capacity(upper.size() + 1));
+  const std::uint32_t right = make_leaf(upper, leaf_capacity_for(upper.size() + 1));
   left.count = static_cast<std::uint8_t>(half);
-  set_leaf_capacity(where.leaf, round_capacity(half + 1));
+  set_leaf_capacity(where.leaf, leaf_capacity_for(half + 1));
   refresh_leaf(where.leaf);
   link_right(root, where, where.depth, separator, right);
 }
@@ -250,11 +250,11 @@ void directory_index::erase(std::uint32_t& root, const place& where) {
     return;
   }
   // With room for one more, so that removing and adding in turn settles.
-  const std::size_t wanted = round_capacity(leaf.count + std::max(1U, leaf.count / 4U));
+  const std::size_t wanted = leaf_capacity_for(leaf.count + std::max(1U, leaf.count / 4U));
   if (leaf.count <= leaf.capacity / 2 && wanted < leaf.capacity) {
     set_leaf_capacity(where.leaf, wanted);
   }
-  if (leaf.count <= sparse && where.depth > 0) merge_leaf(root, where);
+  if (leaf.count <= leaf_sparse && where.depth > 0) merge_leaf(root, where);
 }
 
 void directory_index::merge_leaf(std::uint32_t& root, const place& where) {
@@ -267,12 +267,12 @@ void directory_index::merge_leaf(std::uint32_t& root, const place& where) {
   const auto& left = block_as<leaf_node>(memory_, left_id);
   const auto& right = block_as<leaf_node>(memory_, right_id);
   const std::size_t total = std::size_t{left.count} + right.count;
-  if (total > joined) return;
-  std::array<std::uint32_t, joined> ids;
+  if (total > leaf_joined) return;
+  std::array<std::uint32_t, leaf_joined> ids;
   std::copy_n(right.ids(), right.count, std::copy_n(left.ids(), left.count, ids.begin()));
   memory_.release(left_id, leaf_node::bytes(left.capacity));
   memory_.release(right_id, leaf_node::bytes(right.capacity));
-  parent.children()[first] = make_leaf({ids.data(), total}, round_capacity(total));
+  parent.children()[first] = make_leaf({ids.data(), total}, leaf_capacity_for(total));
   place gone = where;
   gone.way[where.depth - 1].child = first + 1;
   unlink(root, gone, where.depth);

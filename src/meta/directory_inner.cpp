@@ -10,10 +10,10 @@
 namespace ssdfs::meta {
 namespace {
 
-constexpr std::size_t sparse = directory_index::max_separators / 4;
-constexpr std::size_t joined = directory_index::max_separators * 3 / 4;
+constexpr std::size_t inner_sparse = directory_index::max_separators / 4;
+constexpr std::size_t inner_joined = directory_index::max_separators * 3 / 4;
 
-constexpr std::size_t round_capacity(std::size_t count) {
+constexpr std::size_t inner_capacity(std::size_t count) {
   const std::size_t step = count <= 16 ? 4 : 16;
   return std::clamp<std::size_t>((count + step - 1) / step * step, 2,
                                  directory_index::max_separators);
@@ -44,7 +44,7 @@ std::uint32_t directory_index::pack(const unpacked_inner& inner) {
   const auto& separators = inner.separators;
   const std::size_t prefix =
       separators.empty() ? 0 : common_prefix(separators.front(), separators.back());
-  const std::size_t capacity = round_capacity(separators.size());
+  const std::size_t capacity = inner_capacity(separators.size());
   const std::uint32_t id = memory_.allocate(block_kind::inner, inner_node::bytes(capacity, prefix));
   auto& node = block_as<inner_node>(memory_, id);
   node.count = static_cast<std::uint8_t>(separators.size());
@@ -118,7 +118,7 @@ void directory_index::link_right(std::uint32_t& root, const place& where, std::s
     return;
   }
   if (inner->count == inner->capacity) {
-    const std::uint32_t resized = resize_inner(step.node, round_capacity(inner->count + 1U));
+    const std::uint32_t resized = resize_inner(step.node, inner_capacity(inner->count + 1U));
     replace_node(root, where, level - 1, resized);
     inner = &block_as<inner_node>(memory_, resized);
   }
@@ -188,11 +188,11 @@ void directory_index::unlink(std::uint32_t& root, const place& where, std::size_
     }
     return;
   }
-  if (inner.count <= sparse) merge_inner(root, where, level - 1);
+  if (inner.count <= inner_sparse) merge_inner(root, where, level - 1);
 }
 
-// Joins a sparse inner node of a level with a neighbour, if there is a small enough one; otherwise
-// gives back what it does not need.
+// Joins a inner_sparse inner node of a level with a neighbour, if there is a small enough one;
+// otherwise gives back what it does not need.
 void directory_index::merge_inner(std::uint32_t& root, const place& where, std::size_t level) {
   const place::step step = where.way[level - 1];
   auto& parent = block_as<inner_node>(memory_, step.node);
@@ -200,10 +200,10 @@ void directory_index::merge_inner(std::uint32_t& root, const place& where, std::
   const auto count_of = [&](std::uint32_t child) {
     return std::size_t{block_as<node_header>(memory_, parent.children()[child]).count};
   };
-  if (parent.count == 0 || count_of(first) + count_of(first + 1) + 1 > joined) {
+  if (parent.count == 0 || count_of(first) + count_of(first + 1) + 1 > inner_joined) {
     const std::uint32_t id = where.way[level].node;
     const auto& inner = block_as<inner_node>(memory_, id);
-    const std::size_t capacity = round_capacity(inner.count + inner.count / 4U);
+    const std::size_t capacity = inner_capacity(inner.count + inner.count / 4U);
     if (capacity * 2 <= inner.capacity) {
       replace_node(root, where, level, resize_inner(id, capacity));
     }

@@ -5,7 +5,7 @@
 namespace ssdfs::meta {
 namespace {
 
-failure malformed() { return {errc::damaged, "an entry of the tree is malformed"}; }
+failure malformed_entry() { return {errc::damaged, "an entry of the tree is malformed"}; }
 
 directory_attributes attributes_of(const names_batch::entry& e) { return {e.mtime_ms, e.access}; }
 
@@ -19,7 +19,7 @@ result<void> image_names_reader::take(const names_batch& batch, const limits& be
   const std::size_t whole = batch.entries.size() - (batch.malformed ? 1 : 0);
   for (std::size_t i = 0; i < whole; ++i) {
     const entry& e = batch.entries[i];
-    if (e.access >= below.access) return malformed();
+    if (e.access >= below.access) return malformed_entry();
     const std::string_view name = names.substr(0, e.name_length);
     names.remove_prefix(e.name_length);
     const quota* own = e.limited ? quotas++ : nullptr;
@@ -34,7 +34,7 @@ result<void> image_names_reader::take(const names_batch& batch, const limits& be
       case names_batch::kind::end: SSDFS_TRY(end_directory()); break;
     }
   }
-  if (batch.malformed) return malformed();
+  if (batch.malformed) return malformed_entry();
   return {};
 }
 
@@ -55,7 +55,7 @@ result<void> image_names_reader::end_directory() {
 
 result<void> image_names_reader::take_root(const entry& e, const quota* own) {
   const bool detached = e.what == names_batch::kind::detached;
-  if (open_ || detached != root_seen_) return malformed();
+  if (open_ || detached != root_seen_) return malformed_entry();
   directory_id directory = root_directory;
   if (detached) {
     auto made = loader_.add_detached(attributes_of(e), e.serial);
@@ -63,7 +63,7 @@ result<void> image_names_reader::take_root(const entry& e, const quota* own) {
     directory = *made;
   } else {
     root_seen_ = true;
-    if (e.serial != 1) return malformed();
+    if (e.serial != 1) return malformed_entry();
     SSDFS_TRY(loader_.set_root(attributes_of(e)));
   }
   if (own != nullptr) SSDFS_TRY(loader_.set_quota(directory, *own));
@@ -84,9 +84,9 @@ result<void> image_names_reader::take_directory(const entry& e, std::string_view
 result<void> image_names_reader::take_file(const entry& e, std::string_view name,
                                            std::span<const chunk_ref> chunks, const limits& below) {
   if (!open_) SSDFS_TRY(open_next());
-  if (e.content_type != 0 && e.content_type >= below.types) return malformed();
+  if (e.content_type != 0 && e.content_type >= below.types) return malformed_entry();
   for (const chunk_ref& chunk : chunks) {
-    if (chunk.at.volume.value >= below.volumes) return malformed();
+    if (chunk.at.volume.value >= below.volumes) return malformed_entry();
   }
   file_attributes a;
   a.replication = e.replication;

@@ -5,16 +5,16 @@
 namespace ssdfs::meta {
 namespace {
 
-failure malformed(const char* what) { return {errc::damaged, what}; }
+failure malformed_section(const char* what) { return {errc::damaged, what}; }
 
 }  // namespace
 
 result<void> image_loader::sections::take(const decoded_section& section) {
   const image_section kind = section.kind;
   if (kind < last_ || (last_ == image_section{} && kind != image_section::head)) {
-    return malformed("a section in the wrong place");
+    return malformed_section("a section in the wrong place");
   }
-  if (kind == last_ && kind < image_section::volumes) return malformed("a section twice");
+  if (kind == last_ && kind < image_section::volumes) return malformed_section("a section twice");
   last_ = kind;
   const image_input in(section.payload);
   switch (kind) {
@@ -31,7 +31,7 @@ result<void> image_loader::sections::take(const decoded_section& section) {
     }
     case image_section::end: break;
   }
-  return malformed("not a section");
+  return malformed_section("not a section");
 }
 
 result<void> image_loader::sections::take_head(bytes_view payload) {
@@ -48,11 +48,11 @@ result<void> image_loader::sections::take_epochs(image_input in) {
     e.leader.value = in.id();
     e.first = ssdfs::txid(in.number());
     if (!in.ok() || e.epoch <= s_.epoch() || e.first > head.txid) {
-      return malformed("the epoch history is malformed");
+      return malformed_section("the epoch history is malformed");
     }
     s_.epochs_.push_back(e);
   }
-  if (s_.epoch() != head.epoch) return malformed("the epoch history is not the head's");
+  if (s_.epoch() != head.epoch) return malformed_section("the epoch history is not the head's");
   return {};
 }
 
@@ -61,9 +61,9 @@ result<void> image_loader::sections::take_access(image_input in) {
     const std::string_view owner = in.text(string_table::max_length);
     const std::string_view group = in.text(string_table::max_length);
     const auto mode = static_cast<std::uint16_t>(in.number(07777));
-    if (!in.ok()) return malformed("the table of owners is malformed");
+    if (!in.ok()) return malformed_section("the table of owners is malformed");
     auto id = s_.access_.intern(owner, group, mode);
-    if (!id || *id != i) return malformed("the table of owners is malformed");
+    if (!id || *id != i) return malformed_section("the table of owners is malformed");
   }
   return {};
 }
@@ -71,9 +71,9 @@ result<void> image_loader::sections::take_access(image_input in) {
 result<void> image_loader::sections::take_types(image_input in) {
   for (std::size_t i = 1; !in.empty(); ++i) {
     const std::string_view type = in.text(string_table::max_length);
-    if (!in.ok()) return malformed("the table of content types is malformed");
+    if (!in.ok()) return malformed_section("the table of content types is malformed");
     auto id = s_.types_.intern(type);
-    if (!id || *id != i) return malformed("the table of content types is malformed");
+    if (!id || *id != i) return malformed_section("the table of content types is malformed");
   }
   return {};
 }
@@ -87,7 +87,7 @@ result<void> image_loader::sections::take_nodes(image_input in) {
     const bool known =
         decision == node_decision::decommission || decision == node_decision::maintenance;
     if (!in.ok() || !known || !s_.nodes_.emplace(node, node_entry{decision, until_ms}).second) {
-      return malformed("the decisions about nodes are malformed");
+      return malformed_section("the decisions about nodes are malformed");
     }
   }
   return {};
@@ -101,7 +101,7 @@ result<void> image_loader::sections::take_volumes(image_input in) {
       volume_.emplace();
       volume_->info = read_volume(in);
     } else if (!volume_) {
-      return malformed("something of no volume");
+      return malformed_section("something of no volume");
     } else if (tag == image_item::grant) {
       volume_->grants.push_back(read_grant(in));
     } else if (tag == image_item::removal) {
@@ -112,7 +112,7 @@ result<void> image_loader::sections::take_volumes(image_input in) {
     } else {
       in.fail();
     }
-    if (!in.ok()) return malformed("a volume is malformed");
+    if (!in.ok()) return malformed_section("a volume is malformed");
   }
   return {};
 }
@@ -129,7 +129,7 @@ void image_loader::sections::add_removal(removal_batch batch, image_input& in) {
 
 result<void> image_loader::sections::flush_volume() {
   if (!volume_) return {};
-  if (!s_.volumes_.load(std::move(*volume_))) return malformed("a volume is impossible");
+  if (!s_.volumes_.load(std::move(*volume_))) return malformed_section("a volume is impossible");
   volume_.reset();
   return {};
 }
@@ -146,20 +146,21 @@ result<void> image_loader::sections::take_results(image_input in) {
     } else {
       in.fail();
     }
-    if (!in.ok()) return malformed("an operation result is malformed");
+    if (!in.ok()) return malformed_section("an operation result is malformed");
   }
   return {};
 }
 
 result<void> image_loader::sections::flush_client() {
   if (!client_) return {};
-  if (!s_.results_.load(std::move(*client_))) return malformed("operation results out of order");
+  if (!s_.results_.load(std::move(*client_)))
+    return malformed_section("operation results out of order");
   client_.reset();
   return {};
 }
 
 result<void> image_loader::sections::finish(bool check_head) {
-  if (last_ != image_section::names) return malformed("the tree is missing");
+  if (last_ != image_section::names) return malformed_section("the tree is missing");
   SSDFS_TRY(flush_client());
   SSDFS_TRY(names_.finish(head.next_serial));
   s_.cluster_ = head.cluster;
@@ -172,7 +173,7 @@ result<void> image_loader::sections::finish(bool check_head) {
   const subtree_totals all = s_.names_.totals(root_directory);
   if (all.files != head.files || all.directories != head.directories || all.bytes != head.bytes ||
       s_.digest() != head.digest) {
-    return malformed("totals or digest are not the head's");
+    return malformed_section("totals or digest are not the head's");
   }
   return {};
 }

@@ -16,7 +16,7 @@ constexpr std::uint64_t directories_per_top = 1000;
 constexpr std::int64_t first_time_ms = 1'700'000'000'000;
 constexpr std::int64_t time_step_ms = 40;
 constexpr std::size_t name_bytes = 20;
-constexpr std::size_t batch_entries = 16'384;
+constexpr std::size_t entries_at_once = 16'384;
 constexpr std::uint16_t directory_access = 1;
 constexpr std::uint16_t file_access = 2;
 
@@ -189,7 +189,7 @@ class synthesizer {
       if ((d + 1) % directories_per_top == 0 || d + 1 == directories_) {
         add(names_batch::kind::end, {});
       }
-      SSDFS_TRY(flush(batch_entries));
+      SSDFS_TRY(flush(entries_at_once));
     }
     return {};
   }
@@ -239,7 +239,7 @@ class synthesizer {
       sample_ = "/" + top_name(directory / directories_per_top) + "/" + directory_name(directory) +
                 "/" + std::string(files_.front().name.data(), name_bytes);
     }
-    return flush(batch_entries);
+    return flush(entries_at_once);
   }
 
   const synth_options& options_;

@@ -8,7 +8,7 @@
 namespace ssdfs::meta {
 namespace {
 
-failure malformed(const char* what) { return {errc::damaged, what}; }
+failure malformed_image(const char* what) { return {errc::damaged, what}; }
 
 void quote(std::string& out, std::string_view text) {
   out += '"';
@@ -91,7 +91,7 @@ result<void> image_text_writer::take(const decoded_section& section) {
     case image_section::names: return take_names(section.names);
     case image_section::end: break;
   }
-  return malformed("not a section");
+  return malformed_image("not a section");
 }
 
 result<void> image_text_writer::take_head(bytes_view payload) {
@@ -124,7 +124,7 @@ result<void> image_text_writer::take_epochs(bytes_view payload) {
     number(line_, "epoch", in.number32());
     text(line_, "leader", to_string(in.id()));
     id(line_, "first", in.number());
-    if (!in.ok()) return malformed("the epoch history is malformed");
+    if (!in.ok()) return malformed_image("the epoch history is malformed");
     SSDFS_TRY(put());
   }
   return {};
@@ -136,7 +136,7 @@ result<void> image_text_writer::take_access(bytes_view payload) {
     std::string owner(in.text(UINT16_MAX));
     std::string group(in.text(UINT16_MAX));
     const auto mode = static_cast<std::uint16_t>(in.number(07777));
-    if (!in.ok()) return malformed("the table of owners is malformed");
+    if (!in.ok()) return malformed_image("the table of owners is malformed");
     access_.emplace_back(std::move(owner), std::move(group), mode);
     line_ = R"({"kind":"access")";
     SSDFS_TRY(put_rights(static_cast<std::uint16_t>(access_.size() - 1)));
@@ -150,7 +150,7 @@ result<void> image_text_writer::take_types(bytes_view payload) {
   types_.emplace_back();  // id 0 is none
   while (!in.empty()) {
     types_.emplace_back(in.text(UINT16_MAX));
-    if (!in.ok()) return malformed("the table of content types is malformed");
+    if (!in.ok()) return malformed_image("the table of content types is malformed");
     line_ = R"({"kind":"type")";
     text(line_, "type", types_.back());
     SSDFS_TRY(put());
@@ -167,7 +167,8 @@ result<void> image_text_writer::take_nodes(bytes_view payload) {
     const char* name = boost::describe::enum_to_string(decision, "");
     text(line_, "decision", name);
     number(line_, "until_ms", in.signed_number());
-    if (!in.ok() || *name == '\0') return malformed("the decisions about nodes are malformed");
+    if (!in.ok() || *name == '\0')
+      return malformed_image("the decisions about nodes are malformed");
     SSDFS_TRY(put());
   }
   return {};
@@ -227,7 +228,7 @@ result<void> image_text_writer::take_volumes(bytes_view payload) {
     } else {
       in.fail();
     }
-    if (!in.ok()) return malformed("a volume is malformed");
+    if (!in.ok()) return malformed_image("a volume is malformed");
     SSDFS_TRY(put());
   }
   return {};
@@ -255,14 +256,14 @@ result<void> image_text_writer::take_results(bytes_view payload) {
     } else {
       in.fail();
     }
-    if (!in.ok()) return malformed("an operation result is malformed");
+    if (!in.ok()) return malformed_image("an operation result is malformed");
     SSDFS_TRY(put());
   }
   return {};
 }
 
 result<void> image_text_writer::open_next() {
-  if (waiting_.empty()) return malformed("contents of no directory");
+  if (waiting_.empty()) return malformed_image("contents of no directory");
   current_ = std::move(waiting_.front());
   waiting_.pop_front();
   open_ = true;
@@ -270,7 +271,7 @@ result<void> image_text_writer::open_next() {
 }
 
 result<void> image_text_writer::put_rights(std::uint16_t access) {
-  if (access >= access_.size()) return malformed("an entry of an unknown owner");
+  if (access >= access_.size()) return malformed_image("an entry of an unknown owner");
   const auto& [owner, group, mode] = access_[access];
   text(line_, "owner", owner);
   text(line_, "group", group);
@@ -302,7 +303,7 @@ result<void> image_text_writer::take_names(const names_batch& batch) {
     }
     SSDFS_TRY(put());
   }
-  if (batch.malformed) return malformed("an entry of the tree is malformed");
+  if (batch.malformed) return malformed_image("an entry of the tree is malformed");
   return {};
 }
 
@@ -344,7 +345,7 @@ result<void> image_text_writer::put_file(const names_batch::entry& e, std::strin
   SSDFS_TRY(put_rights(e.access));
   number(line_, "replication", e.replication);
   if (e.content_type >= std::max<std::size_t>(1, types_.size())) {
-    return malformed("an entry of an unknown content type");
+    return malformed_image("an entry of an unknown content type");
   }
   if (e.content_type != 0) text(line_, "content_type", types_[e.content_type]);
   bool known = true;
@@ -357,7 +358,7 @@ result<void> image_text_writer::put_file(const names_batch::entry& e, std::strin
     hex(line_, "crc32c", 8, c.crc32c);
     line_ += '}';
   });
-  if (!known) return malformed("a chunk in an unknown volume");
+  if (!known) return malformed_image("a chunk in an unknown volume");
   return {};
 }
 

@@ -12,7 +12,7 @@ template <class T>
 constexpr std::size_t bound(const T& value) {
   if constexpr (std::is_same_v<T, std::string_view>) {
     return value.size() * 6 + 2;
-  } else if constexpr (list<T>) {
+  } else if constexpr (list_like<T>) {
     std::size_t sum = 2;
     for (const auto& item : value) sum += bound(item) + 1;
     return sum;
@@ -69,7 +69,7 @@ char* put_value(char* out, const T& value) {
     }
     *out++ = '"';
     return out;
-  } else if constexpr (list<T>) {
+  } else if constexpr (list_like<T>) {
     *out++ = '[';
     bool first = true;
     for (const auto& item : value) {
@@ -96,7 +96,7 @@ char* put_value(char* out, const T& value) {
 
 template <class T>
 bool is_default(const T& value, const T& fallback) {
-  if constexpr (list<T>) {
+  if constexpr (list_like<T>) {
     return value.empty();
   } else {
     return value == fallback;

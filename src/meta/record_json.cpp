@@ -89,7 +89,7 @@ bool read_value(const json::value& in, T& out) {
     return s != nullptr;
   } else if constexpr (is_strong<T>::value) {
     return read_strong(in, out);
-  } else if constexpr (list<T>) {
+  } else if constexpr (list_like<T>) {
     return read_list(in, out);
   } else {
     const json::object* object = in.if_object();

@@ -82,7 +82,7 @@ class cursor {
       return number(out.value);
     } else if constexpr (is_strong<T>::value) {
       return character('"') && strong_value(out) && character('"');
-    } else if constexpr (list<T>) {
+    } else if constexpr (list_like<T>) {
       return list_value(out);
     } else {
       return object(out);

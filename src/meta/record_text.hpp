@@ -143,6 +143,7 @@ template <class Tag, class V>
 struct is_strong<strong<Tag, V>> : std::true_type {};
 /// A list: anything but a text that has elements.
 template <class T>
-concept list = requires(T v) { v.push_back(*v.begin()); } && !std::is_same_v<T, std::string_view>;
+concept list_like =
+    requires(T v) { v.push_back(*v.begin()); } && !std::is_same_v<T, std::string_view>;
 
 }  // namespace ssdfs::meta::text

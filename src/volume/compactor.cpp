@@ -20,11 +20,6 @@ std::string name_of_new_file(const std::string& path) {
   return path + "." + std::to_string(++count) + new_suffix;
 }
 
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
-
 }  // namespace
 
 result<compaction_result> volume::compact(compaction_options options) {
@@ -264,7 +259,7 @@ result<void> compactor::switch_over() {
   SSDFS_TRY(fs.rename(new_path_, path_));
   // From here on the new file is the volume. Were the rename lost in a crash after something was
   // acknowledged in the new file, that would be lost as well; so its name has to be durable first.
-  if (auto durable = fs.sync_directory(parent_of(path_)); !durable) {
+  if (auto durable = fs.sync_directory(io::parent_directory(path_)); !durable) {
     return volume_.fence(durable.error());
   }
   auto base = index_file::load(fs, new_index_path_);
@@ -294,7 +289,7 @@ result<void> compactor::switch_over() {
 // The same for a move: the new name in another directory.
 result<void> compactor::publish() {
   io::file_system& fs = *volume_.env_.fs;
-  const std::string directory = parent_of(path_);
+  const std::string directory = io::parent_directory(path_);
   auto taken = fs.exists(path_);
   if (!taken) return taken.error();
   if (*taken) return failure(errc::exists, path_ + ": exists");

@@ -12,12 +12,6 @@ namespace {
 // How much may be admitted on the strength of one look at the disk.
 constexpr std::uint64_t measure_step = 64 * 1024 * 1024;
 
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 bool is_operators(const failure& f) { return f == errc::locked || f == errc::invalid_argument; }
 
 }  // namespace
@@ -37,7 +31,7 @@ result<void> data_directory::open() {
 
 result<void> data_directory::prepare() {
   SSDFS_TRY(fs_.make_directories(path()));
-  SSDFS_TRY(fs_.sync_directory(parent_of(path())));
+  SSDFS_TRY(fs_.sync_directory(io::parent_directory(path())));
   auto lock = fs_.lock(path());
   if (!lock) return lock.error();
   lock_ = std::move(*lock);

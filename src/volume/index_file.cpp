@@ -9,7 +9,7 @@ namespace ssdfs::volume {
 namespace {
 
 constexpr std::string_view index_magic = "SSDFSIDX";
-constexpr std::uint32_t format_version = 1;
+constexpr std::uint32_t index_version = 1;
 constexpr std::size_t fixed_size = 144;
 constexpr std::size_t crc_at = 136;
 constexpr std::size_t entry_size = 16;
@@ -40,7 +40,7 @@ constexpr std::uint64_t to_page(std::uint64_t n) {
 
 void put_fixed(std::byte* at, const index_summary& s) {
   std::copy_n(as_bytes(index_magic).begin(), 8, at);
-  store_le(at + 8, format_version);
+  store_le(at + 8, index_version);
   store_le(at + 16, s.identity.id.value);
   store_le(at + 24, s.identity.salt);
   std::memcpy(at + 32, s.identity.cluster.value.data, 16);
@@ -116,7 +116,7 @@ result<void> index_file::parse(bytes_view bytes) {
     return failure(errc::damaged, "not an index");
   }
   const std::byte* at = bytes.data();
-  if (load_le<std::uint32_t>(at + 8) != format_version) {
+  if (load_le<std::uint32_t>(at + 8) != index_version) {
     return failure(errc::unsupported, "index of another format version");
   }
   pages_at_ = load_le<std::uint32_t>(at + 12);

@@ -9,7 +9,7 @@ namespace ssdfs::volume {
 namespace {
 
 constexpr std::string_view superblock_magic = "SSDFSVOL";
-constexpr std::uint32_t format_version = 1;
+constexpr std::uint32_t volume_version = 1;
 
 // Kind, and what a header of this kind may say.
 bool plausible(const record_header& h) noexcept {
@@ -29,7 +29,7 @@ bool plausible(const record_header& h) noexcept {
 superblock_bytes encode(const superblock& s) noexcept {
   superblock_bytes out{};
   std::copy_n(as_bytes(superblock_magic).begin(), 8, out.begin());
-  store_le(out.data() + 8, format_version);
+  store_le(out.data() + 8, volume_version);
   store_le(out.data() + 12, static_cast<std::uint32_t>(superblock_size));
   store_le(out.data() + 16, s.id.value);
   store_le(out.data() + 24, s.salt);
@@ -49,9 +49,9 @@ result<superblock> decode_superblock(bytes_view bytes) {
     return failure(errc::damaged, "superblock does not match its CRC");
   }
   const auto version = load_le<std::uint32_t>(bytes.data() + 8);
-  if (version != format_version) {
+  if (version != volume_version) {
     return failure(errc::unsupported, "volume format " + std::to_string(version) +
-                                          "; this program knows " + std::to_string(format_version));
+                                          "; this program knows " + std::to_string(volume_version));
   }
   superblock s;
   s.id = volume_id(load_le<std::uint64_t>(bytes.data() + 16));

@@ -26,11 +26,6 @@ volume::~volume() = default;
 
 namespace {
 
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
-
 // The first bytes of a new volume file: superblock and the first state.
 std::vector<std::byte> first_bytes(const superblock& identity, const replica_status& status) {
   std::array<std::byte, status_size> payload;
@@ -96,7 +91,7 @@ result<std::shared_ptr<volume>> volume::create(const environment& env, const std
   SSDFS_TRY((*file)->write({&part, 1}, 0));
   SSDFS_TRY((*file)->sync());
   SSDFS_TRY(env.fs->rename(temporary, path));
-  SSDFS_TRY(env.fs->sync_directory(parent_of(path)));
+  SSDFS_TRY(env.fs->sync_directory(io::parent_directory(path)));
   std::shared_ptr<volume> made(new volume(env, path, identity, std::move(*file)));
   recovered_volume fresh;
   fresh.status = status;
