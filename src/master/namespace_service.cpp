@@ -111,6 +111,7 @@ void service::commit_file(net::request r) {
         }
         meta::create_request to;
         to.op = op;
+        to.session = op.client;
         to.path = q.path;
         to.overwrite = q.overwrite;
         to.size = q.size;

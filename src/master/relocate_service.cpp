@@ -49,7 +49,9 @@ relocator::actions service::relocator_actions() {
     }
   };
   a.relocate = [this](const meta::relocate_request& q) -> result<void> {
-    auto change = meta::make_relocate(core_.state(), q, core_.context());
+    meta::relocate_request own = q;
+    own.session = mover_;
+    auto change = meta::make_relocate(core_.state(), own, core_.context());
     if (!change) return change.error();
     SSDFS_TRY(core_.log(*change));
     const auto now = core::steady_now_ms();

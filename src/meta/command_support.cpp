@@ -114,6 +114,19 @@ result<void> check_version(const state& s, inode entry, std::span<const file_ver
   return failure(errc::precondition, "the file is another one by now");
 }
 
+result<void> check_grant(const state& s, const chunk_claim& chunk, const client_id& session) {
+  const grant_info& grant = *s.volumes().find(chunk.volume)->grant_of(chunk.key);
+  // Keys count up, so they can be guessed: nobody takes another's, or names what is not there.
+  if (grant.owner != session || session == client_id()) {
+    return failure(errc::permission_denied, "key " + std::to_string(chunk.key) + " of volume " +
+                                                std::to_string(chunk.volume.value) +
+                                                " was granted to another session");
+  }
+  if (grant.generation == chunk.generation) return {};
+  return failure(make_error_code(errc::regrant), "a chunk names another generation than its grant",
+                 std::to_string(chunk.volume.value));
+}
+
 std::uint32_t count_components(std::string_view rest) noexcept {
   std::uint32_t n = 0;
   while (!pop_component(rest).empty()) ++n;

@@ -52,6 +52,10 @@ result<void> check_unlink(const state& s, std::string_view path, inode entry, co
 /// given.
 result<void> check_version(const state& s, inode entry, std::span<const file_version> expected);
 
+/// That the grant of a chunk that passed volume_table::check_commit is the session's own, and of
+/// the generation that the claim names: permission_denied, regrant.
+result<void> check_grant(const state& s, const chunk_claim& chunk, const client_id& session);
+
 /// Number of components of what path_walk left over.
 [[nodiscard]] std::uint32_t count_components(std::string_view rest) noexcept;
 

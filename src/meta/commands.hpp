@@ -78,6 +78,7 @@ struct file_version {
 
 struct create_request {
   operation op;
+  client_id session;  ///< who asks: the chunks must lie in its own grants
   std::string_view path;
   bool overwrite = false;
   std::uint64_t size = 0;
@@ -91,9 +92,9 @@ struct create_request {
   std::span<const file_version> expected;  ///< not empty: only one of these may be replaced
 };
 /// A file appears whole, with missing parents. exists, is_directory, not_directory, quota_exceeded,
-/// precondition (what is there, or that nothing is, is not expected), regrant (the grant of a chunk
-/// has ended), key_conflict (a key is committed already), checksum (chunks do not combine to the
-/// file's CRC).
+/// precondition (what is there, or that nothing is, is not expected), permission_denied (a chunk
+/// lies in the grant of another session), regrant (the grant of a chunk has ended), key_conflict (a
+/// key is committed already), checksum (chunks do not combine to the file's CRC).
 result<decision> make_create(const state& s, const create_request& q, context& c);
 
 struct directory_request {
@@ -202,9 +203,11 @@ struct relocate_request {
   std::string_view path;
   std::uint32_t index = 0;
   chunk_record from;
-  chunk_claim to;  ///< size and CRC as `from`
+  chunk_claim to;     ///< size and CRC as `from`
+  client_id session;  ///< whose grant holds `to`
 };
-/// changed: the chunk is not at `from` any more.
+/// changed: the chunk is not at `from` any more. permission_denied, regrant, key_conflict as
+/// make_create.
 result<record> make_relocate(const state& s, const relocate_request& q, const context& c);
 
 /// invalid_argument: `until_ms` without maintenance.

@@ -44,14 +44,7 @@ result<void> check_chunks(const state& s, const create_request& q, create_record
     body.chunks.push_back({chunk.volume, chunk.key, chunk.size, crc_value(chunk.crc32c)});
   }
   SSDFS_TRY(s.volumes().check_commit(body.chunks.data(), body.chunks.size()));
-  for (const chunk_claim& chunk : q.chunks) {
-    const volume_entry& volume = *s.volumes().find(chunk.volume);
-    if (volume.grant_of(chunk.key)->generation != chunk.generation) {
-      return failure(make_error_code(errc::regrant),
-                     "a chunk names another generation than its grant",
-                     std::to_string(chunk.volume.value));
-    }
-  }
+  for (const chunk_claim& chunk : q.chunks) SSDFS_TRY(check_grant(s, chunk, q.session));
   return {};
 }
 

@@ -178,9 +178,7 @@ result<record> make_relocate(const state& s, const relocate_request& q, const co
   }
   const chunk_record to{q.to.volume, q.to.key, q.to.size, crc_value(q.to.crc32c)};
   SSDFS_TRY(s.volumes().check_commit(&to, 1));
-  if (s.volumes().find(to.volume)->grant_of(to.key)->generation != q.to.generation) {
-    return errc::regrant;
-  }
+  SSDFS_TRY(check_grant(s, q.to, q.session));
   record r = next_record(s, c);
   auto& body = r.body.emplace<relocate_record>();
   body.path = q.path;

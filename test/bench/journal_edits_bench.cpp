@@ -43,6 +43,12 @@ void must(bool ok, const char* what) {
   }
 }
 
+client_id writer() {
+  client_id out;
+  out.value.data[3] = 7;
+  return out;
+}
+
 // A master's strand: commands, encoding, applying.
 struct strand {
   meta::state state;
@@ -67,7 +73,7 @@ struct strand {
       const node_id members[] = {node_id()};
       volume = state.next_volume();
       change(*meta::make_add_volume(state, members, 2, context));
-      change(*meta::make_grant(state, {volume, keys_per_grant, 1, {}}, context));
+      change(*meta::make_grant(state, {volume, keys_per_grant, 1, writer()}, context));
       next = 1;
       end = next + keys_per_grant;
     }
@@ -83,8 +89,7 @@ std::string path_of(std::size_t i) {
 
 // Creates n files, in the order of their names or scattered over all directories.
 void commands(strand& s, std::size_t n, bool scattered) {
-  client_id client;
-  client.value.data[3] = 7;
+  const client_id client = writer();
   const std::int64_t begin = io::steady_ns();
   for (std::size_t i = 0; i < n; ++i) {
     const std::string path = path_of(scattered ? i * 2'654'435'761 % n : i);
@@ -92,6 +97,7 @@ void commands(strand& s, std::size_t n, bool scattered) {
     chunk.volume = s.volume;
     meta::create_request q;
     q.op = {client, i + 1, i > 256 ? i - 255 : 1};
+    q.session = client;
     q.path = path;
     q.size = chunk.size;
     q.crc32c = chunk.crc32c;

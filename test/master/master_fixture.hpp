@@ -24,7 +24,11 @@ namespace ssdfs::test {
 class caller {
  public:
   caller(boost::asio::io_context& io, const std::string& address, cluster_id cluster = {})
-      : client_(io::random_uuid()) {
+      : caller(io, address, cluster, client_id(io::random_uuid())) {}
+  /// The same client once more, on another connection.
+  caller(boost::asio::io_context& io, const std::string& address, cluster_id cluster,
+         client_id client)
+      : client_(client) {
     net::channel_options options;
     options.hello.client = client_;
     options.hello.cluster = cluster;

@@ -129,19 +129,33 @@ BOOST_AUTO_TEST_CASE(operations_are_remembered_across_a_restart) {
   const client_id client(io::random_uuid());
   std::uint64_t txid = 0;
   {
-    caller c(threads.context(), server->address());
+    caller c(threads.context(), server->address(), {}, client);
     create = empty_file(c, "/kept");
-    create->op.client = client;
     const auto done = c.call(*create);
     BOOST_REQUIRE(done);
     txid = done->txid.value;
   }
   stop();
   start();
-  caller c(threads.context(), server->address());
+  caller c(threads.context(), server->address(), {}, client);
   const auto again = c.call(*create);
   BOOST_REQUIRE_MESSAGE(again, error_of(again));
   BOOST_CHECK_EQUAL(again->txid.value, txid);
+}
+
+BOOST_AUTO_TEST_CASE(an_operation_belongs_to_the_client_whose_it_is) {
+  caller c(threads.context(), server->address());
+  const auto create = empty_file(c, "/mine");
+  BOOST_REQUIRE(c.call(create));
+  caller stranger(threads.context(), server->address());
+  // Neither its result, nor a number of it, nor what it still wants to know.
+  const auto repeat = stranger.call(create);
+  BOOST_CHECK_MESSAGE(!repeat && repeat.error() == errc::permission_denied, error_of(repeat));
+  auto next = empty_file(stranger, "/theirs");
+  next.op = {c.client(), 2, 1000};
+  const auto taken = stranger.call(next);
+  BOOST_CHECK_MESSAGE(!taken && taken.error() == errc::permission_denied, error_of(taken));
+  BOOST_CHECK(c.call(empty_file(c, "/two")));
 }
 
 BOOST_AUTO_TEST_CASE(a_restart_is_a_new_epoch_with_the_same_cluster_and_namespace) {

@@ -44,6 +44,7 @@ struct scene {
     apply(std::move(given));
     const meta::chunk_claim chunk{volume, first, 100, 77, 1};
     meta::create_request q;
+    q.session = client;
     q.path = path;
     q.size = 100;
     q.crc32c = 77;
@@ -85,7 +86,9 @@ struct scene {
       --grants;
     };
     a.relocate = [this](const meta::relocate_request& q) -> result<void> {
-      auto change = meta::make_relocate(state, q, context);
+      meta::relocate_request own = q;
+      own.session = mover;
+      auto change = meta::make_relocate(state, own, context);
       if (!change) return change.error();
       apply(std::move(change));
       return {};

@@ -50,6 +50,7 @@ inline void fill(state_rig& rig) {
   const meta::chunk_claim chunks[] = {
       {w, other, 10, 7, 1}, {w, other + 1, 20, 8, 1}, {v, 50, 5, 9, 1}};
   meta::create_request large;
+  large.session = test_client(1);
   large.path = "/large";
   large.size = 35;
   large.crc32c = crc32c_combine(crc32c_combine(7, 8, 20), 9, 5);

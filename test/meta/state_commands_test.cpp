@@ -69,6 +69,7 @@ BOOST_AUTO_TEST_CASE(what_create_refuses) {
 
   create_request q;
   chunk_claim chunk{v, key + 1, 10, 5, 1};
+  q.session = test::test_client(1);
   q.path = "/g";
   q.size = 11;
   q.crc32c = 5;

@@ -116,6 +116,7 @@ class state_rig {
     }
     meta::create_request q;
     q.op = op;
+    q.session = test_client(1);
     q.path = path;
     q.overwrite = overwrite;
     q.size = size;

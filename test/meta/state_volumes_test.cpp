@@ -9,6 +9,7 @@ namespace {
 
 using test::require_error;
 using test::state_rig;
+using test::test_client;
 using test::test_cluster;
 using test::test_node;
 
@@ -23,6 +24,7 @@ BOOST_AUTO_TEST_CASE(a_key_is_committed_at_most_once) {
   const std::uint32_t crc = 9;
   const chunk_claim twice[] = {{v, key, 5, crc, 1}, {v, key, 5, crc, 1}};
   create_request q;
+  q.session = test_client(1);
   q.path = "/twice";
   q.size = 10;
   q.crc32c = crc32c_combine(crc, crc, 5);
@@ -39,6 +41,32 @@ BOOST_AUTO_TEST_CASE(a_key_is_committed_at_most_once) {
   require_error(rig.create("/again", v, key + 7), errc::key_conflict);
   rig.end_grant(v, key);
   require_error(rig.create("/again", v, key + 7), errc::regrant);
+}
+
+BOOST_AUTO_TEST_CASE(a_commit_names_only_chunks_of_its_own_sessions_grants) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  const chunk_claim chunks[] = {{v, key, 10, 5, 1}, {v, key + 1, 10, 5, 1}};
+  create_request q;
+  q.path = "/taken";
+  q.size = 10;
+  q.crc32c = 5;
+  q.chunks = {chunks, 1};
+  for (const client_id& stranger : {test_client(2), client_id()}) {
+    q.session = stranger;
+    require_error(make_create(rig.state(), q, rig.context()), errc::permission_denied);
+  }
+  // Nor one beside its own.
+  rig.log_record(make_grant(rig.state(), {v, 4, 100, test_client(2)}, rig.context()));
+  const chunk_claim mixed[] = {{v, key + 16, 10, 5, 1}, chunks[0]};
+  q.session = test_client(2);
+  q.size = 20;
+  q.crc32c = crc32c_combine(5, 5, 10);
+  q.chunks = mixed;
+  require_error(make_create(rig.state(), q, rig.context()), errc::permission_denied);
+  BOOST_TEST(rig.state().volumes().find(v)->info.digest.count == 0U);
+  BOOST_TEST(rig.create("/mine", v, key).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(commits_are_accepted_while_sealed_and_refused_once_closed) {
@@ -71,6 +99,7 @@ BOOST_AUTO_TEST_CASE(a_grant_stays_valid_across_a_change_of_members) {
   rig.log_record(make_members(rig.state(), v, members, rig.context()));
   chunk_claim chunk{v, key, 10, 5, 1};
   create_request q;
+  q.session = test_client(1);
   q.path = "/g";
   q.size = 10;
   q.crc32c = 5;
@@ -151,7 +180,9 @@ BOOST_AUTO_TEST_CASE(relocation_is_a_compare_and_set) {
   const chunk_key key = rig.grant(v);
   const chunk_key target = rig.grant(w);
   BOOST_REQUIRE(rig.create("/a", v, key, 10).has_value());
-  relocate_request q{"/a", 0, {v, key, 10, crc_value(70)}, {w, target, 10, 70, 1}};
+  relocate_request q{"/a", 0, {v, key, 10, crc_value(70)}, {w, target, 10, 70, 1}, test_client(2)};
+  require_error(make_relocate(rig.state(), q, rig.context()), errc::permission_denied);
+  q.session = test_client(1);
   rig.log_record(make_relocate(rig.state(), q, rig.context()));
   require_error(make_relocate(rig.state(), q, rig.context()), errc::changed);
   BOOST_TEST(rig.state().volumes().find(w)->info.digest.count == 1U);

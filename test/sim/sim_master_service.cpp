@@ -132,6 +132,7 @@ void master::commit(const meta::operation& op, const std::string& path,
   touch(op.client);
   meta::create_request q;
   q.op = op;
+  q.session = op.client;
   q.path = path;
   q.overwrite = true;
   q.size = chunk.size;
