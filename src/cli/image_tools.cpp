@@ -273,7 +273,7 @@ int run_image_checkpoint(const std::vector<std::string>& arguments) {
                     {2, 2});
   if (!line.parse(arguments)) return line.exit_code();
   io::become_background_child(::getppid());
-  start_logging("warning", "text");
+  const log_output log("warning", "text");
   const std::string& directory = line.arguments()[0];
   const std::string& text = line.arguments()[1];
   std::uint64_t upto = 0;
