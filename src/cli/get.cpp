@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/local_file.hpp"
 #include "cli/output.hpp"
+#include "cli/process_setup.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
 #include "cli/transfer_limits.hpp"
@@ -172,7 +173,7 @@ int run_get(const std::vector<std::string>& arguments) {
     return from->exit_code();
   }
   {
-    get_command command(*from, line, static_cast<std::size_t>(*in_flight));
+    get_command command(*from, line, files_at_once(static_cast<std::size_t>(*in_flight)));
     for (const auto& source : sources) {
       const auto status = stat_or_report(*from, trim_path(source));
       if (!status) continue;

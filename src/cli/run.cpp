@@ -2,6 +2,7 @@
 
 #include "cli/command.hpp"
 #include "cli/options.hpp"
+#include "cli/process_setup.hpp"
 #include "cli/self_description.hpp"
 #include "cli/serve.hpp"
 
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <iostream>
 
 namespace ssdfs::cli {
@@ -83,9 +85,7 @@ int run_command(const std::vector<std::string>& arguments) {
   return usage("unknown command " + arguments.front());
 }
 
-}  // namespace
-
-int run(int argc, char** argv) {
+int run_checked(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   if (arguments.empty()) return usage("a command or --role is needed");
   if (arguments.front() == "--help" || arguments.front() == "help") {
@@ -117,6 +117,18 @@ int run(int argc, char** argv) {
     return exit_done;
   }
   return serve(*options, arguments, environment);
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  prepare_process();
+  try {
+    return run_checked(argc, argv);
+  } catch (const std::exception& e) {
+    std::cerr << "ssdfs: " << e.what() << "\n";
+    return exit_failed;
+  }
 }
 
 }  // namespace ssdfs::cli

@@ -16,12 +16,12 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <exception>
 #include <iostream>
 #include <mutex>
 #include <stop_token>
@@ -277,7 +277,12 @@ result<void> start_until_signal(composition& roles,
   sigaddset(&signals, started_signal);
   result<void> started;
   std::thread starter([&] {
-    started = roles.start(on_fatal, stop.get_token());
+    try {
+      started = roles.start(on_fatal, stop.get_token());
+    } catch (const std::exception& e) {
+      // What the roles set up before anything can be answered: memory and threads.
+      started = failure(errc::io, e.what());
+    }
     ::kill(::getpid(), started_signal);
   });
   for (int signal = 0; sigwait(&signals, &signal) == 0 && signal != started_signal;) {
@@ -285,15 +290,6 @@ result<void> start_until_signal(composition& roles,
   }
   starter.join();
   return started;
-}
-
-// A connection each: the usual soft limit of 1024 descriptors is there for programs that use
-// select.
-void raise_descriptor_limit() {
-  rlimit descriptors{};
-  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return;
-  descriptors.rlim_cur = descriptors.rlim_max;
-  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &descriptors));
 }
 
 int report(const failure& why) {
@@ -314,8 +310,9 @@ int serve(const settings& options, const std::vector<std::string>& arguments,
   for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&blocked, s);
   pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit();
-  start_logging(options.text("log-level"), options.text("log-format"));
+  // Scripts that rotate logs send it, as they do SIGUSR1: there is no log file to open again.
+  std::signal(SIGUSR2, SIG_IGN);
+  const log_output log(options.text("log-level"), options.text("log-format"));
 
   asio::io_context io(static_cast<int>(thread_count(options)));
   std::atomic<bool> fatal = false;

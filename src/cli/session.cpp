@@ -1,6 +1,7 @@
 #include "cli/session.hpp"
 
 #include "base/units.hpp"
+#include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "net/address.hpp"
 

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <new>
+#include <string>
+#include <system_error>
 
 namespace ssdfs::meta {
 namespace {
@@ -49,7 +52,11 @@ reserved_memory::reserved_memory(std::size_t capacity)
     : capacity_((capacity + growth_step - 1) / growth_step * growth_step) {
   void* at = ::mmap(nullptr, capacity_ + huge_page, PROT_NONE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (at == MAP_FAILED) throw std::bad_alloc();
+  if (at == MAP_FAILED) {
+    throw std::system_error(
+        errno, std::generic_category(),
+        "no room for " + std::to_string(capacity_ >> 30) + " GiB of addresses (see ulimit -v)");
+  }
   mapped_ = static_cast<std::byte*>(at);
   data_ = mapped_ + next_huge_page(mapped_, 0);
   take_huge_pages(false, 0);
