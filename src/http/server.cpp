@@ -1,6 +1,7 @@
 #include "http/server.hpp"
 
 #include "base/log.hpp"
+#include "base/seldom.hpp"
 #include "http/connection.hpp"
 #include "io/clock.hpp"
 #include "net/address.hpp"
@@ -9,6 +10,8 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -26,6 +29,9 @@ using tcp = asio::ip::tcp;
 
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 constexpr auto sweep_interval = std::chrono::seconds(1);
+constexpr std::int64_t accept_log_pause_ms = 60'000;
+// Of the descriptors, for the connections of one server: files need some as well.
+constexpr std::size_t connection_share = 4;
 
 // Handlers of whole requests know Beast's messages; these two translate.
 http_request beast_request(const request_head& head) {
@@ -167,6 +173,15 @@ class listener final : public server {
     if (oldest) oldest->cut();
   }
 
+  // Mostly out of descriptors, which may be in the hands of connections that send nothing.
+  void accept_failed(const boost::system::error_code& ec) {
+    make_room();
+    const std::uint64_t times = accept_failures_.happened(io::steady_ms());
+    if (times == 0) return;
+    SSDFS_LOG(warning) << "HTTP on " << address_ << ": accept: " << ec.message()
+                       << (times > 1 ? " (" + std::to_string(times) + " times)" : std::string());
+  }
+
   void accept() {
     {
       const std::lock_guard lock(state_->mutex);
@@ -198,9 +213,8 @@ class listener final : public server {
             make_room();
           }
           if (!ec || ec == asio::error::connection_aborted) return accept();
-          // Mostly out of descriptors, and the next try would fail at once, too.
-          SSDFS_LOG(warning) << "HTTP on " << address_ << ": accept: " << ec.message();
-          accept_later();
+          accept_failed(ec);
+          accept_later();  // the next try would fail at once, too
         });
   }
 
@@ -236,12 +250,20 @@ class listener final : public server {
   asio::steady_timer pause_;  // on the acceptor's strand
   std::string address_;
   std::size_t max_connections_;
-  asio::steady_timer sweep_;  // likewise
+  seldom accept_failures_{accept_log_pause_ms};  // on the acceptor's strand
+  asio::steady_timer sweep_;                     // likewise
   std::shared_ptr<server_state> state_;
   bool accepting_ = false;  // guarded by state_->mutex: an accept or a pause is under way
   bool sweeping_ = false;   // guarded by state_->mutex
   bool closed_ = false;     // guarded by state_->mutex
 };
+
+// As many as were asked for, as far as descriptors allow.
+std::size_t connection_limit(std::size_t wanted) {
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return wanted;
+  return std::clamp<std::size_t>(descriptors.rlim_cur / connection_share, 1, wanted);
+}
 
 boost::system::error_code listen_on(tcp::acceptor& acceptor, const tcp::endpoint& where) {
   boost::system::error_code ec;
@@ -291,7 +313,7 @@ result<std::unique_ptr<server>> server::listen(asio::io_context& io, const std::
   }
   if (ec) return failure(errc::io, "cannot listen on " + address + ": " + ec.message());
   return std::unique_ptr<server>(
-      std::make_unique<listener>(io, std::move(acceptor), max_connections));
+      std::make_unique<listener>(io, std::move(acceptor), connection_limit(max_connections)));
 }
 
 void route_health(server& to, std::function<std::string()> not_ready) {

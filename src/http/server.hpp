@@ -28,12 +28,12 @@ using handler = std::function<http_response(const http_request&)>;
                                           std::string_view content_type = "text/plain");
 
 /// Operation: HTTP/1.1 with keep-alive and pipelining; see connection for its limits. At most
-/// `max_connections` at a time: a further one is closed at once, and so is the one that has been
-/// waiting for a request for longest, to make room. What is not HTTP, or longer, is answered with
-/// 400, 414, 431 and the like and the connection is closed. While the process is out of
-/// descriptors, accepting pauses.
-/// Concurrency: handlers of different connections may run at the same time on different threads.
-/// The io_context must be run by one or more threads until stop() has returned.
+/// `max_connections` at a time, and a quarter of the process's descriptors: a further one is closed
+/// at once, and so is the one that has been waiting for a request for longest, to make room. What
+/// is not HTTP, or longer, is answered with 400, 414, 431 and the like and the connection is
+/// closed. While the process is out of descriptors, accepting pauses, and connections that wait
+/// make room. Concurrency: handlers of different connections may run at the same time on different
+/// threads. The io_context must be run by one or more threads until stop() has returned.
 class server {
  public:
   /// Binds and listens; errc::io with the reason. HEAD is answered as GET without the body.

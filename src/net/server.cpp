@@ -1,6 +1,7 @@
 #include "net/server.hpp"
 
 #include "base/log.hpp"
+#include "base/seldom.hpp"
 #include "io/clock.hpp"
 #include "net/address.hpp"
 #include "net/session.hpp"
@@ -23,6 +24,12 @@ namespace {
 namespace asio = boost::asio;
 using tcp = asio::ip::tcp;
 using error_code = boost::system::error_code;
+
+constexpr std::int64_t complaint_pause_ms = 60'000;
+
+std::string times_text(std::uint64_t times) {
+  return times > 1 ? " (" + std::to_string(times) + " times)" : "";
+}
 
 class server_impl final : public server, public session_host {
  public:
@@ -68,6 +75,8 @@ class server_impl final : public server, public session_host {
   bool accepting_ = false;
   bool accept_failed_ = false;  // out of descriptors: the tick tries again
   bool stopped_ = false;
+  seldom refusals_{complaint_pause_ms};
+  seldom accept_failures_{complaint_pause_ms};
 };
 
 result<void> listen_on(server_impl::acceptor_type& acceptor, const tcp::endpoint& where) {
@@ -154,15 +163,19 @@ void server_impl::accepted(const error_code& ec, session::socket_type socket) {
       added->start(io::steady_ms());
     } else {
       session_host::metrics->refused.fetch_add(1, std::memory_order_relaxed);
-      SSDFS_LOG(warning) << address_ << ": refused a connection: there are "
-                         << options_.max_connections << " already";
+      if (const auto times = refusals_.happened(io::steady_ms()); times != 0) {
+        SSDFS_LOG(warning) << address_ << ": refused a connection: there are "
+                           << options_.max_connections << " already" << times_text(times);
+      }
     }
   }
   if (accepting_) {
     if (!ec || ec == asio::error::connection_aborted) {
       accept();
     } else {
-      SSDFS_LOG(warning) << address_ << ": accept: " << ec.message();
+      if (const auto times = accept_failures_.happened(io::steady_ms()); times != 0) {
+        SSDFS_LOG(warning) << address_ << ": accept: " << ec.message() << times_text(times);
+      }
       accept_failed_ = true;
     }
   }
