@@ -3,11 +3,13 @@
 #include "cli/commands.hpp"
 #include "cli/local_file.hpp"
 #include "cli/output.hpp"
+#include "cli/process_setup.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
 #include "cli/transfer_limits.hpp"
 #include "cli/workers.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -15,6 +17,33 @@
 
 namespace ssdfs::cli {
 namespace {
+
+constexpr const char* changed_text = "changed while it was read: not stored";
+
+// A file that is written while it is read, or cut off: what was read is neither the old file nor
+// the new one. Pipes and devices never change in this sense.
+class change_watch {
+ public:
+  /// `fd` must be open as long as this is asked.
+  explicit change_watch(int fd) : fd_(fd), begin_(look()) {}
+
+  [[nodiscard]] bool has_changed() const {
+    const struct stat now = look();
+    return S_ISREG(now.st_mode) &&
+           (now.st_size != begin_.st_size || now.st_mtim.tv_sec != begin_.st_mtim.tv_sec ||
+            now.st_mtim.tv_nsec != begin_.st_mtim.tv_nsec);
+  }
+
+ private:
+  [[nodiscard]] struct stat look() const {
+    struct stat out {};
+    static_cast<void>(::fstat(fd_, &out));  // of an open descriptor; zeros are no regular file
+    return out;
+  }
+
+  int fd_;
+  struct stat begin_;
+};
 
 class put_command {
  public:
@@ -117,10 +146,12 @@ class put_command {
     }
     const gate::pass pass(memory_, status.size);
     // One byte more than it should have tells a file that grew since it was looked at.
+    const change_watch before(file->get());
     std::vector<std::byte> bytes(status.size + 1);
     const auto n = read_full(file->get(), bytes.data(), bytes.size());
     if (!n) return error(source, n.error().message());
     if (*n > status.size) return put_grown(source, target, options);
+    if (before.has_changed()) return error(source, changed_text);
     diagnostics diag;
     options.diag = &diag;
     const auto done = to_.client().put(target, boost::asio::buffer(bytes.data(), *n), options);
@@ -139,6 +170,7 @@ class put_command {
                   put_options options) {
     diagnostics diag;
     options.diag = &diag;
+    const change_watch before(fd);
     auto writer = to_.client().open_write(target, options);
     if (!writer) return error(target, writer.error(), diag);
     std::vector<std::byte> buffer(stream_piece);
@@ -152,6 +184,8 @@ class put_command {
       }
       if (*n < buffer.size()) break;
     }
+    // Without the commit nothing is stored.
+    if (before.has_changed()) return error(source, changed_text);
     const auto done = writer->commit();
     if (!done) return error(target, done.error(), diag);
     ++progress_.files;
@@ -225,7 +259,7 @@ int run_put(const std::vector<std::string>& arguments) {
   const auto into = target_is_directory(*to, line, target, sources.size());
   if (!into) return to->exit_code();
   {
-    put_command command(*to, line, static_cast<std::size_t>(*in_flight));
+    put_command command(*to, line, files_at_once(static_cast<std::size_t>(*in_flight)));
     for (const auto& source : sources) {
       if (source == "-") {
         if (*into) {
