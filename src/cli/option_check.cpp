@@ -3,6 +3,7 @@
 #include "base/units.hpp"
 #include "net/address.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <limits>
@@ -59,6 +60,8 @@ result<void> check_capacities(const option_spec& spec, const std::string& text) 
   return {};
 }
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
 bool is_percentage(const std::string& text) {
   if (text.size() < 2 || text.back() != '%') return false;
   int value = 0;
@@ -74,6 +77,10 @@ failure bad_value(std::string_view name, const std::string& why) {
 }
 
 result<void> check_value(const option_spec& spec, const std::string& text) {
+  // Names and racks are shown in tables and on terminals.
+  if (std::any_of(text.begin(), text.end(), is_control)) {
+    return bad_value(spec.name, "has a control character in it");
+  }
   switch (spec.kind) {
     case option_kind::text:
       if (spec.name == "data-dir") return check_capacities(spec, text);

@@ -146,6 +146,16 @@ po::options_description describe() {
   return all;
 }
 
+// Some editors begin a UTF-8 file with it.
+void skip_byte_order_mark(std::istream& in) {
+  constexpr std::string_view mark = "\xef\xbb\xbf";
+  std::array<char, mark.size()> begin{};
+  in.read(begin.data(), begin.size());
+  if (in && std::string_view(begin.data(), begin.size()) == mark) return;
+  in.clear();
+  in.seekg(0);
+}
+
 failure usage_failure(const po::error& e) { return {errc::invalid_argument, usage_text(e)}; }
 
 std::string default_of(const option_spec& spec, role r) {
@@ -216,6 +226,7 @@ result<void> settings::read_file() {
     if (named == values_.end()) return {};
     return bad_value("config", path + ": cannot be read");
   }
+  skip_byte_order_mark(in);
   try {
     const auto description = describe();
     const auto parsed = po::parse_config_file(in, description, false);

@@ -129,7 +129,37 @@ BOOST_AUTO_TEST_CASE(mistakes_in_a_file_are_named) {
   BOOST_CHECK_EQUAL(with("replication\n"), "line 'replication' is not NAME = VALUE");
   BOOST_CHECK_EQUAL(with("replication = 2\nreplication = 3\n"),
                     "option replication: given more than once");
+  BOOST_CHECK_EQUAL(with("name = a\tb\n"), "option name: has a control character in it");
   BOOST_CHECK_EQUAL(with("http-cache-control = /a=x\nhttp-cache-control = /b=x\n"), "no error");
+}
+
+BOOST_AUTO_TEST_CASE(files_of_other_systems_are_read) {
+  for (const char* text : {"\xef\xbb\xbfreplication = 3\n", "replication = 3\r\n",
+                           "\xef\xbb\xbf# none\r\n\r\nreplication = 3", " replication=3 # three"}) {
+    const config_file file(text);
+    const auto options = read({"--role=all", file.argument()});
+    BOOST_REQUIRE_MESSAGE(options.has_value(), error_of({"--role=all", file.argument()}));
+    BOOST_CHECK_EQUAL(options->integer("replication"), 3);
+  }
+  const config_file empty("");
+  BOOST_CHECK_EQUAL(error_of({"--role=all", empty.argument()}), "no error");
+}
+
+BOOST_AUTO_TEST_CASE(variables_of_container_managers_are_not_options) {
+  const auto options =
+      read({"--role=all"},
+           strings{"SSDFS_PORT=tcp://10.0.0.1:9600", "SSDFS_SERVICE_HOST=10.0.0.1",
+                   "SSDFS_PORT_9600_TCP_ADDR=10.0.0.1", "SSDFS_MASTER_PORT=tcp://10.0.0.1:9600",
+                   "SSDFS_MASTER_SERVICE_PORT_HTTP=9601"});
+  BOOST_REQUIRE(options.has_value());
+  BOOST_CHECK_EQUAL(options->text("listen"), "127.0.0.1:9600");
+}
+
+BOOST_AUTO_TEST_CASE(control_characters_are_in_no_option) {
+  for (const char* bad : {"--name=two\nlines", "--rack=/a\x1b[31m", "--data-dir=/a\x7f"}) {
+    BOOST_CHECK(error_of({"--role=datanode", bad}).ends_with("has a control character in it"));
+  }
+  BOOST_CHECK_EQUAL(error_of({"--role=datanode", "--name=\xc3\xbc \"1\""}), "no error");
 }
 
 BOOST_AUTO_TEST_CASE(addresses_are_checked_before_a_server_starts) {
