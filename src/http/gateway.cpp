@@ -20,6 +20,13 @@ bool is_printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 127; });
 }
 
+// "/image" and "/image/" are a directory's name, and not the beginning of "/images".
+bool is_at_or_below(std::string_view path, std::string_view directory) {
+  if (directory.ends_with('/')) directory.remove_suffix(1);
+  return path.starts_with(directory) &&
+         (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
 }  // namespace
 
 gateway::gateway(boost::asio::any_io_executor executor, client_config config,
@@ -44,7 +51,7 @@ std::string_view gateway::cache_control_of(std::string_view path) const {
   std::string_view best_prefix;
   std::string_view best;
   for (const auto& [prefix, value] : options_.cache_control) {
-    if (path.starts_with(prefix) && prefix.size() >= best_prefix.size()) {
+    if (is_at_or_below(path, prefix) && prefix.size() >= best_prefix.size()) {
       best_prefix = prefix;
       best = value;
     }

@@ -43,6 +43,8 @@ class Pictures(unittest.TestCase):
             "/image/empty.gif": b"",
             "/image/mit Blank & Prozent%20 ä日本.jpg": b"name",
             "/other/data": rng.randbytes(70_000),
+            "/images/no.jpg": b"beside",
+            "/image/statics.jpg": b"beside, too",
         }
         for path, content in cls.files.items():
             local = os.path.join(cls.work, "file")
@@ -79,6 +81,11 @@ class Pictures(unittest.TestCase):
         _, headers, _ = get(self.servers[0], "/fs/other/data")
         self.assertEqual(headers["content-type"], "application/octet-stream")
         self.assertNotIn("cache-control", headers)
+        # Names that begin alike are not below it.
+        _, headers, _ = get(self.servers[0], "/fs/images/no.jpg")
+        self.assertNotIn("cache-control", headers)
+        _, headers, _ = get(self.servers[0], "/fs/image/statics.jpg")
+        self.assertEqual(headers["cache-control"], "public, max-age=60")
 
     def test_conditions_and_ranges_as_curl_sends_them(self):
         if shutil.which("curl") is None:
