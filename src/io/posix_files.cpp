@@ -19,6 +19,10 @@
 namespace ssdfs::io {
 namespace {
 
+// Pictures may be read by the group, for backups, and are nobody else's business.
+constexpr mode_t file_mode = 0640;
+constexpr mode_t directory_mode = 0750;
+
 failure path_failure(int error_number, const std::string& path, const char* what) {
   std::string text = path + ": " + what;
   failure f = errno_failure(error_number, std::move(text));
@@ -48,7 +52,7 @@ class descriptor {
 int open_retrying(const char* path, int flags) {
   int fd = -1;
   do {
-    fd = ::open(path, flags | O_CLOEXEC, 0640);
+    fd = ::open(path, flags | O_CLOEXEC, file_mode);
   } while (fd < 0 && errno == EINTR);
   return fd;
 }
@@ -235,10 +239,21 @@ class posix_file_system final : public file_system {
     return {};
   }
 
+  // Not for others than the owner and his group, as the files in them, whatever the umask says.
   result<void> make_directories(const std::string& path) override {
-    std::error_code ec;
-    std::filesystem::create_directories(path, ec);
-    if (ec) return path_failure(ec.value(), path, "make directory");
+    for (std::size_t end = path.find('/', 1); true; end = path.find('/', end + 1)) {
+      const std::string part = path.substr(0, end);
+      if (::mkdir(part.c_str(), directory_mode) != 0 && errno != EEXIST) {
+        const int why = errno;
+        // Others may have to be looked through on the way, where nothing can be made.
+        struct stat status {};
+        if (::stat(part.c_str(), &status) != 0) return path_failure(why, path, "make directory");
+      }
+      if (end == std::string::npos) break;
+    }
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return path_failure(errno, path, "make directory");
+    if (!S_ISDIR(status.st_mode)) return path_failure(ENOTDIR, path, "make directory");
     return {};
   }
 
