@@ -19,13 +19,17 @@ NAMES = [
 class Names(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(datanodes=2, http=True, master=["--http-write=on"],
-                              datanode=["--http-write=on"])
-        cls.addClassCleanup(cls.cluster.close)
-        cls.cluster.start()
         work = tempfile.TemporaryDirectory(prefix="ssdfs-names-")
         cls.addClassCleanup(work.cleanup)
         cls.work = work.name
+        cls.secret = os.path.join(cls.work, "secret")
+        with open(cls.secret, "w", encoding="ascii") as file:
+            file.write("0123456789abcdef0123456789abcdef\n")
+        os.chmod(cls.secret, 0o600)
+        options = ["--http-write=on", f"--url-secret={cls.secret}"]
+        cls.cluster = Cluster(datanodes=2, http=True, master=options, datanode=options)
+        cls.addClassCleanup(cls.cluster.close)
+        cls.cluster.start()
         cls.tree = os.path.join(cls.work, "tree")
         os.mkdir(cls.tree)
         for name in NAMES:
@@ -76,6 +80,17 @@ class Names(unittest.TestCase):
             self.assertEqual(renamed[0], 200, name)
             self.assertEqual(request(node, "DELETE", f"/fs/http/{quoted}")[0],
                              404 if b"true" in renamed[2] else 204, name)
+
+    def test_links_are_signed_for_every_name(self):
+        node = self.cluster.datanodes[0].http()
+        for name in NAMES:
+            link = self.cluster.ok("url", "sign", f"/names/{name}", "--expires", "1h", "--url-secret",
+                                   self.secret).strip()
+            self.assertEqual(request(node, "GET", link)[::2], (200, name.encode()), link)
+            self.assertEqual(request(node, "HEAD", link)[0], 200, link)
+            other = link.replace("/fs/names/", "/fs/name%73/")
+            self.assertEqual(request(node, "GET", other)[0], 200, "an escape is no other path")
+            self.assertEqual(request(node, "GET", link.replace("/fs/names/", "/fs/"))[0], 403, link)
 
     def test_names_that_are_no_text_are_told_and_the_others_stored(self):
         tree = os.path.join(self.work, "latin")

@@ -84,6 +84,23 @@ class Rivals(unittest.TestCase):
         c.ok("trash", "restore", "/quota/b")
         c.ok("verify", other, "/quota/b")
 
+    def test_the_trash_takes_only_what_is_removed_and_gives_it_up_when_told(self):
+        c = self.cluster
+        picture = self.picture("trash", 1000)
+        c.ok("put", picture, "/thrown/a")
+        c.ok("rm", "--skip-trash", "/thrown/a")
+        self.assertNotIn("/thrown/a", c.ok("trash", "ls"))
+        c.ok("put", picture, "/thrown/b")
+        c.ok("rm", "/thrown/b")
+        [kept] = [line.split()[0] for line in c.ok("trash", "ls").splitlines() if " /thrown/b " in line]
+        for refused in (("put", picture, "/.trash/x"), ("cp", "/one", "/.trash/x"), ("mv", "/.trash", "/x"),
+                        ("mv", "/thrown", "/.trash/y")):
+            self.assertEqual(c.run(*refused).returncode, 1, refused)
+        c.ok("cat", kept)
+        c.ok("rm", "--skip-trash", kept)
+        self.assertNotIn("/thrown/b", c.ok("trash", "ls"))
+        self.assertEqual(c.run("trash", "restore", "/thrown/b").returncode, 1)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -211,6 +211,19 @@ class Signals(Servers):
         self.assertIsNone(process.poll())
 
 
+class Modes(Servers):
+    def test_data_are_no_business_of_other_users_whatever_the_umask(self):
+        process = self.start(preexec_fn=lambda: os.umask(0))
+        self.assertEqual(self.run_command("put", __file__, "/file").returncode, 0)
+        [data] = [a.split("=", 1)[1] for a in process.args if a.startswith("--data-dir=")]
+        seen = 0
+        for directory, _, names in os.walk(data):
+            for path in [directory, *(os.path.join(directory, name) for name in names)]:
+                self.assertEqual(os.stat(path).st_mode & 0o027, 0, path)
+                seen += 1
+        self.assertGreater(seen, 10)
+
+
 class Limits(unittest.TestCase):
     def test_too_little_address_space_is_told(self):
         with tempfile.TemporaryDirectory(prefix="ssdfs-surroundings-") as work:

@@ -65,6 +65,11 @@ class Deployment(unittest.TestCase):
         if not known:
             self.skipTest("neither docker-compose nor docker compose is installed")
 
+    def test_the_dashboard_works_below_any_path_of_a_proxy(self):
+        for name in ("dashboard.html", "dashboard.js", "dashboard.css"):
+            text = read(os.path.join(ROOT, "src/http", name))
+            self.assertNotRegex(text, r"""(?:src|href|action)=["']/|url\(["']?/|["'`]/(?:api|metrics|fs|webhdfs)\b""", name)
+
     def test_nginx_accepts_the_image_server(self):
         nginx = need(self, "nginx")
         for name in ("cache", "temp"):
