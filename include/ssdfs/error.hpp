@@ -57,6 +57,7 @@ enum class errc : std::uint16_t {
   version_mismatch = 63,  ///< no protocol version in common
   duplicate_node = 64,    ///< two live processes use one node identity
   unknown_node = 65,      ///< the node must register first
+  wrong_node = 66,        ///< another node answers at the address
 
   // Local.
   cancelled = 80,  ///< cancelled by the caller

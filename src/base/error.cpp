@@ -53,6 +53,7 @@ const char* text_of(errc e) noexcept {
     case errc::version_mismatch: return "no common protocol version";
     case errc::duplicate_node: return "node identity already in use";
     case errc::unknown_node: return "node is not registered";
+    case errc::wrong_node: return "another node answers at the address";
     case errc::cancelled: return "cancelled";
     case errc::aborted: return "aborted";
     case errc::io: return "input/output error";
@@ -114,7 +115,8 @@ bool is_retryable(const boost::system::error_code& ec) noexcept {
     case errc::starting:
     case errc::regrant:
     case errc::shutting_down:
-    case errc::unavailable: return true;
+    case errc::unavailable:
+    case errc::wrong_node: return true;
     default: return false;
   }
 }

@@ -80,10 +80,10 @@ BOOST_DESCRIBE_STRUCT(order_result, (), (id, kind, volume, status, detail))
 struct chain_failure {
   volume_id volume;
   generation_t generation = 0;
-  std::string address;  ///< of the member that failed
+  node_id node;  ///< the member that failed
   friend bool operator==(const chain_failure&, const chain_failure&) = default;
 };
-BOOST_DESCRIBE_STRUCT(chain_failure, (), (volume, generation, address))
+BOOST_DESCRIBE_STRUCT(chain_failure, (), (volume, generation, node))
 
 /// Use of one data directory of a datanode.
 struct disk_report {

@@ -16,7 +16,7 @@ namespace {
 
 struct scrubbed_node {
   std::string name;
-  std::string address;
+  replica_address at;
   std::uint64_t pass = 0;  // that was begun
   wire::scrub_reply now;
   bool over = false;
@@ -24,7 +24,7 @@ struct scrubbed_node {
 };
 
 void look(session& to, scrubbed_node& n) {
-  const auto state = detail::node_call(to.client(), n.address, wire::scrub_request{});
+  const auto state = detail::node_call(to.client(), n.at, wire::scrub_request{});
   if (!state) {
     n.lost = true;
     return to.error(n.name, state.error());
@@ -82,8 +82,8 @@ int run_admin_scrub(const std::vector<std::string>& arguments) {
   std::vector<scrubbed_node> nodes;
   for (const auto& node : report->nodes) {
     if (node.state == "dead" || node.address.empty()) continue;
-    scrubbed_node n{node.name, node.address, 0, {}, false, false};
-    const auto begun = detail::node_call(to->client(), n.address, wire::scrub_request{true});
+    scrubbed_node n{node.name, {node.node, node.address}, 0, {}, false, false};
+    const auto begun = detail::node_call(to->client(), n.at, wire::scrub_request{true});
     if (!begun) {
       to->error(n.name, begun.error());
       continue;
@@ -99,7 +99,7 @@ int run_admin_scrub(const std::vector<std::string>& arguments) {
     left += n.now.unrepaired;
     if (line.json()) {
       print_json({{"node", n.name},
-                  {"address", n.address},
+                  {"address", n.at.address},
                   {"pass", n.pass},
                   {"over", n.over},
                   {"bytes", n.now.bytes_total},

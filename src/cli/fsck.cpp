@@ -118,7 +118,7 @@ class checker {
           std::binary_search(copy.bad.begin(), copy.bad.end(), chunk.key)) {
         continue;
       }
-      const auto page = detail::node_call(from_.client(), copy.address,
+      const auto page = detail::node_call(from_.client(), {copy.node, copy.address},
                                           wire::replica_chunks_request{chunk.volume, chunk.key, 1});
       if (page && !page->chunks.empty() && page->chunks.front().key == chunk.key &&
           page->chunks.front().crc32c == chunk.crc32c) {
@@ -151,21 +151,21 @@ class checker {
 // Tells the datanodes to put right what they can; how many replicas that are.
 std::size_t order_repair(session& from, const cluster_health& health) {
   std::size_t ordered = 0;
-  const auto order = [&](const std::string& address, const wire::repair_replica_request& what) {
-    const auto done = detail::node_call(from.client(), address, what);
+  const auto order = [&](const replica_address& at, const wire::repair_replica_request& what) {
+    const auto done = detail::node_call(from.client(), at, what);
     if (done) {
       ++ordered;
     } else {
-      from.error(address, done.error());
+      from.error(at.address, done.error());
     }
   };
   for (const auto& [id, volume] : health.troubled) {
     for (const auto& copy : volume.copies) {
-      if (!copy.bad.empty()) order(copy.address, {id, false});
+      if (!copy.bad.empty()) order({copy.node, copy.address}, {id, false});
     }
   }
   for (const auto& o : health.orphans) {
-    if (o.what.orphans_wait) order(o.address, {o.what.volume, true});
+    if (o.what.orphans_wait) order(o.at, {o.what.volume, true});
   }
   return ordered;
 }

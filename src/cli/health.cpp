@@ -41,11 +41,11 @@ volume_health health_of(const wire::volume_status& v, const bad_map& bad) {
   return out;
 }
 
-result<std::vector<chunk_key>> bad_chunks_of(session& from, const std::string& address,
+result<std::vector<chunk_key>> bad_chunks_of(session& from, const replica_address& at,
                                              volume_id volume) {
   std::vector<chunk_key> keys;
   for (wire::bad_chunks_request ask{volume, 0};;) {
-    auto page = detail::node_call(from.client(), address, ask);
+    auto page = detail::node_call(from.client(), at, ask);
     if (!page) return std::move(page).error();
     keys.insert(keys.end(), page->keys.begin(), page->keys.end());
     if (!page->more || page->keys.empty()) return keys;
@@ -56,13 +56,14 @@ result<std::vector<chunk_key>> bad_chunks_of(session& from, const std::string& a
 // Everything that one node says against its own replicas.
 result<void> ask_node(session& from, const wire::node_status& node, bad_map& bad,
                       cluster_health& out) {
+  const replica_address at{node.node, node.address};
   for (wire::replica_health_request ask;;) {
-    const auto page = detail::node_call(from.client(), node.address, ask);
+    const auto page = detail::node_call(from.client(), at, ask);
     if (!page) return page.error();
     for (const auto& trouble : page->replicas) {
-      if (trouble.orphans > 0) out.orphans.push_back({node.address, trouble});
+      if (trouble.orphans > 0) out.orphans.push_back({at, trouble});
       if (trouble.bad_records == 0) continue;
-      auto keys = bad_chunks_of(from, node.address, trouble.volume);
+      auto keys = bad_chunks_of(from, at, trouble.volume);
       if (!keys) return std::move(keys).error();
       bad[{trouble.volume, node.node}] = std::move(*keys);
     }

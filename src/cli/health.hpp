@@ -36,7 +36,7 @@ struct volume_health {
 
 /// Chunks of a replica that no file owns and that were set aside.
 struct orphan_health {
-  std::string address;
+  replica_address at;
   wire::replica_trouble what;
 };
 

@@ -133,7 +133,7 @@ void chunk_write::send_small() {
   request.key = right_.key;
   request.crc32c = crc_;
   request.ack = job_.ack;
-  request.next = right_.under->next();
+  request.chain = right_.under->chain_text();
   request.token = op_.owner().config().token;
   net::channel& channel = right_.under->first().channel();
   const auto id = channel.call(request, {.timeout_ms = timeout_ms(), .body = job_.bytes},
@@ -152,7 +152,7 @@ void chunk_write::send_begin() {
   request.key = right_.key;
   request.size = size();
   request.crc32c = crc_;
-  request.next = right_.under->next();
+  request.chain = right_.under->chain_text();
   request.token = op_.owner().config().token;
   pieces_->next = pieces_->in_flight = 0;
   pieces_->failed = false;
@@ -186,7 +186,7 @@ void chunk_write::send_piece(std::uint32_t number) {
   request.key = right_.key;
   request.offset = offset;
   request.crc32c = pieces_->crcs[number];
-  request.next = right_.under->next();
+  request.chain = right_.under->chain_text();
   const bytes_view part = job_.bytes.view.subspan(offset, std::min(piece_size, size() - offset));
   ++pieces_->in_flight;
   call_handle& call = *std::find_if(pieces_->calls.begin(), pieces_->calls.end(),
@@ -220,7 +220,7 @@ void chunk_write::send_end() {
   request.volume = right_.under->volume();
   request.generation = right_.under->generation();
   request.key = right_.key;
-  request.next = right_.under->next();
+  request.chain = right_.under->chain_text();
   net::channel& channel = right_.under->first().channel();
   const auto id = channel.call(request, {.timeout_ms = timeout_ms()},
                                [keep = operation_ptr(&op_), this](auto reply) {

@@ -4,6 +4,7 @@
 #include "base/units.hpp"
 #include "client/core.hpp"
 #include "io/clock.hpp"
+#include "wire/chain.hpp"
 
 #include <algorithm>
 
@@ -17,7 +18,6 @@ constexpr std::uint32_t most_keys = 65536;
 constexpr std::int64_t quick_ns = 5'000'000'000;
 constexpr std::int64_t avoid_volume_ns = 30'000'000'000;
 constexpr std::size_t most_avoided = 64;
-constexpr std::size_t most_granted_replicas = 8;
 
 }  // namespace
 
@@ -31,12 +31,9 @@ grant::grant(grant_pool& pool, const wire::grant_reply& reply, std::vector<serve
       bytes_(reply.bytes),
       bytes_left_(reply.bytes),
       chain_(std::move(chain)),
+      chain_text_(wire::chain_text(reply.replicas)),
       received_ns_(io::steady_ns()),
       used_ns_(received_ns_) {
-  for (std::size_t i = 1; i < chain_.size(); ++i) {
-    if (i > 1) next_ += ',';
-    next_ += chain_[i]->address();
-  }
   ++pool_.living_;
 }
 
@@ -148,7 +145,7 @@ void grant_pool::ask(replication_class& c) {
   request.key_count = static_cast<std::uint32_t>(std::min<std::uint64_t>(keys, most_keys));
   if (!c.ignore_avoided) {
     request.exclude_volumes = avoided_volumes(now);
-    request.exclude_addresses = core_.servers().avoided(now, most_avoided);
+    request.exclude_nodes = core_.servers().avoided(now, most_avoided);
   }
   request.user = core_.config().user;
   request.token = core_.config().token;
@@ -165,9 +162,8 @@ void grant_pool::ask(replication_class& c) {
 }
 
 void grant_pool::answered(replication_class& c, const wire::grant_reply& reply) {
-  if (reply.replicas.empty() || reply.replicas.size() > most_granted_replicas ||
-      reply.key_count == 0 || reply.first_key == 0 ||
-      reply.key_count - 1 > UINT32_MAX - reply.first_key) {
+  if (reply.replicas.empty() || reply.replicas.size() > wire::max_chain || reply.key_count == 0 ||
+      reply.first_key == 0 || reply.key_count - 1 > UINT32_MAX - reply.first_key) {
     return refused(c, core_.masters().current(), failure(errc::protocol, "malformed grant"));
   }
   c.asking = false;
@@ -176,7 +172,7 @@ void grant_pool::answered(replication_class& c, const wire::grant_reply& reply) 
   c.recent = 0;
   core_.learn_chunk_size(reply.chunk_size);
   std::vector<server*> chain;
-  for (const replica_address& r : reply.replicas) chain.push_back(&core_.servers().get(r.address));
+  for (const replica_address& r : reply.replicas) chain.push_back(&core_.servers().get(r));
   const grant_ref g(new grant(*this, reply, std::move(chain)));
   if (closed_) return;  // and gives it back
   c.active.push_back(g);

@@ -35,8 +35,8 @@ class grant : public boost::intrusive_ref_counter<grant, boost::thread_unsafe_co
   [[nodiscard]] generation_t generation() const noexcept { return generation_; }
   [[nodiscard]] server& first() const noexcept { return *chain_.front(); }
   [[nodiscard]] const std::vector<server*>& chain() const noexcept { return chain_; }
-  /// The chain behind the first replica, as write requests carry it.
-  [[nodiscard]] const std::string& next() const noexcept { return next_; }
+  /// The same as write requests carry it.
+  [[nodiscard]] const std::string& chain_text() const noexcept { return chain_text_; }
 
  private:
   friend class grant_pool;
@@ -49,7 +49,7 @@ class grant : public boost::intrusive_ref_counter<grant, boost::thread_unsafe_co
   std::uint64_t bytes_;
   std::uint64_t bytes_left_;
   std::vector<server*> chain_;
-  std::string next_;
+  std::string chain_text_;
   std::int64_t received_ns_;
   std::int64_t used_ns_;
 };

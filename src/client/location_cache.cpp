@@ -96,8 +96,7 @@ void location_cache::answered(location_batch& batch, const wire::locate_reply& r
     e.until_ns = until;
     e.replicas.clear();
     for (const replica_address& r : where.replicas) {
-      if (e.replicas.size() < most_known_replicas)
-        e.replicas.push_back(&core_.servers().get(r.address));
+      if (e.replicas.size() < most_known_replicas) e.replicas.push_back(&core_.servers().get(r));
     }
   }
 }

@@ -1,6 +1,7 @@
 // Single requests to one datanode, for the project's own commands.
 #pragma once
 
+#include "base/orders.hpp"
 #include "base/result.hpp"
 #include "client/core.hpp"
 #include "ssdfs/blocking_client.hpp"
@@ -15,11 +16,11 @@
 
 namespace ssdfs::detail {
 
-/// One request to the server at `address`, once; waits. The reply must own what it holds (no views
+/// One request to the node `to`, once; waits. The reply must own what it holds (no views
 /// into the frame). Not from the client's own thread.
 template <class Request>
 [[nodiscard]] result<typename Request::reply> node_call(blocking_client& from,
-                                                        const std::string& address,
+                                                        const replica_address& to,
                                                         const Request& request,
                                                         std::int64_t timeout_ms = 10'000) {
   using answer = result<typename Request::reply>;
@@ -27,11 +28,10 @@ template <class Request>
   auto outcome = promise->get_future();
   const core_ptr& c = from.async().internals();
   boost::asio::post(c->strand(), [&, promise] {
-    c->servers().get(address).channel().call(
-        request, {.timeout_ms = timeout_ms}, [promise](auto reply) {
-          if (reply) return promise->set_value(std::move(reply->message));
-          promise->set_value(std::move(reply).error());
-        });
+    c->servers().get(to).channel().call(request, {.timeout_ms = timeout_ms}, [promise](auto reply) {
+      if (reply) return promise->set_value(std::move(reply->message));
+      promise->set_value(std::move(reply).error());
+    });
   });
   return outcome.get();
 }

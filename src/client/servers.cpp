@@ -5,12 +5,12 @@
 
 namespace ssdfs::detail {
 
-server::server(std::string address, net::channel_pool& pool, bool one_channel)
-    : address_(std::move(address)), pool_(pool) {
-  if (one_channel) only_ = pool_.get(address_);
+server::server(std::string address, node_id node, net::channel_pool& pool, bool one_channel)
+    : address_(std::move(address)), node_(node), pool_(pool) {
+  if (one_channel) only_ = pool_.get(address_, node_);
 }
 
-net::channel& server::channel() { return only_ ? *only_ : *pool_.get(address_); }
+net::channel& server::channel() { return only_ ? *only_ : *pool_.get(address_, node_); }
 
 bool server::failed(std::int64_t now_ns, bool mute) {
   constexpr std::int64_t first_ns = 2'000'000'000;
@@ -23,29 +23,34 @@ bool server::failed(std::int64_t now_ns, bool mute) {
   return false;
 }
 
-server& server_table::get(std::string_view address) {
-  const auto found = servers_.find(std::string(address));
+server& server_table::get(std::string_view address, node_id node) {
+  std::pair<std::string, node_id> name(address, node);
+  const auto found = servers_.find(name);
   if (found != servers_.end()) return *found->second;
-  auto made = std::make_unique<server>(std::string(address), pool_, one_channel_);
+  auto made = std::make_unique<server>(name.first, node, pool_, one_channel_);
   server& out = *made;
-  servers_.emplace(out.address(), std::move(made));
+  servers_.emplace(std::move(name), std::move(made));
   return out;
 }
 
-std::vector<std::string> server_table::avoided(std::int64_t now_ns, std::size_t limit) const {
-  std::vector<std::string> out;
-  for (const auto& [address, s] : servers_) {
-    if (out.size() < limit && s->avoided(now_ns)) out.push_back(address);
+std::vector<node_id> server_table::avoided(std::int64_t now_ns, std::size_t limit) const {
+  std::vector<node_id> out;
+  for (const auto& [name, s] : servers_) {
+    if (name.second != node_id() && out.size() < limit && s->avoided(now_ns)) {
+      out.push_back(name.second);
+    }
   }
   return out;
 }
 
-bool is_silence(const failure& f) noexcept { return f == errc::connection || f == errc::timed_out; }
+bool is_silence(const failure& f) noexcept {
+  return f == errc::connection || f == errc::timed_out || f == errc::wrong_node;
+}
 
 bool blames_server(const failure& f) noexcept {
   return f == errc::connection || f == errc::timed_out || f == errc::io || f == errc::checksum ||
          f == errc::damaged || f == errc::protocol || f == errc::wrong_cluster ||
-         f == errc::shutting_down || f == errc::internal;
+         f == errc::wrong_node || f == errc::shutting_down || f == errc::internal;
 }
 
 }  // namespace ssdfs::detail

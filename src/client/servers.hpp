@@ -1,6 +1,7 @@
 // The servers that the client talks to, and what it remembers about their health.
 #pragma once
 
+#include "base/orders.hpp"
 #include "net/channel.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -8,16 +9,20 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ssdfs::detail {
 
-/// One address. Lives as long as the client's core. Used on the client's strand.
+/// One address and who is expected there. Lives as long as the client's core. Used on the client's
+/// strand.
 class server {
  public:
-  server(std::string address, net::channel_pool& pool, bool one_channel);
+  server(std::string address, node_id node, net::channel_pool& pool, bool one_channel);
 
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
+  /// Nil if whoever answers will do (a master).
+  [[nodiscard]] node_id node() const noexcept { return node_; }
   /// The channel for the next call: the only one, or the least loaded of several. Lives as long as
   /// the pool.
   [[nodiscard]] net::channel& channel();
@@ -40,6 +45,7 @@ class server {
 
  private:
   std::string address_;
+  node_id node_;
   net::channel_pool& pool_;
   std::shared_ptr<net::channel> only_;  // null if the pool keeps several
   std::uint32_t failures_ = 0;
@@ -47,21 +53,24 @@ class server {
   bool mute_ = false;
 };
 
-/// All servers by address. Used on the client's strand.
+/// All servers by address and node. Used on the client's strand.
 class server_table {
  public:
   server_table(net::channel_pool& pool, bool one_channel)
       : pool_(pool), one_channel_(one_channel) {}
 
   /// Never fails; the reference stays valid.
-  [[nodiscard]] server& get(std::string_view address);
-  /// Addresses to avoid now, at most `limit`.
-  [[nodiscard]] std::vector<std::string> avoided(std::int64_t now_ns, std::size_t limit) const;
+  [[nodiscard]] server& get(std::string_view address, node_id node = {});
+  [[nodiscard]] server& get(const replica_address& replica) {
+    return get(replica.address, replica.node);
+  }
+  /// Nodes to avoid now, at most `limit`.
+  [[nodiscard]] std::vector<node_id> avoided(std::int64_t now_ns, std::size_t limit) const;
 
  private:
   net::channel_pool& pool_;
   bool one_channel_;
-  boost::unordered_flat_map<std::string, std::unique_ptr<server>> servers_;
+  boost::unordered_flat_map<std::pair<std::string, node_id>, std::unique_ptr<server>> servers_;
 };
 
 /// True if the failure of a call says that its server (not the request) is the trouble.

@@ -13,7 +13,7 @@ namespace {
 
 /// One request to one server, without retries; waits.
 template <class Request>
-result<net::response<typename Request::reply>> call_server(client& from, const std::string& address,
+result<net::response<typename Request::reply>> call_server(client& from, const replica_address& to,
                                                            const Request& request,
                                                            std::int64_t timeout_ms) {
   using answer = result<net::response<typename Request::reply>>;
@@ -21,42 +21,40 @@ result<net::response<typename Request::reply>> call_server(client& from, const s
   const core_ptr& c = from.internals();
   boost::asio::post(c->strand(), [&, promise] {
     const net::call_options options{.timeout_ms = timeout_ms};
-    c->servers().get(address).channel().call(
-        request, options, [promise](answer a) { promise->set_value(std::move(a)); });
+    c->servers().get(to).channel().call(request, options,
+                                        [promise](answer a) { promise->set_value(std::move(a)); });
   });
   return promise->get_future().get();
 }
 
 // The leading master first, then the datanodes that are not dead.
-result<std::vector<std::string>> server_addresses(client& from) {
+result<std::vector<replica_address>> known_servers(client& from) {
   auto report = master_call(from, wire::admin_report_request{});
   if (!report) return std::move(report).error();
-  std::vector<std::string> addresses;
+  std::vector<replica_address> servers;
   auto master = std::make_shared<std::promise<std::string>>();
   boost::asio::post(from.internals()->strand(), [c = from.internals(), master] {
     master->set_value(c->masters().current().address());
   });
-  addresses.push_back(master->get_future().get());
+  servers.push_back({{}, master->get_future().get()});
   for (const wire::node_status& node : report->nodes) {
     if (node.state == "dead" || node.address.empty()) continue;
-    if (std::find(addresses.begin(), addresses.end(), node.address) == addresses.end()) {
-      addresses.push_back(node.address);
-    }
+    servers.push_back({node.node, node.address});
   }
-  return addresses;
+  return servers;
 }
 
 }  // namespace
 
 result<std::vector<server_statistics>> all_server_statistics(client& from) {
-  auto addresses = server_addresses(from);
-  if (!addresses) return std::move(addresses).error();
+  auto servers = known_servers(from);
+  if (!servers) return std::move(servers).error();
   constexpr std::int64_t timeout_ms = 5000;
   std::vector<server_statistics> out;
-  for (std::string& address : *addresses) {
-    auto reply = call_server(from, address, wire::server_stats_request{}, timeout_ms);
+  for (replica_address& server : *servers) {
+    auto reply = call_server(from, server, wire::server_stats_request{}, timeout_ms);
     server_statistics& s = out.emplace_back();
-    s.address = std::move(address);
+    s.address = std::move(server.address);
     if (reply) {
       s.stats = reply->message;
     } else {
@@ -67,14 +65,14 @@ result<std::vector<server_statistics>> all_server_statistics(client& from) {
 }
 
 result<std::size_t> connect_everywhere(client& from) {
-  auto addresses = server_addresses(from);
-  if (!addresses) return std::move(addresses).error();
+  auto servers = known_servers(from);
+  if (!servers) return std::move(servers).error();
   constexpr std::int64_t timeout_ms = 5000;
   using answer = result<net::response<wire::ping_reply>>;
   std::size_t count = 0;
-  for (const std::string& address : *addresses) {
+  for (const replica_address& server : *servers) {
     std::vector<std::future<answer>> answers;
-    for (const auto& channel : from.internals()->channels().all(address)) {
+    for (const auto& channel : from.internals()->channels().all(server.address, server.node)) {
       auto promise = std::make_shared<std::promise<answer>>();
       answers.push_back(promise->get_future());
       channel->call(wire::ping_request{}, {.timeout_ms = timeout_ms},
@@ -84,7 +82,7 @@ result<std::size_t> connect_everywhere(client& from) {
       const auto outcome = a.get();
       if (outcome) {
         ++count;
-      } else if (address == addresses->front()) {  // the master's; nodes may be down or hang
+      } else if (&server == &servers->front()) {  // the master's; nodes may be down or hang
         return outcome.error();
       }
     }
@@ -106,7 +104,7 @@ result<std::vector<std::byte>> read_replica(client& from, const chunk_location& 
     request.expected_size = chunk.size;
     request.expected_crc32c = chunk.crc32c;
     request.token = from.internals()->config().token;
-    auto reply = call_server(from, address, request, timeout_ms);
+    auto reply = call_server(from, {{}, address}, request, timeout_ms);
     if (!reply) return std::move(reply).error();
     if (reply->body.size() != request.length) {
       return failure(errc::checksum, address + ": the replica sent another length");

@@ -87,7 +87,8 @@ void controller::impl::take_failure(node_id from, const chain_failure& failure) 
       info->generation != failure.generation) {
     return;
   }
-  if (std::find(info->members.begin(), info->members.end(), from) == info->members.end()) return;
+  // Members speak, and of members only: what a caller made up is not worth a volume.
+  if (!contains(info->members, from) || !contains(info->members, failure.node)) return;
   volumes_[failure.volume].chain_failed = failure.generation;
   mark(failure.volume);
 }

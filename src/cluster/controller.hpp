@@ -103,7 +103,7 @@ struct volume_wish {
   std::uint8_t replication = 0;  ///< 0: the default class
   std::uint64_t bytes = 0;       ///< room wanted
   std::span<const volume_id> exclude_volumes;
-  std::span<const std::string> exclude_addresses;  ///< nodes that failed for the caller
+  std::span<const node_id> exclude_nodes;  ///< that failed for the caller
 };
 
 /// Where a writer may write, or why not.

@@ -155,7 +155,6 @@ struct controller::impl {
   [[nodiscard]] std::uint64_t grant_room(const volume_info& info) const;
   [[nodiscard]] volume_choice offer(const volume_wish& wish, std::uint8_t replication,
                                     const std::vector<node_id>& exclude, time_ms now);
-  [[nodiscard]] std::vector<node_id> nodes_at(std::span<const std::string> addresses) const;
 
   // controller_repair.cpp: copies for what dead nodes held
   void plan_copies(time_ms now);  ///< repairs, then moves

@@ -237,15 +237,6 @@ bool controller::impl::add_one(std::uint8_t replication, const std::vector<node_
 
 // ---- offering -----------------------------------------------------------------------------------
 
-std::vector<node_id> controller::impl::nodes_at(std::span<const std::string> addresses) const {
-  std::vector<node_id> list;
-  for (const std::string& address : addresses) {
-    const node_view* node = registry_.find_address(address);
-    if (node != nullptr) list.push_back(node->node);
-  }
-  return list;
-}
-
 /// Smaller is better: chance decides, in proportion to the free space of the fullest member.
 double controller::impl::free_race(const volume_info& info) {
   double free = 0;
@@ -296,7 +287,7 @@ volume_choice controller::choose_volume(const volume_wish& wish, time_ms now) {
   if (i.demanded_until_[cls] <= now) i.pool_dirty_ = true;
   i.demanded_until_[cls] = now + demand_lasts_ms;
 
-  const std::vector<node_id> exclude = i.nodes_at(wish.exclude_addresses);
+  const std::vector<node_id> exclude(wish.exclude_nodes.begin(), wish.exclude_nodes.end());
   volume_choice choice = i.offer(wish, cls, exclude, now);
   if (choice.what == outcome::ready) {
     i.unserved_since_[cls] = never;

@@ -260,13 +260,6 @@ const node_view* registry::find(node_id node) const {
   return at == nodes_.end() ? nullptr : &at->second;
 }
 
-const node_view* registry::find_address(std::string_view address) const {
-  for (const auto& [id, node] : nodes_) {
-    if (node.address == address) return &node;
-  }
-  return nullptr;
-}
-
 std::size_t registry::usable_count() const noexcept {
   return static_cast<std::size_t>(std::count_if(
       nodes_.begin(), nodes_.end(), [](const auto& entry) { return entry.second.takes_data(); }));

@@ -142,7 +142,6 @@ class registry {
   [[nodiscard]] std::vector<node_id> take_changed();
 
   [[nodiscard]] const node_view* find(node_id node) const;
-  [[nodiscard]] const node_view* find_address(std::string_view address) const;
   [[nodiscard]] const std::map<node_id, node_view>& nodes() const noexcept { return nodes_; }
   /// Nodes that take new data.
   [[nodiscard]] std::size_t usable_count() const noexcept;

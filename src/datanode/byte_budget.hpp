@@ -1,14 +1,13 @@
 // A bound on the memory of writes that wait for a disk or for the rest of their chain.
 #pragma once
 
+#include "wire/chain.hpp"
+
 #include <array>
 #include <atomic>
 #include <cstddef>
 
 namespace ssdfs::datanode {
-
-/// Longest chain: the replication classes end at 3.
-inline constexpr std::size_t max_chain = 3;
 
 /// Bytes in memory, counted apart for every distance from the end of a chain. A write that still
 /// has n hops before it waits only for writes with n-1, so a full budget at one distance never
@@ -37,7 +36,7 @@ class byte_budget {
 
  private:
   const std::size_t limit_;
-  std::array<std::atomic<std::size_t>, max_chain> used_{};
+  std::array<std::atomic<std::size_t>, wire::max_chain> used_{};
 };
 
 }  // namespace ssdfs::datanode

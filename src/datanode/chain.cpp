@@ -1,23 +1,25 @@
 #include "datanode/chain.hpp"
 
+#include <utility>
+
 namespace ssdfs::datanode {
 
-result<chain_route> parse_route(std::string_view next) {
-  chain_route route;
-  if (next.empty()) return route;
-  const std::size_t comma = next.find(',');
-  route.next = next.substr(0, comma);
-  route.rest = comma == std::string_view::npos ? std::string_view{} : next.substr(comma + 1);
-  route.hops = 1;
-  for (std::size_t i = 0; i < next.size(); ++i) {
-    if (next[i] != ',') continue;
-    ++route.hops;
-    if (i == 0 || i + 1 == next.size() || next[i + 1] == ',') {
-      return failure(errc::invalid_argument, "an empty address in the chain");
-    }
+const wire::chain_member* chain_place::find(std::string_view address) const noexcept {
+  for (const wire::chain_member& m : members) {
+    if (m.address == address) return &m;
   }
-  if (route.hops >= max_chain) return failure(errc::invalid_argument, "the chain is too long");
-  return route;
+  return nullptr;
+}
+
+result<chain_place> find_place(std::string_view chain, node_id self) {
+  auto members = wire::parse_chain(chain);
+  if (!members) return std::move(members).error();
+  chain_place out{std::move(*members), 0};
+  while (out.here < out.members.size() && out.self().node != self) ++out.here;
+  if (out.here == out.members.size()) {
+    return failure(errc::wrong_node, "node " + to_string(self) + " is not in the chain");
+  }
+  return out;
 }
 
 failure chain::blame(failure why, std::string address) {

@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "datanode/byte_budget.hpp"
 #include "net/channel.hpp"
+#include "wire/chain.hpp"
 #include "wire/chunk_messages.hpp"
 
 #include <array>
@@ -14,15 +15,22 @@
 
 namespace ssdfs::datanode {
 
-/// The `next` field of a write, taken apart. The views alias it.
-struct chain_route {
-  std::string_view next;  ///< the member to forward to; empty at the end of the chain
-  std::string_view rest;  ///< its own `next`
-  std::size_t hops = 0;   ///< members behind this one
+/// A node's place in the chain of a write.
+struct chain_place {
+  wire::chain_members members;  ///< their addresses alias the text
+  std::size_t here = 0;         ///< index of this node
+
+  /// Members behind this one.
+  [[nodiscard]] std::size_t hops() const noexcept { return members.size() - 1 - here; }
+  [[nodiscard]] const wire::chain_member& self() const noexcept { return members[here]; }
+  /// The one to forward to, if hops() is not 0.
+  [[nodiscard]] const wire::chain_member& next() const noexcept { return members[here + 1]; }
+  /// The member with this address; null if it is none of them.
+  [[nodiscard]] const wire::chain_member* find(std::string_view address) const noexcept;
 };
 
-/// errc::invalid_argument for empty members and for a chain that is too long.
-result<chain_route> parse_route(std::string_view next);
+/// errc::invalid_argument as wire::parse_chain; errc::wrong_node if `self` is not in the chain.
+[[nodiscard]] result<chain_place> find_place(std::string_view chain, node_id self);
 
 /// Forwards writes. One connection a member and distance from the chain's end, so that a connection
 /// whose reader pauses holds up only writes that may wait for each other (see byte_budget).
@@ -35,12 +43,13 @@ class chain {
     for (auto& pool : pools_) pool = std::make_unique<net::channel_pool>(executor, options);
   }
 
-  /// Sends `message`, whose `next` is route.rest, to route.next. `done(result<void>)` is called
-  /// once, on the executor; a failure's hint is the address of the member that failed it.
+  /// Sends `message` to the next member, and to no other node that may answer at its address.
+  /// `done(result<void>)` is called once, on the executor; a failure's hint is the address of the
+  /// member that failed it.
   template <class Request, class Done>
-  void forward(const Request& message, const chain_route& route, shared_bytes body, Done done) {
-    std::string address(route.next);
-    auto channel = pools_[route.hops - 1]->get(address);
+  void forward(const Request& message, const chain_place& place, shared_bytes body, Done done) {
+    std::string address(place.next().address);
+    auto channel = pools_[place.hops() - 1]->get(address, place.next().node);
     net::call_options options{.timeout_ms = timeout_ms_, .body = std::move(body), .body_more = {}};
     channel->call(message, std::move(options),
                   [address = std::move(address), done = std::move(done)](
@@ -59,7 +68,7 @@ class chain {
   static failure blame(failure why, std::string address);
 
   const std::int64_t timeout_ms_;
-  std::array<std::unique_ptr<net::channel_pool>, max_chain - 1> pools_;
+  std::array<std::unique_ptr<net::channel_pool>, wire::max_chain - 1> pools_;
 };
 
 /// True if a failed append says that its member is broken or gone, so that the volume has to be

@@ -73,7 +73,7 @@ result<std::size_t> chunk_fetcher::source() const {
 }
 
 std::shared_ptr<net::channel> chunk_fetcher::channel_of(std::size_t source) const {
-  return peers_.get(sources_[source].address);
+  return peers_.get(sources_[source].address, sources_[source].node);
 }
 
 void chunk_fetcher::leave(std::size_t source, const failure& why) {

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "datanode/blocking_call.hpp"
 #include "io/clock.hpp"
+#include "wire/chain.hpp"
 #include "wire/chunk_messages.hpp"
 
 #include <algorithm>
@@ -44,44 +45,46 @@ result<void> say(net::channel& to, const Request& m, shared_bytes body = {}) {
   return {};
 }
 
-result<void> write_long(net::channel& chain, const wire::relocation& what, bytes_view data) {
+result<void> write_long(net::channel& to, const wire::relocation& what, bytes_view data) {
+  const std::string chain = wire::chain_text(what.chain);
   wire::write_begin_request begin;
   begin.volume = what.volume;
   begin.generation = what.generation;
   begin.key = what.key;
   begin.size = what.size;
   begin.crc32c = what.crc32c;
-  begin.next = what.next;
-  SSDFS_TRY(say(chain, begin));
+  begin.chain = chain;
+  SSDFS_TRY(say(to, begin));
   wire::write_piece_request piece;
   piece.volume = what.volume;
   piece.generation = what.generation;
   piece.key = what.key;
-  piece.next = what.next;
+  piece.chain = chain;
   for (std::size_t at = 0; at < data.size(); at += piece_size) {
     const bytes_view part = data.subspan(at, std::min<std::size_t>(piece_size, data.size() - at));
     piece.offset = static_cast<std::uint32_t>(at);
     piece.crc32c = crc32c(part);
-    SSDFS_TRY(say(chain, piece, copy_bytes(part)));
+    SSDFS_TRY(say(to, piece, copy_bytes(part)));
   }
   wire::write_end_request end;
   end.volume = what.volume;
   end.generation = what.generation;
   end.key = what.key;
-  end.next = what.next;
-  return say(chain, end);
+  end.chain = chain;
+  return say(to, end);
 }
 
-result<void> write_to(net::channel& chain, const wire::relocation& what, bytes_view data) {
-  if (data.size() > wire::small_chunk_max) return write_long(chain, what, data);
+result<void> write_to(net::channel& to, const wire::relocation& what, bytes_view data) {
+  if (data.size() > wire::small_chunk_max) return write_long(to, what, data);
+  const std::string chain = wire::chain_text(what.chain);
   wire::write_chunk_request m;
   m.volume = what.volume;
   m.generation = what.generation;
   m.key = what.key;
   m.crc32c = what.crc32c;
   m.ack = wire::ack_mode::all;
-  m.next = what.next;
-  return say(chain, m, copy_bytes(data));
+  m.chain = chain;
+  return say(to, m, copy_bytes(data));
 }
 
 }  // namespace
@@ -150,11 +153,13 @@ bool chunk_mover::take_and_move(net::channel& master) {
 }
 
 result<void> chunk_mover::move(const wire::relocation& what) {
+  if (what.chain.empty()) return failure(errc::protocol, "a relocation without a chain");
+  const replica_address& first = what.chain.front();
   failure last(errc::unavailable, "no source has it");
   for (const replica_address& source : what.sources) {
-    const auto from = parts_.peers.get(source.address);
+    const auto from = parts_.peers.get(source.address, source.node);
     const auto data = read_from(*from, what);
-    if (data) return write_to(*parts_.peers.get(what.first), what, *data);
+    if (data) return write_to(*parts_.peers.get(first.address, first.node), what, *data);
     last = data.error();
   }
   return last;

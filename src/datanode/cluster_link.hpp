@@ -4,7 +4,7 @@
 #include "base/ids.hpp"
 #include "base/orders.hpp"
 
-#include <string>
+#include <string_view>
 
 namespace ssdfs::datanode {
 
@@ -13,13 +13,12 @@ class cluster_link {
  public:
   virtual ~cluster_link() = default;
   /// A member of a chain, which may be this node, failed an append: the volume has to be sealed.
-  virtual void chain_failed(const chain_failure& what) = 0;
+  /// `address` is the member's, for people.
+  virtual void chain_failed(const chain_failure& what, std::string_view address) = 0;
   /// The replica's report has changed in a way that the master should hear of soon.
   virtual void volume_changed(volume_id volume) = 0;
   /// A read met bad bytes: they are to be replaced at once.
   virtual void records_bad(volume_id volume) = 0;
-  /// The address under which others know this node; empty before it is known.
-  [[nodiscard]] virtual std::string advertised_address() const = 0;
 };
 
 }  // namespace ssdfs::datanode

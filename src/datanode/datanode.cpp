@@ -222,13 +222,14 @@ class node_impl final : public datanode, public cluster_link {
 
   // ---- cluster_link: handed on to the membership, which comes after the service ----
 
-  void chain_failed(const chain_failure& what) override { membership_->chain_failed(what); }
+  void chain_failed(const chain_failure& what, std::string_view address) override {
+    membership_->chain_failed(what, address);
+  }
   void volume_changed(volume_id volume) override { membership_->volume_changed(volume); }
   void records_bad(volume_id volume) override {
     scrubs_.repair_soon(volume);
     volume_changed(volume);
   }
-  std::string advertised_address() const override { return membership_->advertised_address(); }
 
  private:
   membership_options membership_settings(const net::host_port& bound) {

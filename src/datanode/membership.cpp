@@ -102,18 +102,18 @@ std::string membership::advertised_address() const {
 
 // ---- events from the node ----
 
-void membership::chain_failed(const chain_failure& what) {
+void membership::chain_failed(const chain_failure& what, std::string_view address) {
   // Every write in flight says the same; people need to read it once.
   constexpr std::size_t remembered = 1024;
   bool is_new = false;
   {
     const std::lock_guard lock(mutex_);
     if (failures_logged_.size() >= remembered) failures_logged_.clear();
-    is_new = failures_logged_.emplace(what.volume, what.generation, what.address).second;
+    is_new = failures_logged_.emplace(what.volume, what.generation, what.node).second;
   }
   if (is_new) {
-    SSDFS_LOG(warning) << "volume " << what.volume << ": chain member " << what.address
-                       << " failed an append";
+    SSDFS_LOG(warning) << "volume " << what.volume << ": chain member " << address << " ("
+                       << to_string(what.node) << ") failed an append";
   }
   on_strand([what](membership& m) { m.agent_->chain_failed(what, io::steady_ms()); });
 }

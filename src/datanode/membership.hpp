@@ -71,7 +71,7 @@ class membership final : public std::enable_shared_from_this<membership> {
   [[nodiscard]] std::shared_ptr<net::channel> master() const;
 
   // As cluster_link.
-  void chain_failed(const chain_failure& what);
+  void chain_failed(const chain_failure& what, std::string_view address);
   void volume_changed(volume_id volume);
   [[nodiscard]] std::string advertised_address() const;
 
@@ -124,7 +124,7 @@ class membership final : public std::enable_shared_from_this<membership> {
   std::string problem_ = "no master has answered yet";
   bool registered_ = false;
   std::unordered_set<volume_id> changed_;  // reports that are asked for and not made yet
-  std::set<std::tuple<volume_id, generation_t, std::string>> failures_logged_;
+  std::set<std::tuple<volume_id, generation_t, node_id>> failures_logged_;
 };
 
 }  // namespace ssdfs::datanode

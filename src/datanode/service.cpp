@@ -78,22 +78,21 @@ void service::refuse_write(net::request& r, const op_subject& what, const failur
 
 template <class Message>
 write_ref service::start(net::request& r, Message& m, write_task::description d) {
-  const auto route = parse_route(m.next);
-  if (!route) {
-    refuse_write(r, d.what, route.error());
+  auto place = find_place(m.chain, parts_.node);
+  if (!place) {
+    refuse_write(r, d.what, place.error());
     return nullptr;
   }
-  if (!parts_.budget.take(route->hops, r.body().size())) {
+  if (!parts_.budget.take(place->hops(), r.body().size())) {
     refuse_write(r, d.what, failure(errc::busy, "too many writes wait here"));
     return nullptr;
   }
-  d.hops = route->hops;
+  d.place = std::move(*place);
   const shared_bytes body{r.body(), r.hold()};
-  // The views of `m` alias the frame, which the task keeps from here on.
+  // The views of `m` and of the place alias the frame, which the task keeps from here on.
   write_ref task(new write_task(around_, std::move(r), d));
-  if (d.hops > 0) {
-    m.next = route->rest;
-    parts_.down.forward(m, *route, body,
+  if (d.place.hops() > 0) {
+    parts_.down.forward(m, d.place, body,
                         [task](result<void> outcome) { task->finish_chain(std::move(outcome)); });
   }
   return task;

@@ -27,13 +27,13 @@ write_task::write_task(const write_surroundings& around, net::request from, cons
       body_(from_.body()),
       hold_(from_.hold()),
       bytes_(body_.size()),
-      halves_(d.hops == 0 ? 1 : 2) {
+      halves_(d.place.hops() == 0 ? 1 : 2) {
   times_.received = from_.received_ns();
   around_.flying.begin();
 }
 
 write_task::~write_task() {
-  around_.budget.give_back(about_.hops, bytes_);
+  around_.budget.give_back(about_.place.hops(), bytes_);
   around_.flying.end();
 }
 
@@ -44,11 +44,11 @@ void write_task::finish_local(result<void> outcome) {
   if (!outcome) {
     local_failure_ = std::move(outcome).error();
     if (member_failed(*local_failure_)) {
-      report(*local_failure_, around_.link.advertised_address());
+      report(*local_failure_, about_.place.self());
       around_.link.volume_changed(about_.what.volume);  // it may be fenced
     }
   }
-  if (about_.ack == wire::ack_mode::one && about_.hops > 0) answer();
+  if (about_.ack == wire::ack_mode::one && about_.place.hops() > 0) answer();
   half_done();
 }
 
@@ -59,7 +59,11 @@ void write_task::finish_chain(result<void> outcome) {
     // Our own channels end calls like this when we stop; to the writer it is another try elsewhere.
     const bool stopped = *chain_failure_ == errc::aborted || *chain_failure_ == errc::cancelled;
     if (stopped) chain_failure_ = failure(errc::shutting_down);
-    if (!stopped && member_failed(*chain_failure_)) report(*chain_failure_, chain_failure_->hint);
+    if (!stopped && member_failed(*chain_failure_)) {
+      // The next member answers for those behind it, and names the one of them that failed.
+      const wire::chain_member* failed = about_.place.find(chain_failure_->hint);
+      report(*chain_failure_, failed != nullptr ? *failed : about_.place.next());
+    }
   }
   half_done();
 }
@@ -70,7 +74,7 @@ void write_task::half_done() {
 }
 
 void write_task::answer() {
-  const bool alone = about_.ack == wire::ack_mode::one || about_.hops == 0;
+  const bool alone = about_.ack == wire::ack_mode::one || about_.place.hops() == 0;
   const failure* failed = nullptr;
   if (local_failure_) {
     failed = &*local_failure_;
@@ -87,9 +91,9 @@ void write_task::answer() {
   }
 }
 
-void write_task::report(const failure& why, std::string address) {
-  if (why == errc::shutting_down && address == around_.link.advertised_address()) return;
-  around_.link.chain_failed({about_.what.volume, about_.generation, std::move(address)});
+void write_task::report(const failure& why, const wire::chain_member& member) {
+  if (why == errc::shutting_down && member.node == about_.place.self().node) return;
+  around_.link.chain_failed({about_.what.volume, about_.generation, member.node}, member.address);
 }
 
 }  // namespace ssdfs::datanode

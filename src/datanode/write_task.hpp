@@ -55,7 +55,7 @@ class write_task : public boost::intrusive_ref_counter<write_task> {
     std::uint32_t crc = 0;
     bool crc_verified = false;  ///< the body has been checked against it
     wire::ack_mode ack = wire::ack_mode::all;
-    std::size_t hops = 0;  ///< members behind this one; 0: there is no half down the chain
+    chain_place place;  ///< aliases the request's frame
   };
 
   write_task(const write_surroundings& around, net::request from, const description& d);
@@ -72,7 +72,7 @@ class write_task : public boost::intrusive_ref_counter<write_task> {
  private:
   void half_done();
   void answer();
-  void report(const failure& why, std::string address);
+  void report(const failure& why, const wire::chain_member& member);
 
   const write_surroundings& around_;
   net::request from_;

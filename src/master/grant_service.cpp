@@ -25,7 +25,7 @@ void service::grant(net::request r) {
 void service::try_grant(net::request r, std::int64_t deadline_ms) {
   wire::grant_request q;
   if (!r.decode(q) || q.exclude_volumes.size() > exclusion_limit ||
-      q.exclude_addresses.size() > exclusion_limit || q.replication > 3) {
+      q.exclude_nodes.size() > exclusion_limit || q.replication > 3) {
     return r.fail(errc::protocol);
   }
   if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
@@ -35,7 +35,7 @@ void service::try_grant(net::request r, std::int64_t deadline_ms) {
   }
   const auto now = core::steady_now_ms();
   const auto choice = core_.nodes().choose_volume(
-      {q.replication, q.bytes, q.exclude_volumes, q.exclude_addresses}, now);
+      {q.replication, q.bytes, q.exclude_volumes, q.exclude_nodes}, now);
   using outcome = cluster::volume_choice::outcome;
   switch (choice.what) {
     case outcome::ready: break;

@@ -118,10 +118,7 @@ bool relocator::hand_out(const std::string& path, std::uint32_t limit, std::int6
     work.volume = r.volume;
     work.generation = r.generation;
     work.key = r.next_key++;
-    work.first = r.replicas.front().address;
-    for (std::size_t n = 1; n < r.replicas.size(); ++n) {
-      work.next += (n == 1 ? "" : ",") + r.replicas[n].address;
-    }
+    work.chain = r.replicas;
     r.bytes_left -= c.size;
     r.used_ms = now_ms;
     ++r.in_flight;

@@ -31,7 +31,8 @@ struct response {
 };
 
 struct channel_options {
-  wire::hello_request hello;               ///< who we are; sent on every connect
+  wire::hello_request hello;               ///< who we are; sent on every connect. Its `expected`
+                                           ///< is who must answer: errc::wrong_node otherwise
   std::int64_t connect_timeout_ms = 3000;  ///< TCP connect and handshake
   std::int64_t backoff_min_ms = 50;        ///< after a failed connect calls fail at once this long,
   std::int64_t backoff_max_ms = 2000;      ///< doubled up to this, with jitter
@@ -128,19 +129,20 @@ class channel : public std::enable_shared_from_this<channel> {
                                     raw_handler handler) = 0;
 };
 
-/// Channels by address, made on first use. Thread-safe.
+/// Channels by address and by who is expected to answer there, made on first use. Thread-safe.
 class channel_pool {
  public:
-  /// At most `per_address` connections to each server.
+  /// At most `per_address` connections to each server. options.hello.expected is not used.
   channel_pool(boost::asio::any_io_executor executor, channel_options options,
                std::size_t per_address = 1);
   ~channel_pool();
   /// The channel for the next call: the first that has nothing in flight, so that what is busy
   /// stays warm; a new one if all are busy and there may be more; else the less loaded of two. Does
-  /// not look at every channel, however many there are.
-  [[nodiscard]] std::shared_ptr<channel> get(const std::string& address);
+  /// not look at every channel, however many there are. A nil `node`: whoever answers.
+  [[nodiscard]] std::shared_ptr<channel> get(const std::string& address, node_id node = {});
   /// All `per_address` channels; those that are missing are made.
-  [[nodiscard]] std::vector<std::shared_ptr<channel>> all(const std::string& address);
+  [[nodiscard]] std::vector<std::shared_ptr<channel>> all(const std::string& address,
+                                                          node_id node = {});
   /// Stops all channels; later get() returns stopped ones.
   void stop();
 

@@ -121,6 +121,11 @@ bool channel_impl::greeted(const link_ptr& at) {
     return refuse({errc::wrong_cluster,
                    address_ + ": the server belongs to cluster " + to_string(says.cluster)});
   }
+  if (const node_id expected = options_.hello.expected;
+      expected != node_id() && says.node != expected) {
+    return refuse({errc::wrong_node, address_ + ": node " + to_string(says.node) +
+                                         " answers, not node " + to_string(expected)});
+  }
   const std::lock_guard lock(mutex_);
   if (at->lost) return false;
   at->out.set_cluster(says.cluster);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 namespace ssdfs::net {
 
@@ -22,14 +23,16 @@ struct channel_pool::state {
   channel_options options;
   std::size_t per_address;
   std::mutex mutex;  // guards what follows
-  boost::unordered_flat_map<std::string, group> by_address;
+  boost::unordered_flat_map<std::pair<std::string, node_id>, group> by_server;
   bool stopped = false;
 
-  group& group_of(const std::string& address) {
-    return by_address.try_emplace(address, per_address).first->second;
+  group& group_of(const std::string& address, node_id node) {
+    return by_server.try_emplace({address, node}, per_address).first->second;
   }
-  const std::shared_ptr<channel>& add(group& to, const std::string& address) {
-    auto made = std::make_shared<channel_impl>(executor, address, options,
+  const std::shared_ptr<channel>& add(group& to, const std::string& address, node_id node) {
+    channel_options its = options;
+    its.hello.expected = node;
+    auto made = std::make_shared<channel_impl>(executor, address, std::move(its),
                                                idle_mark(to.idle, to.channels.size()));
     // As channel::make: pending operations keep it alive, what is given out keeps it running.
     channel* const raw = made.get();
@@ -50,11 +53,11 @@ channel_pool::channel_pool(boost::asio::any_io_executor executor, channel_option
 
 channel_pool::~channel_pool() { stop(); }
 
-std::shared_ptr<channel> channel_pool::get(const std::string& address) {
+std::shared_ptr<channel> channel_pool::get(const std::string& address, node_id node) {
   const std::lock_guard lock(state_->mutex);
-  group& to = state_->group_of(address);
+  group& to = state_->group_of(address, node);
   if (const std::size_t i = to.idle->first(); i < to.channels.size()) return to.channels[i];
-  if (to.channels.size() < state_->per_address) return state_->add(to, address);
+  if (to.channels.size() < state_->per_address) return state_->add(to, address, node);
   // All are busy. The better of the next two in turn: near enough to the least loaded of all.
   const auto& one = to.channels[to.next];
   to.next = (to.next + 1) % to.channels.size();
@@ -62,17 +65,17 @@ std::shared_ptr<channel> channel_pool::get(const std::string& address) {
   return other->in_flight() < one->in_flight() ? other : one;
 }
 
-std::vector<std::shared_ptr<channel>> channel_pool::all(const std::string& address) {
+std::vector<std::shared_ptr<channel>> channel_pool::all(const std::string& address, node_id node) {
   const std::lock_guard lock(state_->mutex);
-  group& to = state_->group_of(address);
-  while (to.channels.size() < state_->per_address) state_->add(to, address);
+  group& to = state_->group_of(address, node);
+  while (to.channels.size() < state_->per_address) state_->add(to, address, node);
   return to.channels;
 }
 
 void channel_pool::stop() {
   const std::lock_guard lock(state_->mutex);
   state_->stopped = true;
-  for (const auto& [address, to] : state_->by_address) {
+  for (const auto& [server, to] : state_->by_server) {
     for (const auto& c : to.channels) c->stop();
   }
 }

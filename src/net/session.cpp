@@ -179,6 +179,11 @@ bool session::greet(const wire::frame_view& frame) {
                                         ", the caller to " + to_string(peer_.cluster)});
     return false;
   }
+  if (peer_.expected != node_id() && says->node != peer_.expected) {
+    refuse(h, {errc::wrong_node, "this is node " + to_string(says->node) + ", not node " +
+                                     to_string(peer_.expected)});
+    return false;
+  }
   says->protocol = std::min(peer_.protocol_max, wire::protocol_max);
   answer(h, *says);
   return true;

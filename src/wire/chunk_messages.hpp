@@ -29,7 +29,7 @@ struct write_reply {};
 BOOST_DESCRIBE_STRUCT(write_reply, (), ())
 
 /// Stores a chunk of at most small_chunk_max bytes, the frame's body. The receiver checks the CRC,
-/// appends, and at the same time forwards it to the first address of `next` with the rest.
+/// appends, and at the same time forwards it, as it is, to the member behind it in the chain.
 struct write_chunk_request {
   static constexpr opcode code = opcode::write_chunk;
   using reply = write_reply;
@@ -38,10 +38,10 @@ struct write_chunk_request {
   chunk_key key = 0;
   std::uint32_t crc32c = 0;
   ack_mode ack = ack_mode::all;
-  std::string_view next;  ///< rest of the chain, "HOST:PORT,HOST:PORT"; empty at its end
+  std::string_view chain;  ///< all members in order (wire/chain.hpp), the receiver among them
   std::string_view token;
 };
-BOOST_DESCRIBE_STRUCT(write_chunk_request, (), (volume, generation, key, crc32c, ack, next, token))
+BOOST_DESCRIBE_STRUCT(write_chunk_request, (), (volume, generation, key, crc32c, ack, chain, token))
 
 /// Reserves room for a longer chunk on the whole chain.
 struct write_begin_request {
@@ -52,10 +52,11 @@ struct write_begin_request {
   chunk_key key = 0;
   std::uint32_t size = 0;
   std::uint32_t crc32c = 0;
-  std::string_view next;
+  std::string_view chain;
   std::string_view token;
 };
-BOOST_DESCRIBE_STRUCT(write_begin_request, (), (volume, generation, key, size, crc32c, next, token))
+BOOST_DESCRIBE_STRUCT(write_begin_request, (),
+                      (volume, generation, key, size, crc32c, chain, token))
 
 /// Bytes [offset, offset + body) of a chunk that was begun; offset is a multiple of
 /// small_chunk_max and only the last piece is shorter. Pieces may be in flight together.
@@ -67,9 +68,9 @@ struct write_piece_request {
   chunk_key key = 0;
   std::uint32_t offset = 0;
   std::uint32_t crc32c = 0;  ///< of the body
-  std::string_view next;
+  std::string_view chain;
 };
-BOOST_DESCRIBE_STRUCT(write_piece_request, (), (volume, generation, key, offset, crc32c, next))
+BOOST_DESCRIBE_STRUCT(write_piece_request, (), (volume, generation, key, offset, crc32c, chain))
 
 /// All pieces are answered: each replica verifies the whole CRC, writes the header and answers.
 struct write_end_request {
@@ -78,9 +79,9 @@ struct write_end_request {
   volume_id volume;
   generation_t generation = 0;
   chunk_key key = 0;
-  std::string_view next;
+  std::string_view chain;
 };
-BOOST_DESCRIBE_STRUCT(write_end_request, (), (volume, generation, key, next))
+BOOST_DESCRIBE_STRUCT(write_end_request, (), (volume, generation, key, chain))
 
 struct read_chunk_reply {
   std::uint32_t crc32c = 0;      ///< of the body

@@ -48,9 +48,10 @@ struct hello_request {
   node_id node;        ///< nil for clients
   client_id client;    ///< nil for servers: names the session that grants belong to
   std::string software;
+  node_id expected;  ///< who shall answer; nil: whoever does. Another node refuses.
 };
 BOOST_DESCRIBE_STRUCT(hello_request, (),
-                      (protocol_min, protocol_max, role, cluster, node, client, software))
+                      (protocol_min, protocol_max, role, cluster, node, client, software, expected))
 
 struct ping_reply {};
 BOOST_DESCRIBE_STRUCT(ping_reply, (), ())

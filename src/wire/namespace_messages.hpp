@@ -280,17 +280,16 @@ BOOST_DESCRIBE_STRUCT(grant_reply, (),
 struct grant_request {
   static constexpr opcode code = opcode::grant;
   using reply = grant_reply;
-  std::uint8_t replication = 0;                ///< 0: the cluster's default
-  std::uint64_t bytes = 0;                     ///< wanted; the master decides
-  std::uint32_t key_count = 0;                 ///< wanted; the master decides
-  std::vector<volume_id> exclude_volumes;      ///< at most 64
-  std::vector<std::string> exclude_addresses;  ///< nodes that failed for this caller, at most 64
+  std::uint8_t replication = 0;            ///< 0: the cluster's default
+  std::uint64_t bytes = 0;                 ///< wanted; the master decides
+  std::uint32_t key_count = 0;             ///< wanted; the master decides
+  std::vector<volume_id> exclude_volumes;  ///< at most 64
+  std::vector<node_id> exclude_nodes;      ///< that failed for this caller, at most 64
   std::string_view user;
   std::string_view token;
 };
 BOOST_DESCRIBE_STRUCT(grant_request, (),
-                      (replication, bytes, key_count, exclude_volumes, exclude_addresses, user,
-                       token))
+                      (replication, bytes, key_count, exclude_volumes, exclude_nodes, user, token))
 
 struct end_grant_reply {};
 BOOST_DESCRIBE_STRUCT(end_grant_reply, (), ())

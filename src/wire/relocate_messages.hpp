@@ -8,13 +8,12 @@
 #include <boost/describe/class.hpp>
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace ssdfs::wire {
 
-/// Read a chunk from one of `sources`, write it under the new key to the chain that begins at
-/// `first`, and say so.
+/// Read a chunk from one of `sources`, write it under the new key to the members of `chain`, and
+/// say so.
 struct relocation {
   std::uint64_t id = 0;
   volume_id from_volume;
@@ -25,12 +24,11 @@ struct relocation {
   volume_id volume;
   generation_t generation = 0;
   chunk_key key = 0;
-  std::string first;
-  std::string next;  ///< rest of the chain, "HOST:PORT,HOST:PORT"
+  std::vector<replica_address> chain;  ///< in order, not empty
 };
 BOOST_DESCRIBE_STRUCT(relocation, (),
                       (id, from_volume, from_key, size, crc32c, sources, volume, generation, key,
-                       first, next))
+                       chain))
 
 struct take_relocations_reply {
   std::vector<relocation> relocations;  ///< empty: there is nothing to do now

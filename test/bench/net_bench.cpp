@@ -106,7 +106,7 @@ class client {
       wire::write_chunk_request m;
       m.volume = volume_id(1);
       m.key = static_cast<chunk_key>(done_);
-      m.next = "127.0.0.1:9612";
+      m.chain = "0a0b0c0d-0e0f-4011-9213-141516171819@127.0.0.1:9612";
       call(m, {.body = {bytes_view(body_).first(what_.up), {}}});
     } else {
       wire::read_chunk_request m;

@@ -76,7 +76,9 @@ int main(int argc, char** argv) {
 
   wire::write_chunk_request write;
   write.volume = volume_id(std::uint64_t{1} << 32 | 5);
-  write.next = "10.0.0.12:9610";
+  write.chain =
+      "0a0b0c0d-0e0f-4011-9213-141516171819@10.0.0.11:9610,"
+      "1a1b1c1d-1e1f-4121-9223-242526272829@10.0.0.12:9610";
   measure_message("write_chunk", write);
   measure_message("read_chunk", wire::read_chunk_request{});
   wire::commit_file_request commit;

@@ -140,7 +140,10 @@ class fake_cluster {
   /// Grant requests that named this address as one to be avoided.
   [[nodiscard]] std::uint64_t exclusions(const std::string& address) {
     const std::lock_guard lock(mutex_);
-    return exclusions_[address];
+    for (const auto& n : nodes_) {
+      if (n->listener->address() == address) return exclusions_[n->id];
+    }
+    return 0;
   }
   /// Keys that were written to more than once with success: must stay 0.
   [[nodiscard]] std::uint64_t rewritten_keys() {
@@ -164,6 +167,7 @@ class fake_cluster {
           name == "master" || name == "other" ? wire::peer_role::master : wire::peer_role::datanode;
       reply.cluster = cluster.id_;
       reply.epoch = epoch_t(1);
+      reply.node = id;
       reply.session_ms = cluster.options_.session_ms;
       return reply;
     }
@@ -178,6 +182,7 @@ class fake_cluster {
     std::set<net::connection*> connections;
     fake_cluster& cluster;
     std::string name;
+    node_id id{io::random_uuid()};
     std::unique_ptr<net::server> listener;
     std::map<chunk_id, shared_bytes> chunks;                           // complete ones
     std::map<chunk_id, std::pair<std::uint32_t, shared_bytes>> begun;  // crc, room
@@ -212,8 +217,8 @@ class fake_cluster {
   result<wire::mutation_reply> remove(const wire::remove_request& q);
   answer write(role& at, const net::request& r);
   answer read(role& at, const net::request& r, bool corrupt);
-  result<void> store(role& first, std::string_view next, chunk_id id, shared_bytes bytes);
-  role* node_at(std::string_view address);
+  result<void> store(role& first, std::string_view chain, chunk_id id, shared_bytes bytes);
+  role* node_named(node_id id);
   role& by_name(const std::string& name) {
     if (name == "master") return master_;
     if (name == "other") return other_;
@@ -238,7 +243,7 @@ class fake_cluster {
   std::map<volume_id, fake_volume> volumes_;
   std::set<std::tuple<volume_id, chunk_key>> grants_;
   std::map<std::pair<uuid, std::uint64_t>, result<wire::mutation_reply>> results_;
-  std::map<std::string, std::uint64_t> exclusions_;
+  std::map<node_id, std::uint64_t> exclusions_;
   std::uint64_t next_volume_ = 1;
   std::uint64_t turn_ = 0;
   std::uint64_t last_txid_ = 0;

@@ -39,6 +39,7 @@ fake_cluster::answer fake_cluster::master_request(const net::request& r) {
       for (const auto& n : nodes_) {
         wire::node_status& s = reply.nodes.emplace_back();
         s.address = n->listener->address();
+        s.node = n->id;
         s.state = "live";
       }
       return said(std::move(reply));
@@ -163,7 +164,7 @@ result<wire::mutation_reply> fake_cluster::remove(const wire::remove_request& q)
 fake_cluster::answer fake_cluster::grant(const net::request& r) {
   wire::grant_request q;
   if (!r.decode(q)) return refused(errc::protocol);
-  for (const std::string& a : q.exclude_addresses) ++exclusions_[a];
+  for (const node_id n : q.exclude_nodes) ++exclusions_[n];
   // Open volumes of two members, first members in turn; closed and excluded ones are left out.
   std::vector<volume_id> usable;
   for (const auto& [id, v] : volumes_) {
@@ -171,7 +172,7 @@ fake_cluster::answer fake_cluster::grant(const net::request& r) {
                           q.exclude_volumes.end();
     bool avoided = false;
     for (const std::size_t m : v.members) {
-      for (const std::string& a : q.exclude_addresses) avoided = avoided || a == node(m);
+      for (const node_id n : q.exclude_nodes) avoided = avoided || n == nodes_[m]->id;
     }
     if (!v.closed && !excluded && !avoided) usable.push_back(id);
   }
@@ -180,7 +181,7 @@ fake_cluster::answer fake_cluster::grant(const net::request& r) {
     for (std::size_t i = 0; i < nodes_.size() && members.size() < 2; ++i) {
       const std::size_t m = (turn_ + i) % nodes_.size();
       bool avoided = false;
-      for (const std::string& a : q.exclude_addresses) avoided = avoided || a == node(m);
+      for (const node_id n : q.exclude_nodes) avoided = avoided || n == nodes_[m]->id;
       if (!avoided) members.push_back(m);
     }
     if (members.empty()) return refused(errc::no_datanodes);
@@ -197,7 +198,7 @@ fake_cluster::answer fake_cluster::grant(const net::request& r) {
   reply.key_count = std::max<std::uint32_t>(q.key_count, 1);
   if (options_.grant_keys != 0) reply.key_count = std::min(reply.key_count, options_.grant_keys);
   reply.bytes = options_.grant_bytes != 0 ? std::min(q.bytes, options_.grant_bytes) : q.bytes;
-  for (const std::size_t m : v.members) reply.replicas.push_back({node_id(), node(m)});
+  for (const std::size_t m : v.members) reply.replicas.push_back({nodes_[m]->id, node(m)});
   reply.idle_ms = options_.session_ms;
   reply.chunk_size = options_.chunk_size;
   v.next_key += reply.key_count;
@@ -216,7 +217,7 @@ fake_cluster::answer fake_cluster::locate(const net::request& r) {
     wire::volume_location& where = reply.volumes.emplace_back();
     where.volume = id;
     for (const std::size_t m : found->second.members) {
-      where.replicas.push_back({node_id(), node(m)});
+      where.replicas.push_back({nodes_[m]->id, node(m)});
     }
   }
   return said(std::move(reply));

@@ -1,28 +1,32 @@
 // The part of the fake cluster that is its datanodes.
 #include "base/crc32c.hpp"
 #include "client/fake_cluster.hpp"
+#include "wire/chain.hpp"
 
 #include <cstring>
 
 namespace ssdfs::test {
 
-fake_cluster::role* fake_cluster::node_at(std::string_view address) {
+fake_cluster::role* fake_cluster::node_named(node_id id) {
   for (const auto& n : nodes_) {
-    if (n->listener->address() == address) return n.get();
+    if (n->id == id) return n.get();
   }
   return nullptr;
 }
 
-result<void> fake_cluster::store(role& first, std::string_view next, chunk_id id,
+result<void> fake_cluster::store(role& first, std::string_view chain, chunk_id id,
                                  shared_bytes bytes) {
-  std::vector<role*> chain{&first};
-  while (!next.empty()) {
-    const std::size_t comma = std::min(next.find(','), next.size());
-    chain.push_back(node_at(next.substr(0, comma)));
-    if (chain.back() == nullptr) return failure(errc::internal, "no such member");
-    next.remove_prefix(std::min(comma + 1, next.size()));
+  const auto named = wire::parse_chain(chain);
+  if (!named) return named.error();
+  std::vector<role*> members;
+  for (const wire::chain_member& m : *named) {
+    members.push_back(node_named(m.node));
+    if (members.back() == nullptr || members.back()->listener->address() != m.address) {
+      return failure(errc::internal, "no such member");
+    }
   }
-  for (role* n : chain) {
+  if (members.front() != &first) return failure(errc::internal, "not the first member");
+  for (role* n : members) {
     if (!n->chunks.emplace(id, bytes).second) {
       ++rewritten_keys_;
       return errc::key_conflict;
@@ -36,7 +40,7 @@ fake_cluster::answer fake_cluster::write(role& at, const net::request& r) {
     wire::write_chunk_request q;
     if (!r.decode(q) || r.body().size() > wire::small_chunk_max) return refused(errc::protocol);
     if (crc32c(r.body()) != q.crc32c) return refused(errc::checksum);
-    auto stored = store(at, q.next, {q.volume, q.key}, copy_bytes(r.body()));
+    auto stored = store(at, q.chain, {q.volume, q.key}, copy_bytes(r.body()));
     return stored ? said(wire::write_reply{}) : refused(stored.error());
   }
   if (r.code() == wire::opcode::write_begin) {
@@ -66,7 +70,7 @@ fake_cluster::answer fake_cluster::write(role& at, const net::request& r) {
   const auto [crc, bytes] = found->second;
   at.begun.erase(found);
   if (crc32c(bytes.view) != crc) return refused(errc::checksum);
-  auto stored = store(at, q.next, {q.volume, q.key}, bytes);
+  auto stored = store(at, q.chain, {q.volume, q.key}, bytes);
   return stored ? said(wire::write_reply{}) : refused(stored.error());
 }
 

@@ -20,10 +20,17 @@ class hung_member final : public net::service {
   }
   ~hung_member() override { server_->stop(); }
   [[nodiscard]] std::string address() const { return server_->address(); }
+  [[nodiscard]] node_id id() const { return id_; }
+  /// The chain of the fixture's first node and this one.
+  [[nodiscard]] std::string behind(const node_fixture& f) const {
+    const replica_address at{id_, address()};
+    return f.member(0) + "," + wire::chain_text({&at, 1});
+  }
 
   result<wire::hello_reply> hello(const wire::hello_request&, net::connection&) override {
     wire::hello_reply reply;
     reply.protocol = wire::protocol_max;
+    reply.node = id_;
     return reply;
   }
   void handle(std::span<net::request> batch) override {
@@ -33,6 +40,7 @@ class hung_member final : public net::service {
   void closed(net::connection&) override {}
 
  private:
+  const node_id id_{io::random_uuid()};
   std::mutex mutex_;
   std::vector<net::request> kept_;
   std::unique_ptr<net::server> server_;
@@ -47,12 +55,12 @@ BOOST_AUTO_TEST_CASE(a_hung_member_costs_one_deadline_and_is_named) {
   hung_member hung(f.threads.context());
   const byte_vector content = random_bytes(5000, 1);
   const std::int64_t began = io::steady_ms();
-  const auto written = f.write(1, content, {.next = hung.address()});
+  const auto written = f.write(1, content, {.chain = hung.behind(f)});
   BOOST_REQUIRE(written.has_error());
   BOOST_TEST((written.error() == errc::timed_out));
   BOOST_TEST(written.error().hint == hung.address());
   BOOST_TEST(io::steady_ms() - began >= 200);
-  BOOST_TEST(f.master.wait_failure(f.nodes[0]->id()).address == hung.address());
+  BOOST_TEST((f.master.wait_failure(f.nodes[0]->id()).node == hung.id()));
   f.require_everywhere(1, content);  // the local half was done meanwhile
 }
 
@@ -68,7 +76,7 @@ BOOST_AUTO_TEST_CASE(writes_that_wait_for_a_hung_member_are_bounded_and_others_g
     writers.push_back(
         net::channel::make(f.threads.context().get_executor(), f.nodes[0]->address(), f.hello()));
     for (int i = 0; i < 60; ++i) {
-      const auto m = f.small_write(++key, content, {.next = hung.address()});
+      const auto m = f.small_write(++key, content, {.chain = hung.behind(f)});
       calls.emplace_back(*writers.back(), m, 20'000, shared_bytes{content, {}});
     }
   }
@@ -81,7 +89,7 @@ BOOST_AUTO_TEST_CASE(writes_that_wait_for_a_hung_member_are_bounded_and_others_g
   BOOST_TEST(busy > 0u);
   BOOST_TEST(busy < calls.size());
   // A write that ends here waits for nobody.
-  BOOST_TEST(f.write(++key, content, {.next = ""}).has_value());
+  BOOST_TEST(f.write(++key, content, {.chain = f.member(0)}).has_value());
   for (auto& w : writers) w->stop();
 }
 
@@ -94,7 +102,7 @@ BOOST_AUTO_TEST_CASE(a_disk_that_fails_takes_its_volume_out_not_the_node) {
   const auto failed = f.write(2, content);
   BOOST_REQUIRE(failed.has_error());
   BOOST_TEST((failed.error() == errc::io || failed.error() == errc::damaged));
-  BOOST_TEST(f.master.wait_failure(f.nodes[0]->id()).address == f.nodes[0]->address());
+  BOOST_TEST((f.master.wait_failure(f.nodes[0]->id()).node == f.nodes[0]->id()));
   f.master.wait_report(f.nodes[0]->id(), f.volume,
                        [](const auto& r) { return r.state == replica_state::damaged; });
   f.require_everywhere(1, content);  // what can be read still is

@@ -193,8 +193,8 @@ BOOST_AUTO_TEST_CASE(a_reconcile_makes_the_replica_equal_to_the_list) {
   const byte_vector c = random_bytes(7000, 3);
   // 1 is everywhere, 2 only on the first (an orphan there), 3 only on the second.
   BOOST_REQUIRE(f.write(1, a));
-  BOOST_REQUIRE(f.write(2, b, {.next = ""}));
-  auto to_second = f.small_write(3, c, {.next = ""});
+  BOOST_REQUIRE(f.write(2, b, {.chain = f.member(0)}));
+  auto to_second = f.small_write(3, c, {.chain = f.member(1)});
   BOOST_REQUIRE(f.call(1, to_second, c));
   for (std::size_t i : {0u, 1u}) {
     f.require_done(i, {.kind = order_kind::seal, .volume = f.volume, .generation = 1});

@@ -8,6 +8,7 @@
 #include "util/fake_master.hpp"
 #include "util/io_threads.hpp"
 #include "util/temp_dir.hpp"
+#include "wire/chain.hpp"
 #include "wire/chunk_messages.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -119,12 +120,15 @@ class node_fixture {
     BOOST_REQUIRE_MESSAGE(done.status == 0, done.detail);
   }
 
-  /// Addresses of the nodes behind the first.
-  [[nodiscard]] std::string rest() const {
+  /// A node as a chain names it.
+  [[nodiscard]] std::string member(std::size_t node) const {
+    const replica_address at{nodes[node]->id(), nodes[node]->address()};
+    return wire::chain_text({&at, 1});
+  }
+  /// The chain of all nodes.
+  [[nodiscard]] std::string chain() const {
     std::string out;
-    for (std::size_t i = 1; i < nodes.size(); ++i) {
-      out += (i > 1 ? "," : "") + nodes[i]->address();
-    }
+    for (std::size_t i = 0; i < nodes.size(); ++i) out += (i > 0 ? "," : "") + member(i);
     return out;
   }
 
@@ -143,18 +147,18 @@ class node_fixture {
   struct write_options {
     generation_t generation = 1;
     wire::ack_mode ack = wire::ack_mode::all;
-    std::string next = "\x01";  ///< the default: all nodes behind the first
+    std::string chain = "all";  ///< the default: all nodes
     std::uint32_t crc_error = 0;
   };
   wire::write_chunk_request small_write(chunk_key key, bytes_view content, const write_options& o) {
-    next_ = o.next == "\x01" ? rest() : o.next;
+    chain_ = o.chain == "all" ? chain() : o.chain;
     wire::write_chunk_request m;
     m.volume = volume;
     m.generation = o.generation;
     m.key = key;
     m.crc32c = crc32c(content) ^ o.crc_error;
     m.ack = o.ack;
-    m.next = next_;
+    m.chain = chain_;
     return m;
   }
   result<void> write(chunk_key key, bytes_view content) { return write(key, content, {}); }
@@ -166,14 +170,14 @@ class node_fixture {
 
   /// write_begin, write_piece, write_end.
   result<void> write_large(chunk_key key, bytes_view content) {
-    const std::string next = rest();
+    const std::string all = chain();
     wire::write_begin_request begin;
     begin.volume = volume;
     begin.generation = 1;
     begin.key = key;
     begin.size = static_cast<std::uint32_t>(content.size());
     begin.crc32c = crc32c(content);
-    begin.next = next;
+    begin.chain = all;
     if (auto a = call(0, begin); !a) return std::move(a).error();
     std::vector<datanode::awaited<wire::write_piece_request>> pieces;
     for (std::uint32_t at = 0; at < content.size(); at += wire::small_chunk_max) {
@@ -185,7 +189,7 @@ class node_fixture {
       piece.key = key;
       piece.offset = at;
       piece.crc32c = crc32c(part);
-      piece.next = next;
+      piece.chain = all;
       pieces.push_back(call_later(0, piece, part));
     }
     for (auto& p : pieces) {
@@ -195,7 +199,7 @@ class node_fixture {
     end.volume = volume;
     end.generation = 1;
     end.key = key;
-    end.next = next;
+    end.chain = all;
     if (auto a = call(0, end); !a) return std::move(a).error();
     return {};
   }
@@ -242,7 +246,7 @@ class node_fixture {
   std::vector<std::unique_ptr<test_node>> nodes;
 
  private:
-  std::string next_;  // what the last small_write's message aliases
+  std::string chain_;  // what the last small_write's message aliases
 };
 
 }  // namespace ssdfs::test

@@ -14,30 +14,32 @@
 #include <boost/test/unit_test.hpp>
 
 #include <future>
+#include <string>
 #include <thread>
+#include <vector>
 
 using namespace ssdfs;
 using namespace ssdfs::datanode;
 
 BOOST_AUTO_TEST_SUITE(parts)
 
-BOOST_AUTO_TEST_CASE(routes_are_taken_apart) {
-  const auto none = parse_route("");
-  BOOST_REQUIRE(none);
-  BOOST_TEST(none->hops == 0u);
-  const auto one = parse_route("a:1");
-  BOOST_REQUIRE(one);
-  BOOST_TEST(one->next == "a:1");
-  BOOST_TEST(one->rest == "");
-  BOOST_TEST(one->hops == 1u);
-  const auto two = parse_route("a:1,b:2");
-  BOOST_REQUIRE(two);
-  BOOST_TEST(two->next == "a:1");
-  BOOST_TEST(two->rest == "b:2");
-  BOOST_TEST(two->hops == 2u);
-  for (const char* bad : {",", "a:1,", ",a:1", "a:1,,b:1", "a:1,b:2,c:3"}) {
-    BOOST_TEST((parse_route(bad).error() == errc::invalid_argument));
-  }
+BOOST_AUTO_TEST_CASE(a_node_finds_its_place_in_a_chain) {
+  const node_id a(parse_uuid("aaaaaaaa-0000-4000-8000-000000000001").value());
+  const node_id b(parse_uuid("bbbbbbbb-0000-4000-8000-000000000002").value());
+  const node_id c(parse_uuid("cccccccc-0000-4000-8000-000000000003").value());
+  const std::vector<replica_address> members{{a, "a:1"}, {b, "[::1]:2"}};
+  const std::string chain = wire::chain_text(members);
+  const auto first = find_place(chain, a);
+  BOOST_REQUIRE(first);
+  BOOST_TEST(first->hops() == 1u);
+  BOOST_TEST((first->next().node == b));
+  BOOST_TEST(first->next().address == "[::1]:2");
+  BOOST_TEST(first->find("a:1") == &first->self());
+  BOOST_TEST(first->find("a:2") == nullptr);
+  const auto last = find_place(chain, b);
+  BOOST_REQUIRE(last);
+  BOOST_TEST(last->hops() == 0u);
+  BOOST_TEST((find_place(chain, c).error() == errc::wrong_node));
 }
 
 BOOST_AUTO_TEST_CASE(a_budget_is_counted_by_distance) {

@@ -96,13 +96,38 @@ BOOST_AUTO_TEST_CASE(bad_requests_are_refused) {
   BOOST_TEST((f.write(1, random_bytes(100'000, 1), {.crc_error = 1}).error() == errc::checksum));
   BOOST_TEST((f.write(2, {}).error() == errc::invalid_argument));
   BOOST_TEST((f.write(2, random_bytes(262'145, 1)).error() == errc::invalid_argument));
-  BOOST_TEST((f.write(2, content, {.next = "a:1,b:1,c:1"}).error() == errc::invalid_argument));
-  BOOST_TEST((f.write(2, content, {.next = "a:1,,b:1"}).error() == errc::invalid_argument));
+  BOOST_TEST((f.write(2, content, {.chain = ""}).error() == errc::invalid_argument));
+  BOOST_TEST((f.write(2, content, {.chain = "127.0.0.1:1"}).error() == errc::invalid_argument));
   auto elsewhere = f.small_write(2, content, {});
   elsewhere.volume = volume_id(77);
   BOOST_TEST((f.call(0, elsewhere, content).error() == errc::not_found));
   BOOST_TEST((f.call(0, wire::heartbeat_request{}).error() == errc::unsupported));
   BOOST_TEST(f.write(3, content).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_write_reaches_the_nodes_that_its_chain_names_and_no_others) {
+  node_fixture f(3);
+  const byte_vector content = random_bytes(5000, 1);
+  const auto at = [&](std::size_t who, std::size_t where) {
+    const replica_address member{f.nodes[who]->id(), f.nodes[where]->address()};
+    return wire::chain_text({&member, 1});
+  };
+  // To a node that is not in the chain, and back to a node that had it already.
+  BOOST_TEST((f.write(1, content, {.chain = f.member(1)}).error() == errc::wrong_node));
+  const std::string twice = f.member(0) + "," + f.member(0);
+  BOOST_TEST((f.write(2, content, {.chain = twice}).error() == errc::invalid_argument));
+  // Another node answers where the second member is said to be: this one, or a third.
+  for (const std::size_t where : {0U, 2U}) {
+    const std::string chain = f.member(0) + "," + at(1, where);
+    const auto written = f.write(3, content, {.chain = chain});
+    BOOST_TEST_REQUIRE(written.has_error());
+    BOOST_TEST((written.error() == (where == 0 ? errc::invalid_argument : errc::wrong_node)),
+               written.error().message());
+  }
+  BOOST_TEST((f.master.wait_failure(f.nodes[0]->id()).node == f.nodes[1]->id()));
+  for (const chunk_key key : {1U, 2U, 3U}) {
+    BOOST_TEST((f.read(2, key, content).error() == errc::not_found));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(ack_one_answers_before_the_chain_and_the_chain_goes_on) {
@@ -117,23 +142,21 @@ BOOST_AUTO_TEST_CASE(ack_one_answers_before_the_chain_and_the_chain_goes_on) {
 
 BOOST_AUTO_TEST_CASE(ack_one_succeeds_with_a_dead_chain_which_is_reported) {
   node_fixture f(2);
-  const std::string dead = f.nodes[1]->address();
   f.nodes[1]->stop();
   const byte_vector content = random_bytes(100, 1);
-  BOOST_TEST(f.write(1, content, {.ack = wire::ack_mode::one, .next = dead}).has_value());
-  BOOST_TEST(f.master.wait_failure(f.nodes[0]->id()).address == dead);
+  BOOST_TEST(f.write(1, content, {.ack = wire::ack_mode::one}).has_value());
+  BOOST_TEST((f.master.wait_failure(f.nodes[0]->id()).node == f.nodes[1]->id()));
 }
 
 BOOST_AUTO_TEST_CASE(a_failed_member_is_named_and_reported) {
   node_fixture f(3);
   const std::string dead = f.nodes[2]->address();
-  const std::string chain = f.rest();
   f.nodes[2]->stop();
-  const auto written = f.write(1, random_bytes(5000, 1), {.next = chain});
+  const auto written = f.write(1, random_bytes(5000, 1));
   BOOST_REQUIRE(written.has_error());
   BOOST_TEST(written.error().hint == dead);
   const chain_failure told = f.master.wait_failure(f.nodes[1]->id());
-  BOOST_TEST(told.address == dead);
+  BOOST_TEST((told.node == f.nodes[2]->id()));
   BOOST_TEST(told.generation == 1u);
   BOOST_TEST((told.volume == f.volume));
 }

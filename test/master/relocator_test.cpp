@@ -134,8 +134,9 @@ BOOST_AUTO_TEST_CASE(a_changed_class_moves_the_chunk_and_frees_the_old_one) {
   BOOST_TEST(work[0].crc32c == 77U);
   BOOST_TEST((work[0].from_volume == volumes[1]));
   BOOST_TEST((work[0].volume == volumes[2]));
-  BOOST_TEST(work[0].first == "a:1");
-  BOOST_TEST(work[0].next == "b:2");
+  BOOST_TEST_REQUIRE(work[0].chain.size() == 2U);
+  BOOST_TEST(work[0].chain[0].address == "a:1");
+  BOOST_TEST(work[0].chain[1].address == "b:2");
   BOOST_TEST(work[0].sources.front().address == "c:3");
   BOOST_TEST(class_of("/a") == 2);  // readable where it was until the new copy is entered
   BOOST_TEST(moves.left() == 1U);

@@ -82,7 +82,9 @@ void master::ask_grant(client_id from, const std::vector<std::string>& exclude,
   touch(from);
   cluster::volume_wish wish;
   wish.bytes = bytes_per_grant;
-  wish.exclude_addresses = exclude;
+  std::vector<node_id> nodes;
+  for (const std::string& a : exclude) nodes.push_back(world_.node_at(a)->id);
+  wish.exclude_nodes = nodes;
   const cluster::volume_choice choice = controller_->choose_volume(wish, world_.now());
   if (choice.what != cluster::volume_choice::outcome::ready) {
     reply(errc::busy);

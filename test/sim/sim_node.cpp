@@ -174,11 +174,11 @@ void datanode::write(const write_request& q, const write_reply& reply) {
   rest.next.erase(rest.next.begin());
   datanode* to = world_.node_at(next);
   auto settled = std::make_shared<bool>(false);
-  const auto failed = [this, settled, reply, q, next](const failure& why) {
+  const auto failed = [this, settled, reply, q, to](const failure& why) {
     if (*settled) return;
     *settled = true;
     const bool told = why == errc::sealed || why == errc::stale_generation;
-    if (!told) agent_->chain_failed({q.volume, q.generation, next}, world_.now());
+    if (!told) agent_->chain_failed({q.volume, q.generation, to->id}, world_.now());
     reply(why);
     pump();
   };
