@@ -100,6 +100,9 @@ constexpr std::array option_table = {
                 "directory listings over HTTP"},
     option_spec{"http-cache-control", kind::repeated, "PREFIX=VALUE", "", in_front, "", 0, 0,
                 "Cache-Control of files below a path; may be repeated"},
+    option_spec{"http-cors", kind::repeated, "ORIGIN", "", in_front, "", 0, 0,
+                "origin (https://shop.example, or *) whose pages may use files over HTTP; may be "
+                "repeated"},
     option_spec{"http-lookup-ttl", kind::duration, "TIME", "1s", in_front, "", 0, 3600000,
                 "how long HTTP may use a lookup again"},
     option_spec{"url-secret", kind::text, "FILE", "", in_front, "", 0, 0,

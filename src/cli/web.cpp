@@ -47,6 +47,11 @@ result<http::gateway_options> gateway_options_of(const settings& options) {
     if (!one) return one.error();
     to.cache_control.push_back(std::move(*one));
   }
+  auto cors = http::cors_policy::parse(options.texts("http-cors"));
+  if (!cors) {
+    return failure(errc::invalid_argument, "option http-cors: " + cors.error().message());
+  }
+  to.cors = std::move(*cors);
   if (const std::string& file = options.text("url-secret"); !file.empty()) {
     auto secret = http::read_secret(file);
     if (!secret)

@@ -2,6 +2,7 @@
 
 #include "http/date.hpp"
 #include "http/url.hpp"
+#include "io/clock.hpp"
 
 #include <algorithm>
 
@@ -105,7 +106,9 @@ verdict check_conditions(const request_head& head, const validators& now) {
     if (etag_matches(list, now, true)) return reads ? verdict::not_modified : verdict::failed;
   } else if (reads && now.exists) {
     const auto date = parse_http_date(trim(head.get(field::if_modified_since)));
-    if (date && now.mtime_s <= *date) return verdict::not_modified;
+    // A date that has not come yet is none: no copy was made then.
+    const bool has_come = date && *date <= io::wall_ms() / 1000;
+    if (has_come && now.mtime_s <= *date) return verdict::not_modified;
   }
   return verdict::proceed;
 }

@@ -1,4 +1,5 @@
-// Conditional and range requests as RFC 9110 has them (sections 13 and 14). Pure.
+// Conditional and range requests as RFC 9110 has them (sections 13 and 14). Pure but for
+// the clock, which says which dates have come.
 #pragma once
 
 #include "http/exchange.hpp"
@@ -14,7 +15,7 @@ namespace ssdfs::http {
 struct validators {
   bool exists = true;
   std::string_view etag;     ///< strong, with its quotes
-  std::int64_t mtime_s = 0;  ///< Last-Modified
+  std::int64_t mtime_s = 0;  ///< of the last change, also where that is in the future
 };
 
 enum class verdict : std::uint8_t {

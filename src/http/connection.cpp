@@ -106,6 +106,7 @@ void connection::refuse() {
   close_after_ = true;
   started_ns_ = io::steady_ns();
   head_only_ = false;
+  added_fields_.clear();
   const std::string text = why.why + "\n";
   write_head(why.status, "Content-Type: text/plain\r\n", text.size());
   out_.append(text);
@@ -118,6 +119,7 @@ bool connection::start_handler() {
   head_only_ = head.verb == method::head;
   close_after_ = !head.keep_alive;
   continue_sent_ = false;
+  added_fields_.clear();
   head_written_ = false;
   waited_ns_ = 0;
   transferred_ = 0;
@@ -149,6 +151,7 @@ void connection::write_head(unsigned status, std::string_view fields,
   out_.append("\r\nServer: ssdfs\r\nDate: ");
   out_.append(http_date_now());
   out_.append("\r\n");
+  out_.append(added_fields_);
   out_.append(fields);
   if (size) {
     char number[48] = "Content-Length: ";

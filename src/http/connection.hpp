@@ -67,6 +67,7 @@ class connection final : public exchange, public std::enable_shared_from_this<co
   // exchange:
   const request_head& request() const noexcept override { return parser_.head(); }
   boost::asio::any_io_executor get_executor() const override { return executor_; }
+  void add_fields(std::string_view fields) override { added_fields_.append(fields); }
   void respond(unsigned status, std::string_view fields, std::string_view body) override;
   void respond_head(unsigned status, std::string_view fields,
                     std::optional<std::uint64_t> size) override;
@@ -136,6 +137,7 @@ class connection final : public exchange, public std::enable_shared_from_this<co
   std::int64_t started_ns_ = 0;
   std::size_t before_ = 0;  // out_ as it was before begin()
   unsigned status_ = 0;
+  std::string added_fields_;
   bool head_only_ = false;
   bool close_after_ = false;
   bool continue_sent_ = false;

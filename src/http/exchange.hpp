@@ -31,6 +31,9 @@ enum class field : std::uint8_t {
   if_unmodified_since,
   content_type,
   content_range,
+  cache_control,
+  pragma,
+  origin,
   count_,
 };
 
@@ -90,6 +93,8 @@ class exchange {
   [[nodiscard]] virtual const request_head& request() const noexcept = 0;
   [[nodiscard]] virtual boost::asio::any_io_executor get_executor() const = 0;
 
+  /// Complete lines that whatever is answered begins with, beside its own.
+  virtual void add_fields(std::string_view fields) = 0;
   /// An answer that is in memory; its bytes are copied, and left out for HEAD.
   virtual void respond(unsigned status, std::string_view fields, std::string_view body) = 0;
   /// Only a head, which speaks of `size` bytes of content (nothing: no Content-Length is sent).
@@ -119,6 +124,10 @@ using exchange_ptr = std::shared_ptr<exchange>;
 /// Called on a thread of the io_context; must not block.
 using exchange_handler = std::function<void(exchange_ptr)>;
 
+/// True for what tokens (names of fields, of parameters, of codings) are made of.
+[[nodiscard]] bool is_token_character(char c) noexcept;
+/// True if a list of tokens, separated by commas, has this one, in any case.
+[[nodiscard]] bool has_token(std::string_view list, std::string_view token) noexcept;
 /// The standard's phrase for a status.
 [[nodiscard]] std::string_view reason_of(unsigned status) noexcept;
 /// Equal but for the case of ASCII letters.

@@ -15,6 +15,13 @@ namespace {
 
 constexpr std::string_view files_prefix = "/fs";
 
+// The caller wants to hear what is true now, not a lookup of a moment ago.
+bool wants_fresh(const request_head& head) {
+  const std::string_view caching = head.get(field::cache_control);
+  if (caching.empty()) return has_token(head.get(field::pragma), "no-cache");
+  return has_token(caching, "no-cache") || has_token(caching, "max-age=0");
+}
+
 // A media type that cannot break out of its line.
 bool is_printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 127; });
@@ -39,8 +46,10 @@ gateway::gateway(boost::asio::any_io_executor executor, client_config config,
       nodes_(std::make_shared<node_directory>(client_)) {}
 
 void gateway::route(server& to) {
-  to.route_prefix(std::string(files_prefix),
-                  [self = shared_from_this()](const exchange_ptr& e) { self->handle(e); });
+  const auto answer = [self = shared_from_this()](const exchange_ptr& e) { self->handle(e); };
+  to.route_prefix(std::string(files_prefix), answer);
+  // "OPTIONS *" asks about the server as a whole.
+  to.route_prefix("*", answer);
 }
 
 void gateway::begin_stop() {
@@ -69,9 +78,12 @@ file_info gateway::describe(file_status status) const {
                               static_cast<unsigned long long>(status.mtime_ms));
   info.etag.assign(tag, static_cast<std::size_t>(n));
   info.mtime_s = status.mtime_ms / 1000;
+  // Never after Date, as the standard says: what was changed in the future was changed now.
+  const std::int64_t now_s = io::wall_ms() / 1000;
   std::string& lines = info.fields_of_304;
-  lines = "ETag: " + info.etag + "\r\nLast-Modified: " +
-          http_date(std::clamp<std::int64_t>(info.mtime_s, 0, 253402300799)) + "\r\n";
+  lines = "ETag: " + info.etag +
+          "\r\nLast-Modified: " + http_date(std::clamp<std::int64_t>(info.mtime_s, 0, now_s)) +
+          "\r\n";
   info.validators_size = lines.size();
   if (const auto caching = cache_control_of(status.path); !caching.empty()) {
     lines.append("Cache-Control: ").append(caching).append("\r\n");
@@ -88,12 +100,34 @@ file_info gateway::describe(file_status status) const {
   return info;
 }
 
+std::string_view gateway::methods() const noexcept {
+  return options_.write ? "GET, HEAD, PUT, DELETE, OPTIONS" : "GET, HEAD, OPTIONS";
+}
+
+// Also asked by browsers, on behalf of a page that would like to send a request.
+void gateway::answer_options(const exchange_ptr& e) {
+  const request_head& head = e->request();
+  std::string fields = "Allow: " + std::string(methods()) + "\r\n";
+  if (options_.cors.active() && cors_policy::is_preflight(head)) {
+    const std::string more = options_.cors.preflight_fields(head, methods());
+    if (more.empty()) {
+      return respond_error(*e, 403, "cors", "a page of this origin may not ask this", {}, fields);
+    }
+    fields += more;
+  }
+  e->respond_head(204, fields, {});
+}
+
 void gateway::handle(const exchange_ptr& e) {
   const request_head& head = e->request();
+  if (options_.cors.active()) e->add_fields(options_.cors.fields(head.get(field::origin)));
   // "/fsx" is somebody else's.
-  if (head.path.size() > files_prefix.size() && head.path[files_prefix.size()] != '/') {
+  const bool below =
+      head.path.size() > files_prefix.size() && head.path[files_prefix.size()] == '/';
+  if (head.path != files_prefix && head.path != "*" && !below) {
     return respond_error(*e, 404, "not_found", "no such page", {});
   }
+  if (head.verb == method::options) return answer_options(e);
   auto path = store_path(head.path, files_prefix);
   if (!path) {
     return respond_error(*e, 400, "invalid_path", "the path is not percent-encoded properly", {});
@@ -112,16 +146,19 @@ void gateway::handle(const exchange_ptr& e) {
   if (reads) return serve_file(e, std::move(*path));
   const bool writes = head.verb == method::put || head.verb == method::del;
   if (!writes || !options_.write) {
-    return respond_error(
-        *e, 405, "method", "only reading is possible here", *path,
-        options_.write ? "Allow: GET, HEAD, PUT, DELETE\r\n" : "Allow: GET, HEAD\r\n");
+    return respond_error(*e, 405, "method", std::string(methods()) + " are possible here", *path,
+                         "Allow: " + std::string(methods()) + "\r\n");
   }
   if (head.verb == method::put) return put(e, *path);
   remove(e, *path);
 }
 
 void gateway::serve_file(const exchange_ptr& e, std::string path) {
-  if (const auto known = lookups_->find(path)) return serve(e, path, known, false);
+  if (wants_fresh(e->request())) {
+    lookups_->drop(path);
+  } else if (const auto known = lookups_->find(path)) {
+    return serve(e, path, known, false);
+  }
   lookups_->get(path, [self = shared_from_this(), e, path](result<file_info_ptr> info) {
     if (!info) return respond_error(*e, info.error(), path);
     self->serve(e, path, *info, true);

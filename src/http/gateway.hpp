@@ -1,6 +1,8 @@
 // Files over HTTP: /fs/PATH.
 #pragma once
 
+#include "http/change_fields.hpp"
+#include "http/cors.hpp"
 #include "http/local_chunks.hpp"
 #include "http/lookup_cache.hpp"
 #include "http/node_directory.hpp"
@@ -27,6 +29,7 @@ struct gateway_options {
   std::int64_t lookup_ttl_ms = 1000;
   /// Path prefix and the Cache-Control of files below it; the longest prefix counts.
   std::vector<std::pair<std::string, std::string>> cache_control;
+  cors_policy cors;  ///< whose pages may use /fs
   /// Files are shown as from nowhere and without scripts: for a server that also answers what a
   /// page must not ask for its reader (the master, by WebHDFS).
   bool sandbox = false;
@@ -63,7 +66,8 @@ class gateway : public std::enable_shared_from_this<gateway> {
   /// WebHDFS's CREATE.
   struct upload_options {
     put_options put;
-    std::optional<std::uint32_t> expected_crc32c;
+    expected_digests digests;           ///< of the body
+    std::optional<std::uint64_t> size;  ///< of the body, where its sender says it
   };
   using upload_handler = unique_function<void(result<mutation_result>)>;
   void upload(const exchange_ptr& e, std::string path, upload_options options, upload_handler done);
@@ -72,6 +76,8 @@ class gateway : public std::enable_shared_from_this<gateway> {
   struct reading;
 
   void handle(const exchange_ptr& e);
+  void answer_options(const exchange_ptr& e);
+  [[nodiscard]] std::string_view methods() const noexcept;
   file_info describe(file_status status) const;
   [[nodiscard]] std::string_view cache_control_of(std::string_view path) const;
 
@@ -90,6 +96,8 @@ class gateway : public std::enable_shared_from_this<gateway> {
   void list(const exchange_ptr& e, const std::string& path);
 
   // gateway_write.cpp
+  [[nodiscard]] static bool refuses(const exchange_ptr& e, const std::string& path,
+                                    const std::optional<refused_field>& field);
   void put(const exchange_ptr& e, const std::string& path);
   void remove(const exchange_ptr& e, const std::string& path);
   void store(const exchange_ptr& e, const std::string& path, upload_options options);

@@ -13,10 +13,21 @@ namespace ssdfs::http {
 
 void gateway::list(const exchange_ptr& e, const std::string& path) {
   list_options options;
-  options.after = query_value(e->request().query, "after").value_or("");
-  const auto limit = parse_number(query_value(e->request().query, "limit").value_or("1000"));
-  options.limit =
-      static_cast<std::uint32_t>(std::clamp<std::uint64_t>(limit.value_or(1000), 1, 4096));
+  const auto parameters = parse_query(e->request().query);
+  if (!parameters) {
+    return respond_error(*e, 400, "invalid_argument", "the query is not encoded properly", path);
+  }
+  options.limit = 1000;
+  for (const query_parameter& p : *parameters) {
+    if (p.name == "after") options.after = p.value;
+    if (p.name != "limit") continue;
+    const auto limit = parse_number(p.value);
+    if (!limit || *limit == 0) {
+      return respond_error(*e, 400, "invalid_argument", "limit is a number above 0", path);
+    }
+    // A page may always be shorter: "more" tells.
+    options.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(*limit, 4096));
+  }
   client_.async_list(path, options, [e, path](boost::system::error_code ec, list_page page) {
     if (ec) return respond_error(*e, failure(ec), path);
     boost::json::object body;

@@ -53,6 +53,9 @@ void gateway::serve(const exchange_ptr& e, std::string_view path, const file_inf
     if (options_.list) return list(e, std::string(path));
     return respond_error(*e, 404, "is_directory", "this is a directory", path);
   }
+  if (names_directory(head.path)) {
+    return respond_error(*e, 404, "not_directory", "this is a file: without a slash", path);
+  }
   const validators now{true, info->etag, info->mtime_s};
   switch (check_conditions(head, now)) {
     case verdict::not_modified: return e->respond_head(304, info->fields_of_304, {});
@@ -62,8 +65,12 @@ void gateway::serve(const exchange_ptr& e, std::string_view path, const file_inf
     case verdict::malformed:
     case verdict::proceed: break;
   }
-  if (!head.query.empty() && query_value(head.query, "redirect") == "1") {
-    return redirect(e, std::string(path), info);
+  if (!head.query.empty()) {
+    const std::string wanted = query_value(head.query, "redirect").value_or("0");
+    if (wanted == "1") return redirect(e, std::string(path), info);
+    if (wanted != "0") {
+      return respond_error(*e, 400, "invalid_argument", "redirect is 0 or 1", path);
+    }
   }
   const std::uint64_t size = info->status.size;
   const range_request wanted = wanted_range(head, size, now);

@@ -1,21 +1,12 @@
 // PUT and DELETE.
-#include "base/crc32c.hpp"
+#include "http/change_fields.hpp"
 #include "http/conditions.hpp"
 #include "http/gateway.hpp"
 #include "http/http_errors.hpp"
 #include "http/url.hpp"
 
-#include <charconv>
-
 namespace ssdfs::http {
 namespace {
-
-std::optional<std::uint32_t> parse_crc(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [at, ec] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-  if (text.size() != 8 || ec != std::errc() || at != text.data() + text.size()) return {};
-  return value;
-}
 
 bool is_conditional(const request_head& head) {
   return !head.get(field::if_match).empty() || !head.get(field::if_none_match).empty() ||
@@ -30,9 +21,14 @@ file_version version_of(const file_info& info) {
 // goes without a commit, the writer gives the upload up and nothing was ever visible.
 class upload_task : public std::enable_shared_from_this<upload_task> {
  public:
-  upload_task(client& to, exchange_ptr e, std::uint64_t most, std::optional<std::uint32_t> expected,
-              gateway::upload_handler done)
-      : client_(to), e_(std::move(e)), most_(most), expected_(expected), done_(std::move(done)) {}
+  upload_task(client& to, exchange_ptr e, std::uint64_t most,
+              const gateway::upload_options& expected, gateway::upload_handler done)
+      : client_(to),
+        e_(std::move(e)),
+        most_(most),
+        digest_(expected.digests),
+        expected_size_(expected.size),
+        done_(std::move(done)) {}
 
   void start(std::string path, put_options options) {
     options.diag = &diag_;
@@ -59,7 +55,7 @@ class upload_task : public std::enable_shared_from_this<upload_task> {
       if (piece->empty()) return self->commit();
       self->size_ += piece->size();
       if (self->size_ > self->most_) return self->finish(errc::too_large);
-      self->crc_ = crc32c(*piece, self->crc_);
+      self->digest_.update(*piece);
       self->rest_ = *piece;
       self->write();
     });
@@ -75,9 +71,11 @@ class upload_task : public std::enable_shared_from_this<upload_task> {
         });
   }
   void commit() {
-    if (expected_ && *expected_ != crc_) {
-      return finish(failure(errc::invalid_argument, "the body does not match X-Ssdfs-Crc32c"));
+    if (expected_size_ && *expected_size_ != size_) {
+      return finish(failure(errc::invalid_argument,
+                            "the body is not as long as X-Expected-Entity-Length says"));
     }
+    if (auto right = digest_.check(); !right) return finish(right.error());
     writer_.async_commit(
         [self = shared_from_this()](boost::system::error_code ec, mutation_result result) {
           if (ec) return self->finish(self->failed(ec));
@@ -88,13 +86,13 @@ class upload_task : public std::enable_shared_from_this<upload_task> {
   client& client_;
   const exchange_ptr e_;
   const std::uint64_t most_;
-  const std::optional<std::uint32_t> expected_;
+  body_digest digest_;
+  const std::optional<std::uint64_t> expected_size_;
   gateway::upload_handler done_;
   diagnostics diag_;
   file_writer writer_;
   bytes_view rest_;
   std::uint64_t size_ = 0;
-  std::uint32_t crc_ = 0;
 };
 
 }  // namespace
@@ -104,8 +102,8 @@ void gateway::upload(const exchange_ptr& e, std::string path, upload_options opt
   if (e->request().content_length.value_or(0) > options_.max_body) {
     return done(failure(errc::too_large, "the body is longer than what is taken here"));
   }
-  auto task = std::make_shared<upload_task>(client_, e, options_.max_body, options.expected_crc32c,
-                                            std::move(done));
+  auto task =
+      std::make_shared<upload_task>(client_, e, options_.max_body, options, std::move(done));
   task->start(std::move(path), std::move(options.put));
 }
 
@@ -115,6 +113,10 @@ void gateway::check_then(const exchange_ptr& e, const std::string& path,
                          unique_function<void(file_info_ptr)> go_on) {
   lookups_->drop(path);
   lookups_->get(path, [e, path, go_on = std::move(go_on)](result<file_info_ptr> info) mutable {
+    // A file is not what a path with a slash at its end names.
+    if (info && (*info)->status.type == entry_type::file && names_directory(e->request().path)) {
+      info = failure(errc::not_found, "this is a file: without a slash");
+    }
     if (!info && !(info.error() == errc::not_found)) return respond_error(*e, info.error(), path);
     validators now{false, {}, 0};
     if (info) now = {true, (*info)->etag, (*info)->mtime_s};
@@ -138,22 +140,33 @@ void gateway::overtaken(const exchange_ptr& e, const std::string& path) {
   });
 }
 
+// Refuses what the request's words ask for beyond what is done here.
+bool gateway::refuses(const exchange_ptr& e, const std::string& path,
+                      const std::optional<refused_field>& field) {
+  if (field) {
+    respond_error(*e, field->status, field->error, field->why, path, field->fields);
+    return true;
+  }
+  // Nothing of a change is said by parameters: others' (?append, ?partNumber=) are not passed over.
+  const std::string_view query = e->request().query;
+  if (query.empty()) return false;
+  const std::string first(query.substr(0, query.find_first_of("=&")));
+  respond_error(*e, 400, "invalid_argument", "a change has no parameters here: " + first, path);
+  return true;
+}
+
 void gateway::put(const exchange_ptr& e, const std::string& path) {
   const request_head& head = e->request();
+  if (refuses(e, path, check_change_fields(head, true))) return;
+  if (names_directory(head.path)) {
+    return respond_error(*e, 400, "invalid_path", "a file's path has no slash at its end", path);
+  }
+  upload_fields fields;
+  if (refuses(e, path, read_upload_fields(head, fields))) return;
   upload_options options;
-  options.put.content_type = head.get(field::content_type);
-  if (options.put.content_type.size() > 255) {
-    return respond_error(*e, 400, "invalid_argument", "the Content-Type is too long", path);
-  }
-  if (!head.get(field::content_range).empty()) {
-    return respond_error(*e, 400, "invalid_argument", "a PUT replaces the whole file", path);
-  }
-  if (const auto crc = head.find("X-Ssdfs-Crc32c"); !crc.empty()) {
-    options.expected_crc32c = parse_crc(crc);
-    if (!options.expected_crc32c) {
-      return respond_error(*e, 400, "invalid_argument", "X-Ssdfs-Crc32c needs 8 hex digits", path);
-    }
-  }
+  options.put.content_type = std::move(fields.content_type);
+  options.digests = std::move(fields.digests);
+  options.size = fields.size;
   if (!is_conditional(head)) {
     options.put.overwrite = true;
     return store(e, path, std::move(options));
@@ -186,6 +199,7 @@ void gateway::store(const exchange_ptr& e, const std::string& path, upload_optio
 }
 
 void gateway::remove(const exchange_ptr& e, const std::string& path) {
+  if (refuses(e, path, check_change_fields(e->request(), true))) return;
   const bool conditional = is_conditional(e->request());
   check_then(
       e, path, [self = shared_from_this(), e, path, conditional](const file_info_ptr& found) {
@@ -193,7 +207,9 @@ void gateway::remove(const exchange_ptr& e, const std::string& path) {
           return respond_error(*e, failure(errc::is_directory, "this is a directory"), path);
         }
         // What comes there from now on was not meant: the conditions may not hold for it.
-        if (conditional && !found) return respond_error(*e, errc::not_found, path);
+        if (!found && (conditional || names_directory(e->request().path))) {
+          return respond_error(*e, errc::not_found, path);
+        }
         auto diag = std::make_shared<diagnostics>();
         remove_options options;
         options.diag = diag.get();

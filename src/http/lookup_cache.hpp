@@ -22,7 +22,7 @@ namespace ssdfs::http {
 struct file_info {
   file_status status;         ///< with its chunks
   std::string etag;           ///< strong, quoted
-  std::int64_t mtime_s = 0;   ///< as Last-Modified says it
+  std::int64_t mtime_s = 0;   ///< also where Last-Modified may not say it: in the future
   std::string fields;         ///< of 200 and 206: complete lines
   std::string fields_of_304;  ///< the part that 304 repeats; begins with validators()
   std::size_t validators_size = 0;

@@ -59,11 +59,17 @@ void node_directory::get(handler done) {
       });
 }
 
-std::string choose_node(const http_nodes& nodes, const std::vector<std::string>& holders) {
+std::string choose_node(const http_nodes& nodes, const std::vector<std::string>& holders,
+                        const std::vector<std::string>& excluded) {
+  const auto is_excluded = [&](const http_node& n) {
+    const std::string host = n.http.substr(0, n.http.rfind(':'));
+    return std::any_of(excluded.begin(), excluded.end(),
+                       [&](const std::string& known) { return known == n.http || known == host; });
+  };
   std::vector<const http_node*> good;
   std::vector<const http_node*> live;
   for (const auto& n : nodes) {
-    if (!n.live) continue;
+    if (!n.live || is_excluded(n)) continue;
     live.push_back(&n);
     if (std::find(holders.begin(), holders.end(), n.address) != holders.end()) good.push_back(&n);
   }

@@ -37,8 +37,9 @@ class node_directory : public std::enable_shared_from_this<node_directory> {
 };
 
 /// One of the live nodes with HTTP at random: if `holders` is not empty, one of these addresses if
-/// any of them will do. Empty if there is none.
+/// any of them will do; none whose HTTP address or host is in `excluded`. Empty if there is none.
 [[nodiscard]] std::string choose_node(const http_nodes& nodes,
-                                      const std::vector<std::string>& holders);
+                                      const std::vector<std::string>& holders,
+                                      const std::vector<std::string>& excluded = {});
 
 }  // namespace ssdfs::http

@@ -31,6 +31,9 @@ std::optional<field> slot_of(bhttp::field name) {
     case bhttp::field::if_unmodified_since: return field::if_unmodified_since;
     case bhttp::field::content_type: return field::content_type;
     case bhttp::field::content_range: return field::content_range;
+    case bhttp::field::cache_control: return field::cache_control;
+    case bhttp::field::pragma: return field::pragma;
+    case bhttp::field::origin: return field::origin;
     default: return {};
   }
 }
@@ -45,19 +48,6 @@ method method_of(bhttp::verb v) {
     case bhttp::verb::options: return method::options;
     default: return method::other;
   }
-}
-
-bool has_token(std::string_view list, std::string_view token) {
-  while (!list.empty()) {
-    const auto comma = list.find(',');
-    std::string_view item = list.substr(0, comma);
-    while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
-    while (!item.empty() && (item.back() == ' ' || item.back() == '\t')) item.remove_suffix(1);
-    if (iequal(item, token)) return true;
-    if (comma == std::string_view::npos) return false;
-    list.remove_prefix(comma + 1);
-  }
-  return false;
 }
 
 // "http://host/path" as "/path"; what proxies are sent is understood by every server.
@@ -160,9 +150,10 @@ class request_parser::machine final : public bhttp::basic_parser<true> {
 
   void keep(field slot, std::string_view value, error_code& ec) {
     std::string_view& to = to_.head.known[static_cast<std::size_t>(slot)];
-    const bool is_list = slot == field::if_match || slot == field::if_none_match;
+    const bool tags = slot == field::if_match || slot == field::if_none_match;
+    const bool is_list = tags || slot == field::cache_control || slot == field::pragma;
     // A list that names no tag is not the same as no list.
-    if (is_list && value.empty()) value = ",";
+    if (tags && value.empty()) value = ",";
     const bool seen = (seen_ & (1U << static_cast<unsigned>(slot))) != 0;
     seen_ |= 1U << static_cast<unsigned>(slot);
     if (!seen) {
@@ -172,11 +163,11 @@ class request_parser::machine final : public bhttp::basic_parser<true> {
     if (!is_list) {
       return refuse(400, "a field that may come once came twice", ec);
     }
-    // Sized before it is pointed into: two lists, each at most the head's length.
+    // Sized once: what was joined before is pointed into.
     if (to_.joined.capacity() < 4 * http::header_limit) to_.joined.reserve(4 * http::header_limit);
     const std::size_t at = to_.joined.size();
     if (at + to.size() + value.size() + 2 > to_.joined.capacity()) {
-      return refuse(431, "conditions are too long", ec);
+      return refuse(431, "lists are too long", ec);
     }
     to_.joined.append(to).append(", ").append(value);
     to = std::string_view(to_.joined).substr(at);

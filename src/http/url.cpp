@@ -101,8 +101,7 @@ std::string printable_utf8(std::string_view text) {
   return out;
 }
 
-std::optional<std::string> store_path(std::string_view url_path, std::string_view prefix,
-                                      bool* slash) {
+std::optional<std::string> store_path(std::string_view url_path, std::string_view prefix) {
   if (!url_path.starts_with(prefix)) return {};
   std::optional<std::string> path = percent_decode(url_path.substr(prefix.size()));
   if (!path || path->find('\0') != std::string::npos) return {};
@@ -111,11 +110,14 @@ std::optional<std::string> store_path(std::string_view url_path, std::string_vie
     if (n == 0) return {};
     at += n;
   }
-  if (slash != nullptr) *slash = path->ends_with('/') || path->empty();
   while (path->ends_with('/')) path->pop_back();
   if (path->empty()) return "/";
   if (path->front() != '/') return {};
   return path;
+}
+
+bool names_directory(std::string_view url_path) noexcept {
+  return url_path.ends_with('/') || url_path.ends_with("%2F") || url_path.ends_with("%2f");
 }
 
 std::string_view query_of(std::string_view target) noexcept {
@@ -138,6 +140,23 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
     return decode_query_text(item.substr(equals + 1));
   }
   return {};
+}
+
+std::optional<std::vector<query_parameter>> parse_query(std::string_view query) {
+  std::vector<query_parameter> out;
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const std::string_view item = query.substr(0, end);
+    query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
+    if (item.empty()) continue;
+    const auto equals = item.find('=');
+    auto name = decode_query_text(item.substr(0, equals));
+    auto value = equals == std::string_view::npos ? std::optional<std::string>(std::string())
+                                                  : decode_query_text(item.substr(equals + 1));
+    if (!name || !value) return {};
+    out.push_back({std::move(*name), std::move(*value)});
+  }
+  return out;
 }
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {

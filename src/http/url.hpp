@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ssdfs::http {
 
@@ -14,11 +15,12 @@ namespace ssdfs::http {
 /// Everything but unreserved characters and '/' as %XX.
 [[nodiscard]] std::string percent_encode(std::string_view text);
 
-/// The path of the store behind `prefix` in a URL's path: decoded, without slashes at the end,
-/// which `slash` (if not null) tells of. "/fs" and "/fs/" are "/". Nothing if the text is not
-/// percent-encoded UTF-8 or holds NUL.
+/// The path of the store behind `prefix` in a URL's path: decoded, without slashes at the end.
+/// "/fs" and "/fs/" are "/". Nothing if the text is not percent-encoded UTF-8 or holds NUL.
 [[nodiscard]] std::optional<std::string> store_path(std::string_view url_path,
-                                                    std::string_view prefix, bool* slash = nullptr);
+                                                    std::string_view prefix);
+/// True if a URL's path ends in a slash, encoded or not: it is that of a directory, never a file's.
+[[nodiscard]] bool names_directory(std::string_view url_path) noexcept;
 
 /// The query of a request's target: what stands between '?' and a '#', if there is one.
 [[nodiscard]] std::string_view query_of(std::string_view target) noexcept;
@@ -28,6 +30,14 @@ namespace ssdfs::http {
 /// there, not encoded properly, or holds NUL.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name,
                                                      bool any_case = false);
+
+struct query_parameter {
+  std::string name;
+  std::string value;  ///< "" also without a '='
+};
+/// All parameters in their order, decoded as by query_value. Nothing if one of them is not encoded
+/// properly or holds NUL.
+[[nodiscard]] std::optional<std::vector<query_parameter>> parse_query(std::string_view query);
 
 /// Bytes of the UTF-8 sequence that `text` begins with; 0 if there is none (RFC 3629).
 [[nodiscard]] std::size_t utf8_length(std::string_view text) noexcept;

@@ -3,6 +3,7 @@
 
 #include "http/gateway.hpp"
 #include "http/server.hpp"
+#include "http/url.hpp"
 #include "ssdfs/client.hpp"
 
 #include <cstdint>
@@ -10,8 +11,10 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ssdfs::http {
 
@@ -32,10 +35,13 @@ struct webhdfs_call {
   std::string path;  ///< of the store
   std::string user;
   std::shared_ptr<client> as;  ///< acts for the user
+  std::vector<query_parameter> parameters;
 
-  /// Of a parameter, by name in any case; empty if it is missing.
-  [[nodiscard]] std::string get(std::string_view name) const;
+  // Of a parameter, by name in any case, once all are checked:
+  [[nodiscard]] std::string get(std::string_view name) const;  ///< empty if it is missing
   [[nodiscard]] bool flag(std::string_view name) const;
+  [[nodiscard]] std::optional<std::uint64_t> number(std::string_view name) const;
+  [[nodiscard]] std::optional<std::uint16_t> permission() const;
 };
 
 /// Operation: the caller is who "user.name" says. What Hadoop's clients see: JSON, RemoteException
@@ -54,8 +60,9 @@ class webhdfs : public std::enable_shared_from_this<webhdfs> {
   using call = std::shared_ptr<webhdfs_call>;
 
   void handle(const exchange_ptr& e);
-  void dispatch(const call& c);
-  void dispatch_content(const call& c);
+  [[nodiscard]] static bool refuses(const call& c);
+  [[nodiscard]] bool dispatch(const call& c);
+  [[nodiscard]] bool dispatch_content(const call& c);
   [[nodiscard]] std::shared_ptr<client> client_of(const std::string& user);
 
   // webhdfs_names.cpp
@@ -70,7 +77,12 @@ class webhdfs : public std::enable_shared_from_this<webhdfs> {
   void make_directories(const call& c);
   void rename(const call& c);
   void remove(const call& c);
-  [[nodiscard]] bool set_something(const call& c);
+  void get_home_directory(const call& c);
+  void get_trash_root(const call& c);
+  void set_permission(const call& c);
+  void set_owner(const call& c);
+  void set_times(const call& c);
+  void set_replication(const call& c);
   void set_attributes(const call& c, attribute_changes changes, bool tells);
 
   // webhdfs_data.cpp
@@ -96,6 +108,7 @@ class webhdfs : public std::enable_shared_from_this<webhdfs> {
 void respond_remote_exception(exchange& to, const failure& why, std::string_view path);
 void respond_remote_exception(exchange& to, unsigned status, std::string_view java_class,
                               std::string_view message);
+void respond_refused_field(exchange& to, const refused_field& field);
 /// 200 with a JSON text.
 void respond_json(exchange& to, std::string_view text);
 

@@ -1,19 +1,32 @@
 // WebHDFS: OPEN and CREATE, at the master (which sends the caller on) and at a datanode.
+#include "http/change_fields.hpp"
 #include "http/signed_url.hpp"
 #include "http/url.hpp"
 #include "http/webhdfs.hpp"
 #include "io/clock.hpp"
 
-#include <cstdlib>
+#include <cstdio>
+#include <sstream>
 
 namespace ssdfs::http {
 namespace {
 
 constexpr std::int64_t ticket_seconds = 600;
 
-std::uint16_t mode_of(const std::string& text, std::uint16_t usual) {
-  if (text.empty()) return usual;
-  return static_cast<std::uint16_t>(std::strtoul(text.c_str(), nullptr, 8) & 07777);
+// What is made has content, so it is no directory.
+void refuse_slash(const webhdfs_call& c) {
+  respond_remote_exception(*c.e, 400, "org.apache.hadoop.fs.InvalidPathException",
+                           c.path + "/: a file's path has no slash at its end");
+}
+
+// Those of a list, separated by commas.
+std::vector<std::string> excluded_nodes(const webhdfs_call& c) {
+  std::vector<std::string> out;
+  std::istringstream parts(c.get("excludedatanodes"));
+  for (std::string part; std::getline(parts, part, ',');) {
+    if (!part.empty()) out.push_back(part);
+  }
+  return out;
 }
 
 }  // namespace
@@ -35,7 +48,7 @@ void webhdfs::redirect_to(const call& c, const std::vector<std::string>& holders
   files_->nodes().get([self = shared_from_this(), c, holders,
                        parameters](result<std::shared_ptr<const http_nodes>> nodes) {
     if (!nodes) return respond_remote_exception(*c->e, nodes.error(), c->path);
-    const std::string node = choose_node(**nodes, holders);
+    const std::string node = choose_node(**nodes, holders, excluded_nodes(*c));
     if (node.empty()) {
       return respond_remote_exception(
           *c->e, failure(errc::no_datanodes, "no datanode answers HTTP"), c->path);
@@ -50,7 +63,7 @@ void webhdfs::redirect_to(const call& c, const std::vector<std::string>& holders
 }
 
 void webhdfs::redirect_open(const call& c) {
-  const std::uint64_t offset = parse_number(c->get("offset")).value_or(0);
+  const std::uint64_t offset = c->number("offset").value_or(0);
   stat_options options;
   options.chunks = true;
   c->as->async_stat(
@@ -73,7 +86,7 @@ void webhdfs::redirect_open(const call& c) {
         }
         std::string parameters;
         for (const char* name : {"offset", "length"}) {
-          if (const auto n = parse_number(c->get(name))) {
+          if (const auto n = c->number(name)) {
             parameters += "&" + std::string(name) + "=" + std::to_string(*n);
           }
         }
@@ -91,6 +104,7 @@ void webhdfs::redirect_open(const call& c) {
 }
 
 void webhdfs::redirect_create(const call& c) {
+  if (names_directory(c->e->request().path)) return refuse_slash(*c);
   const bool overwrite = c->flag("overwrite");
   c->as->async_stat(c->path, [self = shared_from_this(), c, overwrite](boost::system::error_code ec,
                                                                        const file_status& s) {
@@ -101,10 +115,13 @@ void webhdfs::redirect_create(const call& c) {
       return respond_remote_exception(*c->e, failure(errc::exists, "already exists"), c->path);
     }
     std::string parameters = overwrite ? "&overwrite=true" : "&overwrite=false";
-    for (const char* name : {"permission", "replication"}) {
-      if (const auto n = parse_number(c->get(name))) {
-        parameters += "&" + std::string(name) + "=" + std::to_string(*n);
-      }
+    if (const auto mode = c->permission()) {
+      char text[32];
+      std::snprintf(text, sizeof text, "&permission=%o", static_cast<unsigned>(*mode));
+      parameters += text;
+    }
+    if (const auto n = c->number("replication")) {
+      parameters += "&replication=" + std::to_string(*n);
     }
     self->redirect_to(c, {}, parameters);
   });
@@ -115,8 +132,7 @@ void webhdfs::open(const call& c) {
     return respond_remote_exception(*c->e, 403, "org.apache.hadoop.security.AccessControlException",
                                     "ask the master, which gives the ticket that is needed");
   }
-  const std::uint64_t offset = parse_number(c->get("offset")).value_or(0);
-  files_->serve_part(c->e, c->path, offset, parse_number(c->get("length")));
+  files_->serve_part(c->e, c->path, c->number("offset").value_or(0), c->number("length"));
 }
 
 void webhdfs::create(const call& c) {
@@ -124,12 +140,19 @@ void webhdfs::create(const call& c) {
     return respond_remote_exception(*c->e, 403, "org.apache.hadoop.security.AccessControlException",
                                     "ask the master, which gives the ticket that is needed");
   }
+  if (names_directory(c->e->request().path)) return refuse_slash(*c);
+  upload_fields fields;
+  if (const auto field = read_upload_fields(c->e->request(), fields)) {
+    return respond_refused_field(*c->e, *field);
+  }
   gateway::upload_options options;
+  options.put.content_type = std::move(fields.content_type);
+  options.digests = std::move(fields.digests);
+  options.size = fields.size;
   options.put.overwrite = c->flag("overwrite");
-  options.put.mode = mode_of(c->get("permission"), 0644);
+  options.put.mode = c->permission().value_or(0644);
   options.put.user = c->user;
-  const auto copies = parse_number(c->get("replication")).value_or(0);
-  options.put.replication = static_cast<std::uint8_t>(copies > 3 ? 3 : copies);
+  options.put.replication = static_cast<std::uint8_t>(c->number("replication").value_or(0));
   files_->upload(c->e, c->path, std::move(options),
                  [self = shared_from_this(), c](result<mutation_result> stored) {
                    self->files_->lookups().drop(c->path);

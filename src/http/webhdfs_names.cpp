@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 
 namespace ssdfs::http {
 namespace {
@@ -201,10 +200,10 @@ void webhdfs::get_file_checksum(const call& c) {
 }
 
 void webhdfs::check_access(const call& c) {
-  const std::string wanted = c->get("fsaction").empty() ? "r--" : c->get("fsaction");
-  if (wanted.size() > 3 || wanted.find_first_not_of("rwx-") != std::string::npos) {
+  const std::string wanted = c->get("fsaction");
+  if (wanted.empty()) {
     return respond_remote_exception(*c->e, 400, "java.lang.IllegalArgumentException",
-                                    "fsaction is three of r, w, x and -");
+                                    "fsaction is missing");
   }
   auto diag = std::make_shared<diagnostics>();
   c->as->async_stat(c->path, {.diag = diag.get()},
@@ -225,9 +224,7 @@ void webhdfs::check_access(const call& c) {
 void webhdfs::make_directories(const call& c) {
   mkdir_options options;
   options.parents = true;
-  if (const auto text = c->get("permission"); !text.empty()) {
-    options.mode = static_cast<std::uint16_t>(std::strtoul(text.c_str(), nullptr, 8) & 07777);
-  }
+  if (const auto mode = c->permission()) options.mode = *mode;
   auto diag = std::make_shared<diagnostics>();
   options.diag = diag.get();
   c->as->async_mkdir(c->path, options,
@@ -240,14 +237,20 @@ void webhdfs::make_directories(const call& c) {
 // Hadoop's rename moves into a directory that is there, and says false instead of failing.
 void webhdfs::rename(const call& c) {
   std::string to = c->get("destination");
+  const bool into_directory = to.ends_with('/');
   while (to.size() > 1 && to.ends_with('/')) to.pop_back();
   if (!to.starts_with('/')) {
     return respond_remote_exception(*c->e, 400, "java.lang.IllegalArgumentException",
                                     "destination is not an absolute path");
   }
   const std::string flags = c->get("renameoptions");
-  c->as->async_stat(to, [self = shared_from_this(), c, to, flags](
+  c->as->async_stat(to, [self = shared_from_this(), c, to, flags, into_directory](
                             boost::system::error_code ec, const file_status& there) mutable {
+    if (into_directory && (ec == errc::not_found || (!ec && there.type == entry_type::file))) {
+      if (flags.empty()) return respond_json(*c->e, boolean(false));
+      return respond_remote_exception(*c->e, failure(errc::not_found, "there is no such directory"),
+                                      to);
+    }
     if (flags.empty() && !ec && there.type == entry_type::directory) {
       to += (to.ends_with('/') ? "" : "/") + c->path.substr(c->path.rfind('/') + 1);
     }
@@ -277,6 +280,7 @@ void webhdfs::rename(const call& c) {
 void webhdfs::remove(const call& c) {
   remove_options options;
   options.recursive = c->flag("recursive");
+  options.skip_trash = c->flag("skiptrash");
   auto diag = std::make_shared<diagnostics>();
   options.diag = diag.get();
   c->as->async_remove(
@@ -289,39 +293,51 @@ void webhdfs::remove(const call& c) {
       });
 }
 
-// SETPERMISSION and its like; false if it is none of them.
-bool webhdfs::set_something(const call& c) {
-  const auto number = [&](const char* name) { return parse_number(c->get(name)); };
-  const auto refuse = [&](const char* why) {
-    respond_remote_exception(*c->e, 400, "java.lang.IllegalArgumentException", why);
-    return true;
-  };
+void webhdfs::get_home_directory(const call& c) {
+  respond_json(*c->e, "{\"Path\":\"/user/" + c->user + "\"}");
+}
+
+void webhdfs::get_trash_root(const call& c) { respond_json(*c->e, "{\"Path\":\"/.trash\"}"); }
+
+void webhdfs::set_permission(const call& c) {
   attribute_changes changes;
-  if (c->op == "SETPERMISSION") {
-    const std::string text = c->get("permission").empty() ? "755" : c->get("permission");
-    char* end = nullptr;
-    const unsigned long mode = std::strtoul(text.c_str(), &end, 8);
-    if (*end != '\0' || mode > 07777) return refuse("permission is not octal");
-    changes.mode = static_cast<std::uint16_t>(mode);
-  } else if (c->op == "SETOWNER") {
-    if (const auto owner = c->get("owner"); !owner.empty()) changes.owner = owner;
-    if (const auto group = c->get("group"); !group.empty()) changes.group = group;
-    if (!changes.owner && !changes.group) return refuse("Both owner and group are empty.");
-  } else if (c->op == "SETTIMES") {
-    // -1, which is no number here, leaves it as it is.
-    if (const auto ms = number("modificationtime")) {
-      changes.mtime_ms = static_cast<std::int64_t>(*ms);
-    }
-  } else if (c->op == "SETREPLICATION") {
-    const auto copies = number("replication").value_or(0);
-    if (copies < 1 || copies > 3) return refuse("replication is 1, 2 or 3");
-    changes.replication = static_cast<std::uint8_t>(copies);
-  } else {
-    return false;
+  changes.mode = c->permission().value_or(0755);
+  set_attributes(c, std::move(changes), false);
+}
+
+void webhdfs::set_owner(const call& c) {
+  attribute_changes changes;
+  if (const auto owner = c->get("owner"); !owner.empty()) changes.owner = owner;
+  if (const auto group = c->get("group"); !group.empty()) changes.group = group;
+  if (!changes.owner && !changes.group) {
+    return respond_remote_exception(*c->e, 400, "java.lang.IllegalArgumentException",
+                                    "Both owner and group are empty.");
   }
-  c->as = client_of(c->user);
-  set_attributes(c, std::move(changes), c->op == "SETREPLICATION");
-  return true;
+  set_attributes(c, std::move(changes), false);
+}
+
+// -1, which is no number here, leaves a time as it is.
+void webhdfs::set_times(const call& c) {
+  const auto modified = c->number("modificationtime");
+  // What is shown as the time of access is that of the last change.
+  if (const auto accessed = c->number("accesstime"); accessed && accessed != modified) {
+    return respond_remote_exception(*c->e, 400, "java.lang.UnsupportedOperationException",
+                                    "accesstime: access times are not kept");
+  }
+  attribute_changes changes;
+  if (modified) changes.mtime_ms = static_cast<std::int64_t>(*modified);
+  set_attributes(c, std::move(changes), false);
+}
+
+void webhdfs::set_replication(const call& c) {
+  const auto copies = c->number("replication");
+  if (!copies) {
+    return respond_remote_exception(*c->e, 400, "java.lang.IllegalArgumentException",
+                                    "replication is missing");
+  }
+  attribute_changes changes;
+  changes.replication = static_cast<std::uint8_t>(*copies);
+  set_attributes(c, std::move(changes), true);
 }
 
 // `tells`: answers with a boolean, which is false for directories.

@@ -115,6 +115,25 @@ BOOST_AUTO_TEST_CASE(a_conditional_delete_removes_only_what_was_found) {
   BOOST_TEST(f.master.removals() == 1);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_refused_by_its_words_never_reaches_the_master) {
+  fixture f;
+  caller c(f.door->address());
+  BOOST_TEST(c.ask("DELETE", "/fs/a/", "") == 404U);
+  BOOST_TEST(c.ask("DELETE", "/fs/a%2f", "") == 404U);
+  BOOST_TEST(c.ask("DELETE", "/fs/a?versionId=1", "") == 400U);
+  BOOST_TEST(c.ask("DELETE", "/fs/a", "X-Amz-Copy-Source: /b\r\n") == 501U);
+  BOOST_TEST(c.ask("DELETE", "/fs/a", "Early-Data: 1\r\n") == 425U);
+  BOOST_TEST(c.ask("PUT", "/fs/a", "") == 411U);
+  BOOST_TEST(c.ask("PUT", "/fs/a/", "Content-Length: 0\r\n") == 400U);
+  BOOST_TEST(c.ask("PUT", "/fs/", "Content-Length: 0\r\n") == 400U);
+  BOOST_TEST(c.ask("PUT", "/fs/a", "Content-Length: 0\r\nContent-Encoding: br\r\n") == 415U);
+  BOOST_TEST(c.ask("PUT", "/fs/a?append", "Content-Length: 0\r\n") == 400U);
+  BOOST_TEST(c.ask("PATCH", "/fs/a", "Content-Length: 0\r\n") == 405U);
+  BOOST_TEST(c.ask("OPTIONS", "/fs/a", "") == 204U);
+  BOOST_TEST(c.ask("OPTIONS", "*", "") == 204U);
+  BOOST_TEST(f.master.removals() == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace ssdfs::http

@@ -324,7 +324,7 @@ class Gateway(unittest.TestCase):
         with Cluster(datanodes=1, http=True) as c:
             for p in c.processes():
                 status, headers, _ = request(p.http(), "PUT", "/fs/a", b"x")
-                self.assertEqual((status, headers["allow"]), (405, "GET, HEAD"))
+                self.assertEqual((status, headers["allow"]), (405, "GET, HEAD, OPTIONS"))
                 self.assertEqual(request(p.http(), "DELETE", "/fs/a")[0], 405)
 
     def test_a_stored_page_runs_no_scripts_beside_webhdfs(self):
