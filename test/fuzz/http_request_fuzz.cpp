@@ -1,11 +1,16 @@
 // Requests as they come over the wire, in pieces whose lengths the first byte decides; then what
-// the gateway does with them: URL, conditions, ranges, signature. However the bytes are cut, the
+// the gateway does with them: URL, conditions, ranges, signature, the fields of an upload, origins,
+// parameters. However the bytes are cut, the
 // outcome is the same.
 #include "base/assert.hpp"
+#include "http/change_fields.hpp"
 #include "http/conditions.hpp"
+#include "http/content_type.hpp"
+#include "http/cors.hpp"
 #include "http/request_parser.hpp"
 #include "http/signed_url.hpp"
 #include "http/url.hpp"
+#include "http/webhdfs_parameters.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -24,6 +29,29 @@ struct outcome {
   bool operator==(const outcome&) const = default;
 };
 
+// What is stored or repeated must not break out of its line, and is read again as it was.
+void use_fields(const request_head& head) {
+  const auto is_one_line = [](std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 127; });
+  };
+  upload_fields fields;
+  if (const auto refused = read_upload_fields(head, fields)) {
+    SSDFS_ASSERT(refused->status >= 400 && !refused->why.empty());
+  } else if (!fields.content_type.empty()) {
+    SSDFS_ASSERT(fields.content_type.size() <= longest_media_type);
+    SSDFS_ASSERT(is_one_line(fields.content_type));
+    SSDFS_ASSERT(uploaded_type_of(fields.content_type).text == fields.content_type);
+  }
+  body_digest digest(fields.digests);
+  digest.update(ssdfs::as_bytes(head.path));
+  (void)digest.check();
+  (void)check_change_fields(head, false);
+  static const cors_policy policy = cors_policy::parse({"https://shop.example"}).value();
+  const std::string lines =
+      policy.fields(head.get(field::origin)) + policy.preflight_fields(head, "GET, HEAD");
+  SSDFS_ASSERT(lines.find("\r\n\r\n") == std::string::npos);
+}
+
 void use(const request_head& head) {
   const validators now{true, "\"00000000-64-0\"", 1'000'000'000};
   const auto r = wanted_range(head, 100, now);
@@ -37,7 +65,11 @@ void use(const request_head& head) {
     SSDFS_ASSERT(percent_decode(percent_encode(*path)) == *path);
     (void)check_signature("0123456789abcdef", *path, head.query, 1);
   }
-  (void)query_value(head.query, "op", true);
+  const auto op = query_value(head.query, "op", true);
+  if (const auto parameters = parse_query(head.query)) {
+    (void)check_webhdfs_parameters(*parameters, op.value_or("CREATE"), true);
+  }
+  use_fields(head);
 }
 
 outcome read_request(std::string_view input, std::size_t piece) {
