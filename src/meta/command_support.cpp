@@ -8,6 +8,8 @@
 namespace ssdfs::meta {
 namespace {
 
+constexpr std::uint16_t sticky_bit = 01000;
+
 result<void> check_text(std::string_view text, const char* what) {
   const bool control = std::any_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
@@ -85,11 +87,15 @@ result<void> require(const state& s, inode entry, unsigned bits, const viewer& v
 result<void> check_search(const state& s, std::string_view path, const viewer& v) {
   if (!v.permissions || owner_of(v.by) == v.superuser) return {};
   const tree& names = s.names();
+  const bool thrown_away = in_trash(path);
   inode at = names.inode_of(root_directory);
   while (names.is_directory(at)) {
     const std::string_view name = pop_component(path);
     if (name.empty()) return {};
     SSDFS_TRY(require(s, at, 1, v));
+    if (thrown_away && !may_see_in_trash(s, at, v)) {
+      return failure(errc::permission_denied, names.path_of(at) + ": permission denied");
+    }
     at = names.find(names.directory_of(at), name);
     if (at == no_inode) return {};
   }
@@ -101,7 +107,19 @@ result<void> check_unlink(const state& s, std::string_view path, inode entry, co
   SSDFS_TRY(check_search(s, path, v));
   // Directories of the trash belong to nobody, what they hold to whom it belonged before.
   if (in_trash(path) && view_of(s, entry).owner == owner_of(v.by)) return {};
-  return require(s, s.names().inode_of(s.names().parent_of(entry)), 2 | 1, v);
+  const inode parent = s.names().inode_of(s.names().parent_of(entry));
+  SSDFS_TRY(require(s, parent, 2 | 1, v));
+  return check_sticky(s, entry, v);
+}
+
+result<void> check_sticky(const state& s, inode entry, const viewer& v) {
+  if (!v.permissions || owner_of(v.by) == v.superuser) return {};
+  const inode parent = s.names().inode_of(s.names().parent_of(entry));
+  const entry_view directory = view_of(s, parent);
+  const std::string_view who = owner_of(v.by);
+  if ((directory.mode & sticky_bit) == 0 || directory.owner == who) return {};
+  if (view_of(s, entry).owner == who) return {};
+  return failure(errc::permission_denied, s.names().path_of(entry) + ": permission denied");
 }
 
 result<void> check_version(const state& s, inode entry, std::span<const file_version> expected) {

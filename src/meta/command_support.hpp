@@ -47,6 +47,9 @@ result<void> check_search(const state& s, std::string_view path, const viewer& v
 result<void> require(const state& s, inode entry, unsigned bits, const viewer& v);
 /// That `v` may take `entry` out of its directory.
 result<void> check_unlink(const state& s, std::string_view path, inode entry, const viewer& v);
+/// That a directory with the sticky bit lets `v` remove or replace `entry` in it: the owners of
+/// both may.
+result<void> check_sticky(const state& s, inode entry, const viewer& v);
 
 /// errc::precondition unless `entry` is a file of one of the versions; nothing to do if none is
 /// given.

@@ -60,6 +60,7 @@ result<void> check_place(const state& s, const create_request& q, const context&
     if (!q.overwrite) return errc::exists;
     const directory_id parent = names.parent_of(walk.last);
     SSDFS_TRY(require(s, names.inode_of(parent), 2, v));
+    SSDFS_TRY(check_sticky(s, walk.last, v));
     SSDFS_TRY(check_version(s, walk.last, q.expected));
     body.replaced = true;
     const std::uint64_t old_size = names.attributes(walk.last).size;

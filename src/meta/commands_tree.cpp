@@ -17,6 +17,7 @@ result<void> check_rename_target(const state& s, const rename_request& q, const 
     if (names.is_directory(moved)) return errc::not_directory;
     const directory_id parent = names.parent_of(to.last);
     SSDFS_TRY(require(s, names.inode_of(parent), 2, v));
+    SSDFS_TRY(check_sticky(s, to.last, v));
     body.replaced = true;
     return names.check_quota_move(moved, parent, 0, to.last);
   }

@@ -2,6 +2,7 @@
 
 #include "meta/command_support.hpp"
 #include "meta/path.hpp"
+#include "meta/trash.hpp"
 
 #include <algorithm>
 
@@ -11,7 +12,11 @@ namespace {
 result<inode> find(const state& s, std::string_view path, const viewer& v) {
   SSDFS_TRY(check_path(path));
   SSDFS_TRY(check_search(s, path, v));
-  return s.names().lookup(path);
+  auto entry = s.names().lookup(path);
+  if (entry && in_trash(path) && !may_see_in_trash(s, *entry, v)) {
+    return failure(errc::permission_denied, s.names().path_of(*entry) + ": permission denied");
+  }
+  return entry;
 }
 
 }  // namespace
@@ -54,6 +59,12 @@ bool allowed(const state& s, inode entry, unsigned bits, const viewer& v) {
   return (mode & bits) == bits;
 }
 
+bool may_see_in_trash(const state& s, inode entry, const viewer& v) {
+  if (!v.permissions || owner_of(v.by) == v.superuser) return true;
+  const entry_view e = view_of(s, entry);
+  return e.owner == owner_of(v.by) || (e.directory && e.owner == v.superuser);
+}
+
 result<entry_view> lookup(const state& s, std::string_view path, const viewer& v) {
   auto entry = find(s, path, v);
   if (!entry) return entry.error();
@@ -82,10 +93,17 @@ result<bool> list(const state& s, std::string_view path, std::string_view after,
   if (directory == root_directory) {
     std::erase_if(page, [&](inode i) { return s.names().name(i) == trash_path.substr(1); });
   }
+  const bool thrown_away = in_trash(path);
   const std::size_t n = std::min<std::size_t>(page.size(), std::clamp(limit, 1U, 4096U));
+  const std::size_t before = out.size();
   for (std::size_t i = 0; i < n; ++i) {
     if (i + 4 < n) s.names().prefetch(page[i + 4]);
+    if (thrown_away && !may_see_in_trash(s, page[i], v)) continue;
     out.push_back(view_of(s, page[i]));
+  }
+  // Who asks goes on behind the last name of a page, so it has one if there are more.
+  if (page.size() > n && out.size() == before) {
+    return list(s, path, s.names().name(page[n - 1]), limit, v, out);
   }
   return page.size() > n;
 }

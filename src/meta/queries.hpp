@@ -66,4 +66,9 @@ result<quota_use> quota_use_of(const state& s, std::string_view path, const view
 /// permissions are off or for the superuser.
 [[nodiscard]] bool allowed(const state& s, inode entry, unsigned bits, const viewer& v);
 
+/// Whether `v` may know of an entry of the trash. What is there has lost the directories that hid
+/// it, so it is its owner's alone; the trash's own directories, which belong to the superuser, are
+/// passed through by everybody. Always true when permissions are off or for the superuser.
+[[nodiscard]] bool may_see_in_trash(const state& s, inode entry, const viewer& v);
+
 }  // namespace ssdfs::meta
