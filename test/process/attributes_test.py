@@ -208,6 +208,30 @@ class Permissions(unittest.TestCase):
             done("ben", "ls", "/home/anna")
             refused("anna", "ls", "/home/anna")
 
+            # In a directory with the sticky bit everybody has what is theirs.
+            done("root", "mkdir", "/tmp")
+            done("root", "chmod", "1777", "/tmp")
+            done("anna", "touch", "/tmp/a")
+            for command in (("rm", "/tmp/a"), ("rm", "--skip-trash", "/tmp/a"), ("mv", "/tmp/a", "/tmp/b"),
+                            ("put", "-f", __file__, "/tmp/a")):
+                refused("ben", *command)
+            done("anna", "mv", "/tmp/a", "/tmp/b")
+
+            # What was private is so in the trash, which has none of the directories that hid it.
+            done("anna", "mkdir", "/tmp/private")
+            done("anna", "chmod", "700", "/tmp/private")
+            done("anna", "put", __file__, "/tmp/private/secret")
+            done("anna", "rm", "/tmp/private/secret")
+            [kept] = [line.split()[0] for line in done("anna", "trash", "ls").splitlines()
+                      if line.split()[1] == "/tmp/private/secret"]
+            self.assertNotIn("secret", done("ben", "trash", "ls"))
+            for command in (("cat", kept), ("stat", kept), ("cp", kept, "/tmp/stolen"),
+                            ("mv", kept, "/tmp/stolen"), ("rm", "--skip-trash", kept),
+                            ("trash", "empty")):
+                refused("ben", *command)
+            done("anna", "trash", "restore", "/tmp/private/secret")
+            done("anna", "verify", __file__, "/tmp/private/secret")
+
 
 if __name__ == "__main__":
     unittest.main()
