@@ -81,8 +81,10 @@ struct file_version {
 };
 
 struct put_options {
-  bool overwrite = false;        ///< replace an existing file, atomically; else errc::exists
-  std::int64_t mtime_ms = 0;     ///< modification time; 0: the master's clock at the commit
+  bool overwrite = false;  ///< replace an existing file, atomically; else errc::exists
+  /// Modification time, milliseconds since 1970 (0 and before are times like others); not set: the
+  /// master's clock at the commit.
+  std::optional<std::int64_t> mtime_ms;
   std::uint16_t mode = 0644;     ///< permission bits
   std::uint8_t replication = 0;  ///< copies, 1 to 3; 0: the cluster's default
   ack acknowledge = ack::all;

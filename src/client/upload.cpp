@@ -138,7 +138,7 @@ void upload::send_commit() {
   request.path = path();
   request.overwrite = options_.overwrite || options_.expected.has_value();
   if (options_.expected) request.expected.push_back(to_wire(*options_.expected));
-  request.mtime_ms = options_.mtime_ms;
+  request.mtime_ms = options_.mtime_ms.value_or(wire::no_mtime);
   request.mode = options_.mode;
   request.replication = options_.replication;
   const client_config& config = owner().config();

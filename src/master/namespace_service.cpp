@@ -116,7 +116,7 @@ void service::commit_file(net::request r) {
         to.overwrite = q.overwrite;
         to.size = q.size;
         to.crc32c = q.crc32c;
-        to.mtime_ms = q.mtime_ms;
+        if (q.mtime_ms != wire::no_mtime) to.mtime_ms = q.mtime_ms;
         to.mode = q.mode;
         to.replication = q.replication;
         to.by = meta::caller{q.user, q.group};

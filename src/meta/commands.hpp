@@ -83,7 +83,7 @@ struct create_request {
   bool overwrite = false;
   std::uint64_t size = 0;
   std::uint32_t crc32c = 0;
-  std::int64_t mtime_ms = 0;  ///< 0: the wall clock
+  std::optional<std::int64_t> mtime_ms;  ///< not set: the wall clock
   std::uint16_t mode = 0644;
   std::uint8_t replication = 0;  ///< 0: the default
   caller by;
@@ -116,7 +116,8 @@ struct rename_request {
   caller by;
 };
 /// not_found, exists, is_directory and not_directory (a file and a directory cannot replace each
-/// other), into_itself, quota_exceeded. Out of the trash, but never into it.
+/// other), into_itself, quota_exceeded, name_too_long (also of something below). Out of the trash,
+/// but never into it.
 result<decision> make_rename(const state& s, const rename_request& q, context& c);
 
 struct remove_request {

@@ -32,7 +32,7 @@ result<void> check_fields(const state& s, const create_request& q) {
   if (q.replication > max_replication) {
     return failure(errc::invalid_argument, "replication is 1 to 3");
   }
-  if (q.mtime_ms > max_mtime_ms || q.mtime_ms < min_mtime_ms) {
+  if (q.mtime_ms && (*q.mtime_ms > max_mtime_ms || *q.mtime_ms < min_mtime_ms)) {
     return failure(errc::invalid_argument, "the mtime is out of range");
   }
   SSDFS_TRY(check_access(s, owner_of(q.by), group_of(q.by), q.mode));
@@ -93,7 +93,7 @@ result<decision> make_create(const state& s, const create_request& q, context& c
   body.path = q.path;
   body.size = q.size;
   body.crc32c = crc_value(q.crc32c);
-  body.mtime = q.mtime_ms == 0 ? c.wall_ms : q.mtime_ms;
+  body.mtime = q.mtime_ms.value_or(c.wall_ms);
   body.mode = q.mode;
   body.replication = q.replication == 0 ? c.replication : q.replication;
   body.owner = owner_of(q.by);

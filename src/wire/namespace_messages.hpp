@@ -9,6 +9,7 @@
 #include <boost/describe/class.hpp>
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -135,6 +136,10 @@ struct file_version {
 };
 BOOST_DESCRIBE_STRUCT(file_version, (), (size, crc32c, mtime_ms))
 
+/// In commit_file_request::mtime_ms: no time is given, the file gets the master's. No file can have
+/// this one.
+inline constexpr std::int64_t no_mtime = std::numeric_limits<std::int64_t>::min();
+
 /// Makes a file visible, whole. Parents are created as needed. errc::regrant: the volume of one of
 /// the chunks is closed; the error's hint is its id in decimal (empty: write all chunks again).
 struct commit_file_request {
@@ -146,7 +151,7 @@ struct commit_file_request {
   bool overwrite = false;
   std::uint64_t size = 0;
   std::uint32_t crc32c = 0;
-  std::int64_t mtime_ms = 0;  ///< 0: the master's time
+  std::int64_t mtime_ms = no_mtime;  ///< 0 and before are times like others
   std::uint16_t mode = 0644;
   std::uint8_t replication = 0;  ///< 0: the cluster's default
   std::string_view user;

@@ -131,7 +131,7 @@ result<wire::mutation_reply> fake_cluster::commit(const wire::commit_file_reques
   f.entry.type = 1;
   f.entry.size = q.size;
   f.entry.crc32c = q.crc32c;
-  f.entry.mtime_ms = q.mtime_ms;
+  f.entry.mtime_ms = q.mtime_ms == wire::no_mtime ? 0 : q.mtime_ms;
   f.entry.mode = q.mode;
   f.entry.owner = q.user;
   f.entry.group = q.group;
