@@ -29,6 +29,43 @@ result<void> check_rename_target(const state& s, const rename_request& q, const 
   return names.check_quota_move(moved, parent, body.parents);
 }
 
+// Entries that a rename may look at where something below may get too long a path: some
+// milliseconds at most.
+constexpr std::size_t length_check_budget = 20'000;
+
+// Whether the caller could list all directories from `top` down to what holds the entry.
+bool may_see(const state& s, inode entry, inode top, const viewer& v) {
+  const tree& names = s.names();
+  while (entry != top) {
+    entry = names.inode_of(names.parent_of(entry));
+    if (!allowed(s, entry, 4 | 1, v)) return false;
+  }
+  return true;
+}
+
+// That everything below a directory still has a name after the move. What is too long already, as
+// only older masters left it, may move to where it is not longer.
+result<void> check_lengths(const state& s, const rename_request& q, inode moved, const viewer& v) {
+  const tree& names = s.names();
+  const directory_id directory = names.directory_of(moved);
+  if (directory == no_directory) return {};
+  if (q.to.size() <= q.from.size() && !in_trash(q.from)) return {};
+  const auto found =
+      names.find_longer(directory, max_path_length - q.to.size(), length_check_budget);
+  if (found.entry != no_inode) {
+    std::string which;
+    if (may_see(s, found.entry, moved, v)) {
+      which = ", that of what is now " + names.path_of(found.entry);
+    }
+    return failure(errc::name_too_long, "a path below would be longer than 4096 bytes" + which);
+  }
+  if (!found.certain) {
+    return failure(errc::name_too_long,
+                   "a path below may get longer than 4096 bytes, and there is too much to tell");
+  }
+  return {};
+}
+
 }  // namespace
 
 result<decision> make_directory(const state& s, const directory_request& q, context& c) {
@@ -82,6 +119,7 @@ result<decision> make_rename(const state& s, const rename_request& q, context& c
   d.change = next_record(s, c, q.op);
   auto& body = d.change.body.emplace<rename_record>();
   SSDFS_TRY(check_rename_target(s, q, c, *moved, to, body));
+  SSDFS_TRY(check_lengths(s, q, *moved, viewer_of(q.by, c)));
   body.from = q.from;
   body.to = q.to;
   if (body.parents > 0) {

@@ -57,13 +57,16 @@ static_assert(sizeof(file_record) >= file_record::name_offset);
 
 /// Holds what a lookup on its way down needs, so that it leaves the directory_slot alone.
 struct directory_record : entry_record {
-  static constexpr std::size_t name_offset = 22;
+  static constexpr std::size_t name_offset = 24;
   static constexpr std::size_t min_size = 32;
 
   std::uint32_t id;     ///< directory_id, where its parent is found
   std::uint32_t index;  ///< root node of its B+tree, 0 if empty
   std::uint32_t serial;
   packed48 mtime;
+  /// No path below is longer, counted from here ("/a/b" has 4 bytes); 65535 stands for more, too.
+  /// What is removed does not lower it, before the directory is empty.
+  std::uint16_t longest;
 };
 static_assert(sizeof(directory_record) >= directory_record::name_offset);
 

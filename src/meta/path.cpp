@@ -78,7 +78,8 @@ result<void> check_path(std::string_view path) {
   if (path.empty() || path.front() != '/') {
     return failure(errc::invalid_path, "path is not absolute");
   }
-  if (path.size() > max_path_length) {
+  if (path.size() > max_path_length &&
+      (path.size() > max_trash_path_length || !is_same_or_below(path, trash_path))) {
     return failure(errc::name_too_long, "path is longer than 4096 bytes");
   }
   if (path.size() == 1) return {};

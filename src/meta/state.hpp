@@ -18,7 +18,6 @@
 namespace ssdfs::meta {
 
 /// The trash: a hidden directory of the root with one directory a bucket of time.
-inline constexpr std::string_view trash_path = "/.trash";
 
 /// One reign, as its START record told.
 struct epoch_entry {

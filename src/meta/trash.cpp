@@ -54,17 +54,11 @@ void trash_target(const state& s, std::string_view path, std::int64_t now_ms,
   target += bucket_name(now_ms, expiry_ms);
   const std::size_t bucket = target.size();
   target += path;
-  std::int64_t missing = target.size() <= max_path_length ? missing_parents(s.names(), target) : -1;
+  std::int64_t missing = missing_parents(s.names(), target);
   if (missing < 0) {
     target.resize(bucket);
     target += '.' + std::to_string(s.last_txid().next().value);
-    const std::string_view name = split_path(path).name;
-    if (target.size() + path.size() <= max_path_length) {
-      target += path;
-    } else {
-      target += '/';
-      target += name;
-    }
+    target += path;
     missing = missing_parents(s.names(), target);
   }
   parents = static_cast<std::uint32_t>(std::max<std::int64_t>(missing, 0));

@@ -18,8 +18,8 @@ namespace ssdfs::meta {
 
 /// Where to move `path` (which exists, outside of the trash) so that its name is free. Usually
 /// below this time's bucket; where something is in the way, below a bucket of its own, named with
-/// `.` and the txid; where the whole would be too long, with its last component only. `parents` is
-/// set to the number of missing ancestors.
+/// `.` and the txid. At most max_trash_path_length bytes, so is what lies below a directory.
+/// `parents` is set to the number of missing ancestors.
 void trash_target(const state& s, std::string_view path, std::int64_t now_ms,
                   std::int64_t expiry_ms, std::string& target, std::uint32_t& parents);
 

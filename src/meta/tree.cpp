@@ -140,6 +140,7 @@ inode tree::make_directory(directory_id parent, std::string_view name,
   record.id = directory.value;
   record.index = 0;
   record.serial = serial;
+  record.longest = 0;
   record.mtime.store(static_cast<std::uint64_t>(attributes.mtime_ms));
   if (!name.empty()) {
     std::memcpy(arena_.at(id) + directory_record::name_offset, name.data(), name.size());
@@ -255,6 +256,7 @@ void tree::link(directory_id parent, directory_record& into, const directory_ind
   if (into.index != root) note_root(parent, into);
   ++changes_;
   add(parent, weight_of(entry, into.serial));
+  note_length(parent, length_with(entry));
 }
 
 void tree::note_root(directory_id directory, const directory_record& record) {
@@ -312,6 +314,7 @@ void tree::unlink(inode entry) {
   const std::uint32_t root = from.index;
   index().erase(from.index, index().locate(root, name(entry)));
   if (from.index != root) note_root(parent, from);
+  if (from.index == 0) from.longest = 0;
   ++changes_;
 }
 

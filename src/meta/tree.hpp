@@ -89,6 +89,19 @@ class tree {
   /// Starts to load the entry into the cache, for callers that are about to read many.
   void prefetch(inode entry) const { __builtin_prefetch(arena_.at(entry.value)); }
 
+  /// What find_longer has found.
+  struct longer_entry {
+    inode entry = no_inode;  ///< one whose path is too long
+    bool certain = true;     ///< false: the budget was used up, there may be one
+  };
+  /// An entry below a directory whose path, counted from the directory ("/a/b" has 4 bytes), is
+  /// longer than `room`; no_inode if there is none. O(1) unless there is, or recently was, such an
+  /// entry: each directory knows a bound of what is below it, which only grows until the directory
+  /// is empty or the tree is loaded anew. Else goes through the directories whose bound is too
+  /// large, `budget` entries at most; what that leaves uncertain depends on the tree's history.
+  [[nodiscard]] longer_entry find_longer(directory_id directory, std::size_t room,
+                                         std::size_t budget) const;
+
   // --- Changing entries ---
 
   /// exists: the name is taken (by a file or a directory). invalid_argument: an attribute is out
@@ -232,6 +245,8 @@ class tree {
             inode entry, std::string_view name);
   void unlink(inode entry);
   void note_root(directory_id directory, const directory_record& record);
+  void note_length(directory_id directory, std::size_t length);
+  [[nodiscard]] std::size_t length_with(inode entry) const;
   [[nodiscard]] bool cache_is_right(const std::vector<std::uint32_t>& order) const;
 
   mutable arena arena_;  ///< mutable for index() only; const functions only search with that

@@ -2,6 +2,8 @@
 #include "meta/tree.hpp"
 #include "meta/tree_internal.hpp"
 
+#include <algorithm>
+
 namespace ssdfs::meta {
 namespace {
 
@@ -93,6 +95,8 @@ result<inode> tree_loader::add_file(std::string_view name, const file_attributes
   ++slot.files;
   slot.bytes += attributes.size;
   slot.digest += tree_.digest_of(entry, current_serial_);
+  directory_record& record = tree_.record_of(current_);
+  record.longest = std::max(record.longest, static_cast<std::uint16_t>(1 + name.size()));
   return entry;
 }
 
@@ -134,6 +138,7 @@ result<void> tree_loader::finish() {
     parent.directories = (parent.directories + own.directories) & 0x7fffffffU;
     parent.bytes += own.bytes;
     parent.digest += own.digest;
+    tree_.note_length(directory_id(slot.parent), tree_.length_with(inode(slot.record)));
   }
   return {};
 }

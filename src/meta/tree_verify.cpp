@@ -2,6 +2,7 @@
 #include "meta/tree.hpp"
 #include "meta/tree_internal.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -66,6 +67,9 @@ struct tree::verification {
         const inode entry = page[i];
         add_name_text(entry);
         sum.digest += subject.digest_of(entry, record.serial);
+        if (std::min<std::size_t>(subject.length_with(entry), 65535) > record.longest) {
+          return wrong(directory, "a path below is longer than its bound");
+        }
         if (subject.is_directory(entry)) {
           const directory_id child = subject.directory_of(entry);
           const directory_slot& child_slot = subject.directories_[child];

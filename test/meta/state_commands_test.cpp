@@ -164,19 +164,6 @@ BOOST_AUTO_TEST_CASE(removing_goes_through_the_trash) {
   BOOST_TEST(rig.state().digest() == rig.replay()->digest());
 }
 
-BOOST_AUTO_TEST_CASE(a_path_too_long_for_the_trash_loses_its_directories) {
-  state_rig rig;
-  std::string path;
-  while (path.size() + 201 <= 4096) path += "/" + std::string(200, 'd');
-  path += "/" + std::string(4094 - 1 - path.size() - 1, 'd');
-  BOOST_REQUIRE(rig.touch(path + "/f").has_value());
-  auto gone = rig.remove(path + "/f");
-  BOOST_REQUIRE_MESSAGE(gone.has_value(), test::why(gone));
-  BOOST_TEST(gone->path.ends_with("/f"));
-  BOOST_TEST(gone->path.size() < 100U);
-  BOOST_TEST(rig.exists(gone->path));
-}
-
 BOOST_AUTO_TEST_CASE(buckets_expire_when_nothing_was_added_for_the_whole_time) {
   state_rig rig;
   BOOST_REQUIRE(rig.touch("/a").has_value());

@@ -295,6 +295,40 @@ BOOST_AUTO_TEST_CASE(a_detached_subtree_is_gone_at_once_and_reclaimed_in_steps) 
 }
 
 // Going through the slices sees every file once although everything is renamed meanwhile.
+BOOST_AUTO_TEST_CASE(a_path_that_is_too_long_is_found_and_no_other) {
+  tree t;
+  const sample_file content;
+  const auto make = [&](directory_id parent, const std::string& name) {
+    return t.directory_of(t.insert_directory(parent, name, {}).value());
+  };
+  const directory_id top = make(root_directory, "top");
+  const directory_id deep = make(make(top, "middle"), "deep");
+  const inode longest =
+      t.insert_file(deep, std::string(100, 'f'), content.attributes, content.chunks).value();
+  for (int i = 0; i < 50; ++i) {
+    BOOST_REQUIRE(t.insert_file(top, std::to_string(i), content.attributes, content.chunks));
+  }
+  const std::size_t length = std::string("/middle/deep/").size() + 100;
+  BOOST_TEST((t.find_longer(top, length, 0).entry == no_inode));
+  BOOST_TEST(t.find_longer(top, length, 0).certain);
+  BOOST_TEST((t.find_longer(top, length - 1, 1000).entry == longest));
+  BOOST_TEST((t.find_longer(top, 5, 1000).entry != no_inode));
+  // With a budget too small nothing is certain.
+  BOOST_TEST(!t.find_longer(top, length - 1, 10).certain);
+  BOOST_TEST((t.find_longer(root_directory, length + 4, 0).entry == no_inode));
+  BOOST_TEST((t.find_longer(root_directory, length + 3, 1000).entry == longest));
+  // The bound of what has been removed stays, and a look tells.
+  BOOST_REQUIRE(t.erase(longest));
+  BOOST_TEST((t.find_longer(top, 20, 1000).entry == no_inode));
+  BOOST_TEST(t.find_longer(top, 20, 1000).certain);
+  BOOST_TEST(!t.find_longer(top, 20, 3).certain);
+  // Longer names, of directories on the way and of what moves in.
+  BOOST_REQUIRE(t.rename(t.inode_of(deep), top, std::string(200, 'n')));
+  BOOST_TEST((t.find_longer(root_directory, 204, 1000).entry == t.inode_of(deep)));
+  BOOST_TEST((t.find_longer(root_directory, 205, 1000).entry == no_inode));
+  require_sound(t);
+}
+
 BOOST_AUTO_TEST_CASE(slices_see_every_file_once) {
   tree t;
   std::vector<directory_id> directories;
