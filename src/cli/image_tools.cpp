@@ -4,6 +4,7 @@
 #include "cli/command.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
+#include "cli/local_file.hpp"
 #include "cli/logging.hpp"
 #include "cli/output.hpp"
 #include "cli/session.hpp"
@@ -115,6 +116,13 @@ result<meta::image_head> install_image(const std::string& image, const std::stri
   return head;
 }
 
+// Where a link leads, and never in the place of a device or a pipe.
+result<std::uint64_t> write_image(const std::string& path, const meta::state& state) {
+  const auto target = replaceable_path(path);
+  if (!target) return failure(target.error().code, path + ": " + target.error().message());
+  return journal::write_image_file(io::system_files(), *target, state);
+}
+
 result<void> build_image(std::istream& in, const std::string& path, meta::state& state) {
   meta::image_text_reader reader(state);
   std::string line;
@@ -127,7 +135,7 @@ result<void> build_image(std::istream& in, const std::string& path, meta::state&
   }
   if (in.bad()) return failure(errc::io, "cannot be read");
   SSDFS_TRY(reader.finish());
-  auto written = journal::write_image_file(io::system_files(), path, state);
+  auto written = write_image(path, state);
   if (!written) return written.error();
   return {};
 }
@@ -252,7 +260,7 @@ int run_image_synth(const std::vector<std::string>& arguments) {
   meta::state state;
   const auto sample = meta::synthesize(options, state);
   if (!sample) return report_failure("image synth", path, sample.error());
-  const auto written = journal::write_image_file(io::system_files(), path, state);
+  const auto written = write_image(path, state);
   if (!written) return report_failure("image synth", path, written.error());
   const auto totals = state.names().totals(meta::root_directory);
   if (line.json()) {

@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 #include <set>
 #include <utility>
 
@@ -143,29 +145,75 @@ result<std::vector<std::string>> local_list(const std::string& path) {
   return names;
 }
 
-result<local_target> local_target::create(const std::string& path, bool overwrite) {
-  local_target out;
+namespace {
+
+failure not_regular() { return {errc::invalid_argument, "is not a regular file"}; }
+
+// The path behind all links; `path` itself if nothing is there. invalid_argument: a link to
+// nothing.
+result<std::string> behind_links(const std::string& path) {
   struct stat s {};
-  if (::stat(path.c_str(), &s) == 0) {
-    if (S_ISDIR(s.st_mode)) return failure(errc::is_directory);
-    if (!overwrite) return failure(errc::exists);
-  }
-  const auto slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "" : path.substr(0, slash + 1);
-  out.path_ = path;
+  if (::lstat(path.c_str(), &s) != 0 || !S_ISLNK(s.st_mode)) return path;
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
+                                                         &std::free);
+  if (real) return std::string(real.get());
+  if (errno == ENOENT) return failure(errc::invalid_argument, "is a symbolic link to nothing");
+  return system_failure();
+}
+
+// A file that is about to replace another looks like that one. Files that belong to somebody else
+// can be given to them by the superuser only: for others that is no failure, the file is theirs.
+result<void> look_like(int fd, const struct stat& old) {
+  if (::fchown(fd, old.st_uid, old.st_gid) != 0 && errno != EPERM) return system_failure();
+  if (::fchmod(fd, old.st_mode & 0777) != 0) return system_failure();
+  return {};
+}
+
+}  // namespace
+
+result<std::string> replaceable_path(const std::string& path) {
+  auto real = behind_links(path);
+  if (!real) return real;
+  struct stat s {};
+  if (::stat(real->c_str(), &s) == 0 && !S_ISREG(s.st_mode)) return not_regular();
+  return real;
+}
+
+result<local_target> local_target::create(const std::string& path, bool overwrite,
+                                          std::uint16_t mode) {
+  local_target out;
   out.overwrite_ = overwrite;
+  struct stat s {};
+  const bool there = ::stat(path.c_str(), &s) == 0;
+  if (there && S_ISDIR(s.st_mode)) return failure(errc::is_directory);
+  if (there && !overwrite && (S_ISREG(s.st_mode) || S_ISBLK(s.st_mode))) {
+    return failure(errc::exists);
+  }
+  if (there && !S_ISREG(s.st_mode)) {
+    out.in_place_ = true;
+    out.file_ = descriptor(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
+    if (out.file_.get() < 0) return system_failure();
+    return out;
+  }
+  auto real = behind_links(path);
+  if (!real) return real.error();
+  out.path_ = std::move(*real);
+  const auto slash = out.path_.rfind('/');
+  const std::string directory = slash == std::string::npos ? "" : out.path_.substr(0, slash + 1);
   out.spare_name_ = directory + ".ssdfs-" + std::to_string(io::random_u64()) + ".part";
+  const mode_t bits = mode & 0777U;
   // Without a name nothing is left behind, whatever ends this process.
   if (::access(own_descriptors, X_OK) == 0) {
     out.file_ = descriptor(::open(directory.empty() ? "." : directory.c_str(),
-                                  O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666));
-    if (out.file_.get() >= 0) return out;
+                                  O_WRONLY | O_TMPFILE | O_CLOEXEC, bits));
   }
-  // File systems that do not have that.
-  out.file_ =
-      descriptor(::open(out.spare_name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (out.file_.get() < 0) return system_failure();
-  out.temporary_ = out.spare_name_;
+  if (out.file_.get() < 0) {  // file systems that do not have that
+    out.file_ =
+        descriptor(::open(out.spare_name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, bits));
+    if (out.file_.get() < 0) return system_failure();
+    out.temporary_ = out.spare_name_;
+  }
+  if (there) SSDFS_TRY(look_like(out.file_.get(), s));
   return out;
 }
 
@@ -182,6 +230,7 @@ local_target::local_target(local_target&& other) noexcept
       temporary_(std::exchange(other.temporary_, {})),
       spare_name_(std::move(other.spare_name_)),
       overwrite_(other.overwrite_),
+      in_place_(other.in_place_),
       file_(std::move(other.file_)) {}
 
 local_target::~local_target() {
@@ -189,6 +238,7 @@ local_target::~local_target() {
 }
 
 result<void> local_target::commit() {
+  if (in_place_) return {};
   if (temporary_.empty()) {
     if (!overwrite_) return link_as(path_);
     SSDFS_TRY(link_as(spare_name_));  // only rename() replaces

@@ -25,6 +25,7 @@ class descriptor {
   int fd_ = -1;
 };
 
+/// Of a file on this machine. Times before 1970 are negative.
 struct local_status {
   bool is_directory = false;
   bool is_regular = false;
@@ -46,13 +47,25 @@ struct local_status {
 /// Names in a directory, sorted by bytes.
 [[nodiscard]] result<std::vector<std::string>> local_list(const std::string& path);
 
+/// Where a file that takes the place of `path` has to appear, so that a symbolic link stays one:
+/// the path itself, or what the links name in the end. invalid_argument: a link to nothing, or what
+/// is there is no regular file, so nothing may take its place.
+[[nodiscard]] result<std::string> replaceable_path(const std::string& path);
+
 /// A file that appears whole: written without a name in the target's directory, so that nothing is
 /// left of it if the process dies, and linked when it is complete. Where the file system cannot do
 /// that, under a temporary name, which the destructor removes if commit() was not called.
+///
+/// What is no regular file (a device, a pipe) is never replaced: it is written into, as it comes.
+/// Links stay links, what they name is replaced.
 class local_target {
  public:
-  /// `overwrite`: an existing file may be replaced; else errc::exists.
-  static result<local_target> create(const std::string& path, bool overwrite);
+  /// `overwrite`: an existing file may be replaced, and a block device written to; else
+  /// errc::exists. A new file gets the permission bits of `mode` that the umask leaves; one that
+  /// replaces another gets that one's, and its owner where this process may give files away.
+  /// Waits until somebody reads if `path` is a pipe. invalid_argument: a link to nothing.
+  static result<local_target> create(const std::string& path, bool overwrite,
+                                     std::uint16_t mode = 0666);
   local_target(local_target&&) noexcept;
   local_target& operator=(local_target&&) = delete;
   ~local_target();
@@ -66,6 +79,7 @@ class local_target {
   std::string temporary_;   // empty while the file has no name
   std::string spare_name_;  // for the moment before it replaces another
   bool overwrite_ = false;
+  bool in_place_ = false;  // a device or a pipe, which stays what it is
   descriptor file_;
 };
 

@@ -1,6 +1,7 @@
 #include "cli/serve.hpp"
 
 #include "base/log.hpp"
+#include "cli/local_file.hpp"
 #include "cli/logging.hpp"
 #include "cli/notify.hpp"
 #include "cli/roles.hpp"
@@ -239,7 +240,9 @@ result<void> write_ready_file(const settings& options, const part& first) {
   }
   object["node"] = to_string(first.role->node());
   const std::string text = boost::json::serialize(object) + "\n";
-  return io::replace_file(io::system_files(), path, as_bytes(text));
+  const auto target = replaceable_path(path);
+  if (!target) return failure(target.error().code, path + ": " + target.error().message());
+  return io::replace_file(io::system_files(), *target, as_bytes(text));
 }
 
 // Runs the io_context on its threads until it is stopped.

@@ -7,12 +7,15 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <tuple>
 
 namespace ssdfs::cli {
 namespace {
@@ -123,6 +126,62 @@ BOOST_AUTO_TEST_CASE(an_existing_file_is_replaced_only_when_asked_for) {
   const auto folder = local_target::create(at("folder"), true);
   BOOST_REQUIRE(!folder);
   BOOST_CHECK(folder.error() == errc::is_directory);
+}
+
+BOOST_AUTO_TEST_CASE(a_link_stays_a_link_and_what_it_names_is_replaced) {
+  write(at("real"), "old");
+  ::chmod(at("real").c_str(), 0640);
+  fs::create_symlink("real", at("link"));
+  fs::create_symlink(at("link"), at("link-to-link"));
+  fs::create_symlink("nowhere", at("dangling"));
+  BOOST_CHECK(local_target::create(at("link"), false).error() == errc::exists);
+  auto target = local_target::create(at("link-to-link"), true);
+  BOOST_REQUIRE(target);
+  BOOST_REQUIRE(write_full(target->fd(), as_bytes(std::string_view("new"))));
+  BOOST_REQUIRE(target->commit());
+  BOOST_CHECK_EQUAL(read(at("real")), "new");
+  BOOST_CHECK_EQUAL(fs::read_symlink(at("link")).string(), "real");
+  BOOST_CHECK_EQUAL(fs::read_symlink(at("link-to-link")).string(), at("link"));
+  struct stat s {};
+  BOOST_REQUIRE_EQUAL(::stat(at("real").c_str(), &s), 0);
+  BOOST_CHECK_EQUAL(s.st_mode & 07777, 0640U);
+  for (const bool overwrite : {false, true}) {
+    const auto refused = local_target::create(at("dangling"), overwrite);
+    BOOST_REQUIRE(!refused);
+    BOOST_CHECK_EQUAL(refused.error().message(), "is a symbolic link to nothing");
+  }
+  BOOST_CHECK(names() == strings({"dangling", "link", "link-to-link", "real"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_pipe_is_written_into_and_stays_one) {
+  BOOST_REQUIRE_EQUAL(::mkfifo(at("pipe").c_str(), 0600), 0);
+  const descriptor reader(::open(at("pipe").c_str(), O_RDONLY | O_NONBLOCK));
+  BOOST_REQUIRE_GE(reader.get(), 0);
+  auto target = local_target::create(at("pipe"), false);
+  BOOST_REQUIRE(target);
+  BOOST_REQUIRE(write_full(target->fd(), as_bytes(std::string_view("content"))));
+  BOOST_REQUIRE(target->commit());
+  std::array<std::byte, 100> got{};
+  const auto n = read_full(reader.get(), got.data(), 7);
+  BOOST_REQUIRE(n);
+  BOOST_CHECK_EQUAL(as_chars(bytes_view(got).first(*n)), "content");
+  BOOST_CHECK(fs::is_fifo(at("pipe")));
+  BOOST_CHECK_EQUAL(replaceable_path(at("pipe")).error().message(), "is not a regular file");
+}
+
+BOOST_AUTO_TEST_CASE(a_new_file_gets_the_mode_that_the_umask_leaves) {
+  const mode_t before = ::umask(022);
+  for (const auto& [name, mode, expected] :
+       {std::tuple("a", 0666, 0644U), std::tuple("b", 0600, 0600U),
+        std::tuple("c", 04755, 0755U)}) {
+    auto target = local_target::create(at(name), false, static_cast<std::uint16_t>(mode));
+    BOOST_REQUIRE(target);
+    BOOST_REQUIRE(target->commit());
+    struct stat s {};
+    BOOST_REQUIRE_EQUAL(::stat(at(name).c_str(), &s), 0);
+    BOOST_CHECK_EQUAL(s.st_mode & 07777, expected);
+  }
+  ::umask(before);
 }
 
 BOOST_AUTO_TEST_CASE(checksums_and_system_errors) {
