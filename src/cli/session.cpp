@@ -24,9 +24,12 @@ std::string system_user() {
 
 void print_error(std::string_view command, std::string_view path, std::string_view reason) {
   std::string line = "ssdfs: " + std::string(command) + ": ";
-  // Reasons from below often begin with the path themselves.
-  const bool told = reason.starts_with(path) && reason.substr(path.size()).starts_with(": ");
-  if (!path.empty() && !told) line += printable(path) + ": ";
+  // Reasons from below often begin with the path themselves, some twice.
+  while (!path.empty() && reason.starts_with(path) &&
+         reason.substr(path.size()).starts_with(": ")) {
+    reason.remove_prefix(path.size() + 2);
+  }
+  if (!path.empty()) line += printable(path) + ": ";
   line += printable(reason) + "\n";
   std::cerr << line;
 }
