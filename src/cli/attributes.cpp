@@ -28,9 +28,10 @@ class attribute_command {
   attribute_command(session& in, std::string name, choice of)
       : in_(in), of_(std::move(of)), progress_(std::move(name)), workers_(changes_at_once) {}
 
-  void change(const std::string& path, bool recursive, bool json) {
-    const auto top = stat_or_report(in_, path);
+  void change(const std::string& typed, bool recursive, bool json) {
+    const auto top = stat_or_report(in_, typed);
     if (!top) return;
+    const std::string& path = top->path;
     seen_ = changed_ = 0;
     if (recursive) {
       expect(*top);
@@ -131,7 +132,7 @@ int run_chmod(const argument_list& given) {
     return changes;
   });
   for (const auto& path : paths) {
-    command.change(trim_path(path), line.has("recursive"), line.json());
+    command.change(path, line.has("recursive"), line.json());
   }
   return in->exit_code();
 }
@@ -160,7 +161,7 @@ int run_chown(const argument_list& arguments) {
     return changes;
   });
   for (std::size_t i = 1; i < line.arguments().size(); ++i) {
-    command.change(trim_path(line.arguments()[i]), line.has("recursive"), line.json());
+    command.change(line.arguments()[i], line.has("recursive"), line.json());
   }
   return in->exit_code();
 }
@@ -216,7 +217,9 @@ int run_quota(const argument_list& arguments) {
   }
   const auto in = session::open(line);
   if (!in) return line.exit_code();
-  const std::string path = trim_path(line.arguments().front());
+  const auto named = source_path(*in, line.arguments().front());
+  if (!named) return in->exit_code();
+  const std::string& path = *named;
   diagnostics diag;
   call_settings settings;
   settings.diag = &diag;

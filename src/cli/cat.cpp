@@ -112,15 +112,17 @@ int run_cat(const std::vector<std::string>& arguments) {
   const auto from = session::open(line);
   if (!from) return line.exit_code();
   bool open = true;
-  for (const auto& path : line.arguments()) {
+  for (const auto& argument : line.arguments()) {
     if (!open) break;
+    const auto path = source_path(*from, argument);
+    if (!path) continue;
     range bytes = wanted->bytes;
     if (wanted->suffix) {
-      const auto status = stat_or_report(*from, path);
+      const auto status = stat_or_report(*from, *path);
       if (!status) continue;
       bytes.offset = status->size - std::min(status->size, bytes.length);
     }
-    stream_file(*from, path, bytes.offset, bytes.length,
+    stream_file(*from, *path, bytes.offset, bytes.length,
                 [&](bytes_view b) { return open = to_stdout(*from, b); });
   }
   return from->exit_code();
@@ -142,10 +144,12 @@ int run_head(const std::vector<std::string>& arguments) {
   const auto from = session::open(line);
   if (!from) return line.exit_code();
   bool open = true;
-  for (const auto& path : line.arguments()) {
+  for (const auto& argument : line.arguments()) {
     if (!open) break;
+    const auto path = source_path(*from, argument);
+    if (!path) continue;
     std::int64_t left = *lines;
-    stream_file(*from, path, 0, bytes.length, [&](bytes_view b) {
+    stream_file(*from, *path, 0, bytes.length, [&](bytes_view b) {
       if (line.has("bytes")) return open = to_stdout(*from, b);
       const std::string_view text = as_chars(b);
       std::size_t end = 0;

@@ -2,6 +2,7 @@
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "cli/remote.hpp"
+#include "cli/target.hpp"
 
 #include <chrono>
 #include <iostream>
@@ -15,27 +16,6 @@ std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
-}
-
-// mv and cp: an existing directory as target takes the source under its own name.
-std::optional<std::string> target_of(session& from, const std::string& source,
-                                     const std::string& target, bool must_be_directory) {
-  diagnostics diag;
-  stat_options options;
-  options.diag = &diag;
-  const auto status = from.client().stat(trim_path(target), options);
-  if (status && status->type == entry_type::directory) {
-    return join_path(trim_path(target), base_name(trim_path(source)));
-  }
-  if (status && must_be_directory) {
-    from.error(target, make_error_code(errc::not_directory));
-    return std::nullopt;
-  }
-  if (!status && (status.error() != errc::not_found || must_be_directory)) {
-    from.error(target, status.error(), &diag);
-    return std::nullopt;
-  }
-  return trim_path(target);
 }
 
 }  // namespace
@@ -67,7 +47,9 @@ int run_touch(const std::vector<std::string>& arguments) {
   const auto from = session::open(line);
   if (!from) return line.exit_code();
   for (const auto& argument : line.arguments()) {
-    const std::string path = trim_path(argument);
+    const auto named = source_path(*from, argument);
+    if (!named) continue;
+    const std::string& path = *named;
     diagnostics diag;
     attribute_changes changes;
     changes.mtime_ms = now_ms();
@@ -89,9 +71,41 @@ int run_touch(const std::vector<std::string>& arguments) {
   return from->exit_code();
 }
 
+namespace {
+
+void move_one(session& in, const command_line& line, const target_rule& rule, places& known,
+              const std::string& typed) {
+  const auto source = stat_or_report(in, typed);
+  if (!source) return;
+  const bool directory = source->type == entry_type::directory;
+  const auto place = rule.place_for(base_name(source->path), directory);
+  if (!place) return in.error(line.arguments().back(), place.error());
+  if (place->path == source->path) return in.error(typed, same_file_text);
+  if (!known.take(place->path, directory)) return in.error(place->path, just_made_text());
+  diagnostics diag;
+  rename_options options;
+  options.overwrite = line.has("force");
+  options.parents = place->parents;
+  options.diag = &diag;
+  const auto done = in.client().rename(source->path, place->path, options);
+  if (done) {
+    if (line.json()) print_json({{"path", place->path}, {"source", source->path}});
+    return;
+  }
+  // The source was there: what is missing now is where it should go.
+  const bool about_target = done.error() == errc::exists || done.error() == errc::is_directory ||
+                            done.error() == errc::not_found || done.error() == errc::not_directory;
+  in.error(about_target ? place->path : typed, done.error(), &diag);
+}
+
+}  // namespace
+
 int run_mv(const std::vector<std::string>& arguments) {
-  command_line line("mv", "[-f] [-T] SRC... DST", "Moves within the store.", {2});
-  line.flag("force,f", "replace an existing file, atomically")
+  command_line line("mv", "[-f] [-T] SRC... DST",
+                    "Moves within the store. A DST that ends with a slash is a directory, which is "
+                    "made if it is missing.",
+                    {2});
+  line.flag("force,f", "replace an existing file, atomically; what is replaced is not in the trash")
       .flag("no-target-directory,T", "DST is the new name even if it is a directory");
   if (!line.parse(arguments)) return line.exit_code();
   const auto& names = line.arguments();
@@ -100,23 +114,16 @@ int run_mv(const std::vector<std::string>& arguments) {
   }
   const auto from = session::open(line);
   if (!from) return line.exit_code();
+  const auto rule =
+      target_rule::look(*from, {names.back(), names.size() - 1, line.has("no-target-directory")});
+  if (!rule) return from->exit_code();
+  places known;
+  std::vector<places::plan> plans;
   for (std::size_t i = 0; i + 1 < names.size(); ++i) {
-    const auto target = line.has("no-target-directory")
-                            ? trim_path(names.back())
-                            : target_of(*from, names[i], names.back(), names.size() > 2);
-    if (!target) continue;
-    diagnostics diag;
-    rename_options options;
-    options.overwrite = line.has("force");
-    options.diag = &diag;
-    const auto done = from->client().rename(trim_path(names[i]), *target, options);
-    if (done) {
-      if (line.json()) print_json({{"path", *target}, {"source", trim_path(names[i])}});
-      continue;
-    }
-    const bool about_target = done.error() == errc::exists || done.error() == errc::is_directory;
-    from->error(about_target ? *target : names[i], done.error(), &diag);
+    plans.push_back({names[i], join_path(rule->path(), base_name(trim_path(names[i])))});
   }
+  known.expect(plans);
+  for (const places::plan& plan : plans) move_one(*from, line, *rule, known, plan.source);
   return from->exit_code();
 }
 
@@ -131,12 +138,19 @@ int run_rm(const std::vector<std::string>& arguments) {
   if (!from) return line.exit_code();
   for (const auto& path : line.arguments()) {
     diagnostics diag;
-    if (!line.has("recursive")) {
+    const typed_path named = parse_path(path);
+    if (!line.has("recursive") || named.names_directory) {
       stat_options look;
       look.diag = &diag;
-      const auto status = from->client().stat(trim_path(path), look);
-      if (status && status->type == entry_type::directory) {
+      const auto status = from->client().stat(named.path, look);
+      const bool directory = status && status->type == entry_type::directory;
+      if (directory && !line.has("recursive")) {
         from->error(path, "is a directory (use -r)");
+        continue;
+      }
+      if (status && !directory && named.names_directory) {
+        // As with rm(1), -f means no complaint about what is not there under this name.
+        if (!line.has("force")) from->error(path, make_error_code(errc::not_directory));
         continue;
       }
     }
@@ -144,7 +158,7 @@ int run_rm(const std::vector<std::string>& arguments) {
     options.recursive = line.has("recursive");
     options.skip_trash = line.has("skip-trash");
     options.diag = &diag;
-    const auto done = from->client().remove(trim_path(path), options);
+    const auto done = from->client().remove(named.path, options);
     if (done) {
       if (line.json()) print_json({{"path", path}, {"trash", done->trash_path}});
       continue;
@@ -228,7 +242,8 @@ int run_trash_restore(const std::vector<std::string>& arguments) {
   const auto from = session::open(line);
   if (!from) return line.exit_code();
   for (const auto& argument : line.arguments()) {
-    std::string source = trim_path(argument);
+    const typed_path named = parse_path(argument);
+    std::string source = named.path;
     std::string target;
     if (source.starts_with(std::string(trash) + "/")) {
       const auto bucket_end = source.find('/', trash.size() + 1);
@@ -244,6 +259,7 @@ int run_trash_restore(const std::vector<std::string>& arguments) {
       if (!found) continue;
       source = std::move(*found);
     }
+    if (named.names_directory && !stat_or_report(*from, source + "/")) continue;
     diagnostics diag;
     rename_options options;
     options.parents = true;

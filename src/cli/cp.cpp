@@ -4,6 +4,7 @@
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
+#include "cli/target.hpp"
 #include "cli/transfer_limits.hpp"
 #include "cli/workers.hpp"
 
@@ -19,7 +20,14 @@ class cp_command {
   cp_command(session& in, bool overwrite)
       : in_(in), overwrite_(overwrite), progress_("cp"), workers_(copies_at_once) {}
 
+  /// To be told of all sources before the first is added.
+  [[nodiscard]] places& known() noexcept { return known_; }
+
   void add_file(const file_status& source, const std::string& target) {
+    if (!known_.take(target)) {
+      const std::lock_guard lock(errors_);
+      return in_.error(target, just_made_text());
+    }
     ++progress_.total_files;
     progress_.total_bytes += source.size;
     workers_.run([this, source, target] { copy_file(source, target); });
@@ -32,19 +40,27 @@ class cp_command {
         add_file(e, path);
         return true;
       }
-      diagnostics diag;
-      mkdir_options options;
-      options.parents = true;
-      options.diag = &diag;
-      const auto made = in_.client().mkdir(path, options);
-      if (!made) error(path, made.error(), diag);
-      return made.has_value();
+      if (!known_.take(path, true)) {
+        const std::lock_guard lock(errors_);
+        in_.error(path, just_made_text());
+        return false;
+      }
+      return make_directory(path, e.mode);
     });
   }
 
   void finish() {
     progress_.totals_known = true;
     workers_.wait();
+    for (const auto& [path, mode] : modes_) {
+      diagnostics diag;
+      attribute_changes changes;
+      changes.mode = mode;
+      call_settings settings;
+      settings.diag = &diag;
+      const auto done = in_.client().set_attributes(path, changes, settings);
+      if (!done) error(path, done.error(), diag);
+    }
   }
 
   /// After finish().
@@ -60,6 +76,28 @@ class cp_command {
     const std::lock_guard lock(errors_);
     progress_.clear_line();
     in_.error(path, ec, &more);
+  }
+
+  // A copy of a directory has its mode, so what was private stays it. One that its owner may not
+  // write to gets the mode when all is in it; one that was there keeps its own.
+  bool make_directory(const std::string& path, std::uint16_t mode) {
+    constexpr std::uint16_t owners = 0700;
+    diagnostics diag;
+    mkdir_options options;
+    options.mode = mode | owners;
+    options.diag = &diag;
+    auto made = in_.client().mkdir(path, options);
+    const bool there = !made && made.error() == errc::exists;
+    if (!made) {
+      options.parents = true;
+      made = in_.client().mkdir(path, options);
+    }
+    if (!made) {
+      error(path, made.error(), diag);
+    } else if (!there && options.mode != mode) {
+      modes_.emplace_back(path, mode);
+    }
+    return made.has_value();
   }
 
   void copy_file(const file_status& source, const std::string& target) {
@@ -95,6 +133,8 @@ class cp_command {
   session& in_;
   bool overwrite_;
   std::mutex errors_;
+  places known_;
+  std::vector<std::pair<std::string, std::uint16_t>> modes_;  // for when all is there
   progress progress_;
   workers workers_;  // last: its threads use the rest
 };
@@ -102,45 +142,53 @@ class cp_command {
 }  // namespace
 
 int run_cp(const std::vector<std::string>& arguments) {
-  command_line line("cp", "[-r] [-f] [-T] SRC... DST", "Copies within the store.", {2});
+  command_line line(
+      "cp", "[-r] [-f] [-T] SRC... DST",
+      "Copies within the store. A DST that ends with a slash is a directory, which is "
+      "made if it is missing.",
+      {2});
   line.flag("recursive,r", "directories with all that is in them")
-      .flag("force,f", "replace existing files, atomically")
+      .flag("force,f", "replace existing files, atomically; what is replaced is not in the trash")
       .flag("no-target-directory,T", "DST is the new name even if it is a directory");
   if (!line.parse(arguments)) return line.exit_code();
   std::vector<std::string> sources = line.arguments();
-  const std::string target = trim_path(sources.back());
+  const std::string target = sources.back();
   sources.pop_back();
   const bool exact = line.has("no-target-directory");
   if (exact && sources.size() > 1) return line.usage_error("-T takes one SRC and DST");
   const auto in = session::open(line);
   if (!in) return line.exit_code();
-  diagnostics diag;
-  stat_options look;
-  look.diag = &diag;
-  const auto there = in->client().stat(target, look);
-  if (!there && there.error() != errc::not_found) {
-    in->error(target, there.error(), &diag);
-    return in->exit_code();
-  }
-  const bool into = !exact && there && there->type == entry_type::directory;
-  if (sources.size() > 1 && !into) {
-    in->error(target, make_error_code(errc::not_directory));
-    return in->exit_code();
-  }
+  const auto rule = target_rule::look(*in, {target, sources.size(), exact});
+  if (!rule) return in->exit_code();
   cp_command command(*in, line.has("force"));
+  std::vector<file_status> found;
+  std::vector<places::plan> plans;
   for (const auto& name : sources) {
-    const auto source = stat_or_report(*in, trim_path(name));
+    auto source = stat_or_report(*in, name);
     if (!source) continue;
-    const std::string to = into ? join_path(target, base_name(source->path)) : target;
-    if (source->type == entry_type::file) {
-      command.add_file(*source, to);
-    } else if (!line.has("recursive")) {
+    const bool directory = source->type == entry_type::directory;
+    const auto place = rule->place_for(base_name(source->path), directory);
+    if (!place) {
+      in->error(target, place.error());
+    } else if (directory && !line.has("recursive")) {
       in->error(name, "is a directory (use -r)");
-    } else if (to == source->path ||
-               to.starts_with(source->path == "/" ? "/" : source->path + "/")) {
+    } else if (directory && is_same_or_below(place->path, source->path)) {
       in->error(name, "cannot copy a directory into itself");
+    } else if (place->path == source->path) {
+      in->error(name, same_file_text);
+    } else if (command.known().is_repeated({source->path, place->path})) {
+      warn_of_repeated(line.name(), name);
     } else {
-      command.add_tree(*source, to);
+      plans.push_back({source->path, place->path});
+      found.push_back(std::move(*source));
+    }
+  }
+  command.known().expect(plans);
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    if (found[i].type == entry_type::directory) {
+      command.add_tree(found[i], plans[i].target);
+    } else {
+      command.add_file(found[i], plans[i].target);
     }
   }
   command.finish();

@@ -52,7 +52,9 @@ int run_du(const std::vector<std::string>& arguments) {
   const auto from = session::open(line);
   if (!from) return line.exit_code();
   for (const auto& argument : line.arguments()) {
-    const std::string path = trim_path(argument);
+    const auto named = source_path(*from, argument);
+    if (!named) continue;
+    const std::string& path = *named;
     if (!line.has("summarize")) {
       const auto top = stat_or_report(*from, path);
       if (!top) continue;
@@ -72,7 +74,9 @@ int run_count(const std::vector<std::string>& arguments) {
   if (!from) return line.exit_code();
   table rows({">directories", ">files", ">bytes", "path"});
   for (const auto& argument : line.arguments()) {
-    const std::string path = trim_path(argument);
+    const auto named = source_path(*from, argument);
+    if (!named) continue;
+    const std::string& path = *named;
     const auto summary = summary_or_report(*from, path);
     if (!summary) continue;
     if (line.json()) {

@@ -125,7 +125,7 @@ int run_find(const std::vector<std::string>& arguments) {
                  .count();
   const auto from = session::open(line);
   if (!from) return line.exit_code();
-  const auto top = stat_or_report(*from, trim_path(line.arguments().front()));
+  const auto top = stat_or_report(*from, line.arguments().front());
   if (!top) return from->exit_code();
   walk(*from, *top, [&](const file_status& e, std::size_t) {
     if (!f.accepts(e)) return true;

@@ -240,7 +240,9 @@ int run_fsck(const std::vector<std::string>& arguments) {
   if (!timeout) return line.exit_code();
   const auto from = session::open(line);
   if (!from) return line.exit_code();
-  const std::string path = line.arguments().empty() ? "/" : trim_path(line.arguments().front());
+  const auto named = source_path(*from, line.arguments().empty() ? "/" : line.arguments().front());
+  if (!named) return exit_unknown;
+  const std::string& path = *named;
   const auto unknown = [&](const failure& why) {
     from->error(path, why);
     return exit_unknown;

@@ -6,12 +6,14 @@
 #include "cli/process_setup.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
+#include "cli/target.hpp"
 #include "cli/transfer_limits.hpp"
 #include "cli/workers.hpp"
 
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <mutex>
 
@@ -28,6 +30,9 @@ class get_command {
         memory_(memory_limit),
         workers_(in_flight) {}
 
+  /// To be told of all sources before the first is added.
+  [[nodiscard]] places& known() noexcept { return known_; }
+
   void add_tree(const file_status& top, const std::string& target) {
     walk(from_, top, [&](const file_status& e, std::size_t depth) {
       const std::string local =
@@ -38,25 +43,25 @@ class get_command {
         add_file(e, local);
         return true;
       }
-      if (::mkdir(local.c_str(), 0777) == 0) return true;
-      const int why = errno;
-      const auto there = local_stat(local);
-      if (why == EEXIST && there && there->is_directory) return true;
-      error(local, why == EEXIST ? "is not a directory" : std::strerror(why));
+      if (known_.take(local, true)) return make_directory(local, e, depth == 0);
+      error(local, just_made_text());
       return false;
     });
   }
 
   void add_file(const file_status& status, const std::string& target) {
+    if (!known_.take(target)) return error(target, just_made_text());
     ++progress_.total_files;
     progress_.total_bytes += status.size;
-    workers_.run(
-        [this, path = status.path, size = status.size, target] { get_file(path, size, target); });
+    workers_.run([this, status, target] { get_file(status, target); });
   }
 
   void finish() {
     progress_.totals_known = true;
     workers_.wait();
+    for (const auto& [local, mode] : modes_) {
+      if (::chmod(local.c_str(), mode) != 0) error(local, std::strerror(errno));
+    }
     if (json_) {
       print_json({{"files", progress_.files.load()},
                   {"bytes", progress_.bytes.load()},
@@ -77,12 +82,37 @@ class get_command {
     from_.error(path, ec, &more);
   }
 
-  void get_file(const std::string& path, std::uint64_t size, const std::string& local) {
-    auto target = local_target::create(local, overwrite_);
+  // Makes a directory, or takes one that is there: the first itself may be a link to one, but below
+  // it a link leads out of what was asked for. A new one gets the mode that the store has, as far
+  // as the umask allows; in the end, if its owner may not write to it.
+  bool make_directory(const std::string& local, const file_status& status, bool first) {
+    constexpr mode_t owners = 0700;
+    struct stat s {};
+    if (::mkdir(local.c_str(), (status.mode & 0777U) | owners) == 0) {
+      if ((status.mode & owners) != owners && ::stat(local.c_str(), &s) == 0) {
+        modes_.emplace_back(local, s.st_mode & status.mode & 0777U);
+      }
+      return true;
+    }
+    const int why = errno;
+    const bool there =
+        why == EEXIST && (first ? ::stat(local.c_str(), &s) : ::lstat(local.c_str(), &s)) == 0;
+    if (there && S_ISDIR(s.st_mode)) return true;
+    if (there && S_ISLNK(s.st_mode)) {
+      error(local, "is a symbolic link where a directory should be");
+    } else {
+      error(local, why == EEXIST ? "is not a directory" : std::strerror(why));
+    }
+    return false;
+  }
+
+  void get_file(const file_status& status, const std::string& local) {
+    auto target = local_target::create(local, overwrite_, status.mode);
     if (!target) return error(local, target.error().message());
-    const bool stream = size > whole_file_limit;
+    const std::string& path = status.path;
+    const bool stream = status.size > whole_file_limit;
     {
-      const gate::pass pass(memory_, stream ? memory_of_stream : size);
+      const gate::pass pass(memory_, stream ? memory_of_stream : status.size);
       if (!(stream ? copy_stream(path, local, target->fd())
                    : copy_whole(path, local, target->fd()))) {
         return;
@@ -138,6 +168,8 @@ class get_command {
   bool overwrite_;
   bool json_;
   std::mutex errors_;
+  places known_;
+  std::vector<std::pair<std::string, mode_t>> modes_;  // of directories, for when all is there
   progress progress_;
   gate memory_;
   workers workers_;  // last: its threads use the rest
@@ -146,8 +178,11 @@ class get_command {
 }  // namespace
 
 int run_get(const std::vector<std::string>& arguments) {
-  command_line line("get", "[-r] [-f] [-T] [-j N] SRC... DST",
-                    "Copies files of the store to this machine, each whole or not at all.", {2});
+  command_line line(
+      "get", "[-r] [-f] [-T] [-j N] SRC... DST",
+      "Copies files of the store to this machine, each whole or not at all. A device or a "
+      "pipe is written into, a link stays one.",
+      {2});
   line.flag("recursive,r", "directories with all that is in them")
       .flag("force,f", "replace existing files")
       .flag("no-target-directory,T", "DST is the new name even if it is a directory")
@@ -164,6 +199,7 @@ int run_get(const std::vector<std::string>& arguments) {
   }
   const bool exact = line.has("no-target-directory");
   if (exact && sources.size() > 1) return line.usage_error("-T takes one SRC and DST");
+  std::signal(SIGPIPE, SIG_IGN);  // DST may be a pipe
   const auto from = session::open(line);
   if (!from) return line.exit_code();
   const auto there = local_stat(target);
@@ -174,21 +210,31 @@ int run_get(const std::vector<std::string>& arguments) {
   }
   {
     get_command command(*from, line, files_at_once(static_cast<std::size_t>(*in_flight)));
+    std::vector<file_status> found;
+    std::vector<places::plan> plans;
     for (const auto& source : sources) {
-      const auto status = stat_or_report(*from, trim_path(source));
+      auto status = stat_or_report(*from, source);
       if (!status) continue;
-      const bool directory = status->type == entry_type::directory;
-      if (directory && !line.has("recursive")) {
+      if (status->type == entry_type::directory && !line.has("recursive")) {
         from->error(source, "is a directory (use -r)");
         continue;
       }
       const std::string name = base_name(status->path);
       const std::string local =
           into && !name.empty() ? target + (target.ends_with('/') ? "" : "/") + name : target;
-      if (directory) {
-        command.add_tree(*status, local);
+      if (command.known().is_repeated({status->path, local})) {
+        warn_of_repeated(line.name(), source);
+        continue;
+      }
+      plans.push_back({status->path, local});
+      found.push_back(std::move(*status));
+    }
+    command.known().expect(plans);
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+      if (found[i].type == entry_type::directory) {
+        command.add_tree(found[i], plans[i].target);
       } else {
-        command.add_file(*status, local);
+        command.add_file(found[i], plans[i].target);
       }
     }
     command.finish();

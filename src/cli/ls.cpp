@@ -108,7 +108,7 @@ int run_ls(const std::vector<std::string>& arguments) {
   std::vector<file_status> single;
   std::vector<file_status> directories;
   for (const auto& path : paths) {
-    auto status = stat_or_report(*from, trim_path(path));
+    auto status = stat_or_report(*from, path);
     if (!status) continue;
     const bool list = status->type == entry_type::directory && !line.has("directory");
     (list ? directories : single).push_back(std::move(*status));
@@ -162,7 +162,7 @@ int run_tree(const std::vector<std::string>& arguments) {
   std::vector<std::string> paths = line.arguments();
   if (paths.empty()) paths.emplace_back("/");
   for (const auto& path : paths) {
-    const auto top = stat_or_report(*from, trim_path(path));
+    const auto top = stat_or_report(*from, path);
     if (!top) continue;
     if (line.json()) {
       walk(*from, *top, [&](const file_status& e, std::size_t depth) {

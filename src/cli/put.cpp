@@ -6,6 +6,7 @@
 #include "cli/process_setup.hpp"
 #include "cli/progress.hpp"
 #include "cli/remote.hpp"
+#include "cli/target.hpp"
 #include "cli/transfer_limits.hpp"
 #include "cli/workers.hpp"
 
@@ -59,13 +60,18 @@ class put_command {
     options_.acknowledge = line.text("ack") == "one" ? ack::one : ack::all;
   }
 
+  /// To be told of all sources before the first is added.
+  [[nodiscard]] places& known() noexcept { return known_; }
+
   void add_tree(const std::string& source, const std::string& target) {
     walk_local(
         source,
         [&](const local_entry& e) {
           const std::string path = e.relative.empty() ? target : join_path(target, e.relative);
           if (e.status.is_directory) {
-            if (e.empty_directory) add_directory(path);
+            if (!known_.take(path, true)) return error(path, just_made_text());
+            add_directory(path);
+            if (keep_) directories_.emplace_back(path, e.status);
           } else {
             add_file(e.path, path, e.status);
           }
@@ -74,18 +80,33 @@ class put_command {
   }
 
   void add_file(const std::string& source, const std::string& target, const local_status& status) {
+    if (!known_.take(target)) return error(target, just_made_text());
     ++progress_.total_files;
     progress_.total_bytes += status.size;
     workers_.run([this, source, target, status] { put_file(source, target, status); });
   }
 
   void put_stdin(const std::string& target) {
+    if (!known_.take(target)) return error(target, just_made_text());
     ++progress_.total_files;
     put_stream(STDIN_FILENO, "-", target, options_);
   }
 
+  void put_descriptor(const std::string& source, const std::string& target) {
+    if (!known_.take(target)) return error(target, just_made_text());
+    const auto file = open_for_reading(source);
+    if (!file) return error(source, file.error().message());
+    ++progress_.total_files;
+    put_stream(file->get(), source, target, options_);
+  }
+
   void finish() {
     progress_.totals_known = true;
+    workers_.wait();
+    // Now that nothing is put into them any more.
+    for (const auto& [path, status] : directories_) {
+      workers_.run([this, path, status] { keep_attributes(path, status); });
+    }
     workers_.wait();
     if (json_) {
       print_json({{"files", progress_.files.load()},
@@ -119,12 +140,27 @@ class put_command {
     });
   }
 
-  // True if the store has the same bytes there already.
+  void keep_attributes(const std::string& path, const local_status& status) {
+    diagnostics diag;
+    call_settings settings;
+    settings.diag = &diag;
+    attribute_changes changes;
+    changes.mtime_ms = status.mtime_ms;
+    changes.mode = status.mode;
+    const auto done = to_.client().set_attributes(path, changes, settings);
+    if (!done) error(path, done.error(), diag);
+  }
+
+  // True if the store has the same bytes there already; with -p the time and mode are seen to.
   bool is_there(const std::string& source, const std::string& target, const local_status& local) {
     const auto status = to_.client().stat(target);
     if (!status || status->type != entry_type::file || status->size != local.size) return false;
     const auto crc = local_crc32c(source);
-    return crc && *crc == status->crc32c;
+    if (!crc || *crc != status->crc32c) return false;
+    if (keep_ && (status->mtime_ms != local.mtime_ms || status->mode != local.mode)) {
+      keep_attributes(target, local);
+    }
+    return true;
   }
 
   void put_file(const std::string& source, const std::string& target, const local_status& status) {
@@ -197,43 +233,84 @@ class put_command {
   bool keep_;
   bool json_;
   std::mutex errors_;
+  places known_;
+  std::vector<std::pair<std::string, local_status>> directories_;  // whose attributes are kept
   std::atomic<std::uint64_t> skipped_{0};
   progress progress_;
   gate memory_;
   workers workers_;  // last: its threads use the rest
 };
 
-// Whether DST is a directory in which sources get their own names; empty after an error.
-std::optional<bool> target_is_directory(session& to, const command_line& line,
-                                        const std::string& target, std::size_t sources) {
-  if (line.has("no-target-directory")) return false;
-  diagnostics diag;
-  stat_options options;
-  options.diag = &diag;
-  const auto status = to.client().stat(trim_path(target), options);
-  if (status) {
-    const bool directory = status->type == entry_type::directory;
-    if (!directory && (sources > 1 || target.ends_with('/'))) {
-      to.error(target, make_error_code(errc::not_directory));
+// "put -r ." and "put -r /" have no name of their own: their contents go into DST.
+std::string name_of_source(const std::string& source) {
+  const std::string name = base_name(trim_path(source));
+  return name == "." || name == ".." ? std::string() : name;
+}
+
+// What the shell has opened for this process: "put <(zcat a.gz) /a" names a pipe so. Pipes and devices
+// elsewhere are reported like other special files, since nobody may be writing to them.
+bool is_own_descriptor(const std::string& source) {
+  return source == "/dev/stdin" || source.starts_with("/dev/fd/") ||
+         source.starts_with("/proc/self/fd/");
+}
+
+// A source that was found, and where it goes.
+struct put_plan {
+  std::string source;
+  local_status status;  // not of standard input
+  bool stream = false;  // read as it comes, as standard input is
+  std::string target;
+};
+
+// Empty after an error, and for a source that was given before.
+std::optional<put_plan> plan_put(session& to, const command_line& line, const target_rule& rule,
+                                 places& known, const std::string& source) {
+  const std::string& typed_target = line.arguments().back();
+  put_plan out{source, {}, {}};
+  bool directory = false;
+  if (source != "-") {
+    const auto status = local_stat(source);
+    if (!status) {
+      to.error(source, status.error().message());
       return std::nullopt;
     }
-    return directory;
+    directory = status->is_directory;
+    if (directory && !line.has("recursive")) {
+      to.error(source, "is a directory (use -r)");
+      return std::nullopt;
+    }
+    out.stream = !directory && !status->is_regular && is_own_descriptor(source);
+    if (!directory && !status->is_regular && !out.stream) {
+      to.error(source, "not a regular file or directory");
+      return std::nullopt;
+    }
+    out.status = *status;
   }
-  if (status.error() != errc::not_found) {
-    to.error(target, status.error(), &diag);
+  auto place = rule.place_for(name_of_source(source), directory);
+  if (place && source == "-" && place->path != rule.path()) place = failure(errc::is_directory);
+  if (!place) {
+    to.error(typed_target, place.error());
     return std::nullopt;
   }
-  // Nothing is there yet: several sources, or a slash at the end, make it a directory.
-  return sources > 1 || (target.ends_with('/') && !line.has("recursive"));
+  out.target = std::move(place->path);
+  if (known.is_repeated({trim_path(source), out.target})) {
+    warn_of_repeated(line.name(), source);
+    return std::nullopt;
+  }
+  return out;
 }
 
 }  // namespace
 
 int run_put(const std::vector<std::string>& arguments) {
-  command_line line("put", "[-r] [-f] [-u] [-T] [-p] [-j N] [--ack all|one] SRC... DST",
-                    "Stores local files; '-' is standard input.", {2});
+  command_line line(
+      "put", "[-r] [-f] [-u] [-T] [-p] [-j N] [--ack all|one] SRC... DST",
+
+      "Stores local files; '-' is standard input. Missing directories are made; a DST "
+      "that ends with a slash is one.",
+      {2});
   line.flag("recursive,r", "directories with all that is in them")
-      .flag("force,f", "replace existing files")
+      .flag("force,f", "replace existing files; what is replaced is not in the trash")
       .flag("update,u", "skip files that are there with the same size and checksum")
       .flag("no-target-directory,T", "DST is the new name even if it is a directory")
       .flag("preserve,p", "keep modification time and mode")
@@ -256,39 +333,30 @@ int run_put(const std::vector<std::string>& arguments) {
   }
   const auto to = session::open(line);
   if (!to) return line.exit_code();
-  const auto into = target_is_directory(*to, line, target, sources.size());
-  if (!into) return to->exit_code();
+  target_rule::question about{target, sources.size(), line.has("no-target-directory")};
+  about.made_for_several = true;
+  const auto rule = target_rule::look(*to, std::move(about));
+  if (!rule) return to->exit_code();
   {
     put_command command(*to, line, files_at_once(static_cast<std::size_t>(*in_flight)));
+    std::vector<put_plan> found;
+    std::vector<places::plan> plans;
     for (const auto& source : sources) {
-      if (source == "-") {
-        if (*into) {
-          to->error(target, make_error_code(errc::is_directory));
-        } else {
-          command.put_stdin(trim_path(target));
-        }
-        continue;
-      }
-      const auto status = local_stat(source);
-      if (!status) {
-        to->error(source, status.error().message());
-        continue;
-      }
-      if (status->is_directory && !line.has("recursive")) {
-        to->error(source, "is a directory (use -r)");
-        continue;
-      }
-      // "put -r ." and "put -r /" have no name of their own: their contents go into DST.
-      const std::string name = base_name(trim_path(source));
-      const bool named = !name.empty() && name != "." && name != "..";
-      const std::string path =
-          *into && named ? join_path(trim_path(target), name) : trim_path(target);
-      if (status->is_directory) {
-        command.add_tree(source, path);
-      } else if (!status->is_regular) {
-        to->error(source, "not a regular file or directory");
+      auto plan = plan_put(*to, line, *rule, command.known(), source);
+      if (!plan) continue;
+      plans.push_back({plan->source, plan->target});
+      found.push_back(std::move(*plan));
+    }
+    command.known().expect(plans);
+    for (const put_plan& plan : found) {
+      if (plan.source == "-") {
+        command.put_stdin(plan.target);
+      } else if (plan.stream) {
+        command.put_descriptor(plan.source, plan.target);
+      } else if (plan.status.is_directory) {
+        command.add_tree(plan.source, plan.target);
       } else {
-        command.add_file(source, path, *status);
+        command.add_file(plan.source, plan.target, plan.status);
       }
     }
     command.finish();

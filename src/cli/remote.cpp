@@ -9,13 +9,35 @@ std::string join_path(std::string_view directory, std::string_view name) {
   return out;
 }
 
+bool is_same_or_below(std::string_view path, std::string_view ancestor) {
+  if (ancestor == "/") return true;
+  return path.starts_with(ancestor) &&
+         (path.size() == ancestor.size() || path[ancestor.size()] == '/');
+}
+
 std::string base_name(std::string_view path) {
   return std::string(path.substr(path.rfind('/') + 1));
 }
 
-std::string trim_path(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path;
+typed_path parse_path(std::string_view typed) {
+  typed_path out;
+  out.path.reserve(typed.size());
+  for (const char c : typed) {
+    if (c != '/' || !out.path.ends_with('/')) out.path += c;
+  }
+  out.names_directory = out.path.ends_with('/');
+  if (out.names_directory && out.path.size() > 1) out.path.pop_back();
+  return out;
+}
+
+std::string trim_path(std::string_view typed) { return parse_path(typed).path; }
+
+std::optional<std::string> source_path(session& from, const std::string& typed) {
+  typed_path parsed = parse_path(typed);
+  if (parsed.names_directory && parsed.path != "/" && !stat_or_report(from, typed)) {
+    return std::nullopt;
+  }
+  return std::move(parsed.path);
 }
 
 namespace {
@@ -80,15 +102,22 @@ void walk(session& from, const file_status& top,
   walk_below(from, top, 0, visit);
 }
 
-std::optional<file_status> stat_or_report(session& from, const std::string& path, bool chunks) {
+std::optional<file_status> stat_or_report(session& from, const std::string& typed, bool chunks) {
+  const typed_path parsed = parse_path(typed);
   diagnostics diag;
   stat_options options;
   options.chunks = chunks;
   options.diag = &diag;
-  auto status = from.client().stat(path, options);
-  if (status) return std::move(*status);
-  from.error(path, status.error(), &diag);
-  return std::nullopt;
+  auto status = from.client().stat(parsed.path, options);
+  if (!status) {
+    from.error(typed, status.error(), &diag);
+    return std::nullopt;
+  }
+  if (parsed.names_directory && status->type != entry_type::directory) {
+    from.error(typed, make_error_code(errc::not_directory));
+    return std::nullopt;
+  }
+  return std::move(*status);
 }
 
 }  // namespace ssdfs::cli

@@ -12,10 +12,23 @@ namespace ssdfs::cli {
 
 /// "/a" + "b" is "/a/b"; "/" + "b" is "/b".
 [[nodiscard]] std::string join_path(std::string_view directory, std::string_view name);
+/// True if `path` is `ancestor` or lies below it; both without a slash at the end, but for "/".
+[[nodiscard]] bool is_same_or_below(std::string_view path, std::string_view ancestor);
 /// The last component; empty for "/".
 [[nodiscard]] std::string base_name(std::string_view path);
-/// Without trailing slashes (but "/" stays), as people type directories.
-[[nodiscard]] std::string trim_path(std::string path);
+/// A path of the store as people type it: several slashes count as one, and one at the end says
+/// that a directory is meant. "." and ".." are not resolved; the store refuses them.
+struct typed_path {
+  std::string path;              ///< one slash between names, none at the end; "/" is the root
+  bool names_directory = false;  ///< there was a slash at the end
+};
+[[nodiscard]] typed_path parse_path(std::string_view typed);
+/// parse_path, where it makes no difference whether there was a slash at the end.
+[[nodiscard]] std::string trim_path(std::string_view typed);
+
+/// The path of an argument that has to be there. If it was typed with a slash at the end and is no
+/// directory, that is printed as an error and nothing returned; without one nothing is asked.
+[[nodiscard]] std::optional<std::string> source_path(session& from, const std::string& typed);
 
 /// A directory in byte order of names, in pages of at most `limit` entries, which `visit` may take
 /// apart: however large the directory is, no more than a page is held. The next page is asked for
@@ -33,8 +46,9 @@ bool each_entry(session& from, const std::string& directory,
 void walk(session& from, const file_status& top,
           const std::function<bool(const file_status&, std::size_t depth)>& visit);
 
-/// stat with the error printed; empty on failure.
-[[nodiscard]] std::optional<file_status> stat_or_report(session& from, const std::string& path,
+/// stat of a typed path with the error printed; empty on failure, which a slash behind a file is,
+/// too.
+[[nodiscard]] std::optional<file_status> stat_or_report(session& from, const std::string& typed,
                                                         bool chunks = false);
 
 }  // namespace ssdfs::cli

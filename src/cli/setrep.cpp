@@ -67,7 +67,9 @@ int run_setrep(const std::vector<std::string>& arguments) {
   if (!to) return line.exit_code();
   std::uint64_t files = 0;
   for (std::size_t i = 1; i < line.arguments().size(); ++i) {
-    const std::string path = trim_path(line.arguments()[i]);
+    const auto named = source_path(*to, line.arguments()[i]);
+    if (!named) continue;
+    const std::string& path = *named;
     if (!line.has("recursive")) {
       files += set(*to, path, *copies) ? 1 : 0;
       continue;

@@ -40,7 +40,7 @@ int run_stat(const std::vector<std::string>& arguments) {
   if (!from) return line.exit_code();
   bool first = true;
   for (const auto& path : line.arguments()) {
-    const auto status = stat_or_report(*from, trim_path(path), true);
+    const auto status = stat_or_report(*from, path, true);
     if (!status) continue;
     if (line.json()) {
       print_json(to_json(*status, true));
@@ -86,20 +86,25 @@ int run_test(const std::vector<std::string>& arguments) {
   diagnostics diag;
   stat_options options;
   options.diag = &diag;
-  const std::string& path = line.arguments().front();
-  const auto status = from->client().stat(trim_path(path), options);
+  const typed_path named = parse_path(line.arguments().front());
+  const std::string& path = named.path;
+  const auto status = from->client().stat(path, options);
   if (!status) {
     const auto& ec = status.error();
     if (ec == errc::not_found || ec == errc::not_directory) {
-      if (line.json()) print_json({{"path", trim_path(path)}, {"type", nullptr}});
+      if (line.json()) print_json({{"path", path}, {"type", nullptr}});
       return exit_failed;
     }
     from->error(path, ec, &diag);
     return exit_unknown;
   }
   const bool directory = status->type == entry_type::directory;
+  if (named.names_directory && !directory) {  // nothing is there under this name
+    if (line.json()) print_json({{"path", path}, {"type", nullptr}});
+    return exit_failed;
+  }
   if (line.json()) {
-    print_json({{"path", trim_path(path)}, {"type", directory ? "directory" : "file"}});
+    print_json({{"path", path}, {"type", directory ? "directory" : "file"}});
   }
   if (line.has("directory")) return directory ? exit_done : exit_failed;
   if (line.has("file")) return directory ? exit_failed : exit_done;

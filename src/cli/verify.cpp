@@ -185,12 +185,17 @@ int run_verify(const std::vector<std::string>& arguments) {
   diagnostics diag;
   stat_options options;
   options.diag = &diag;
-  const auto remote = from->client().stat(trim_path(line.arguments()[1]), options);
+  const typed_path named = parse_path(line.arguments()[1]);
+  const auto remote = from->client().stat(named.path, options);
   if (!remote) {
     from->error(line.arguments()[1], remote.error(), &diag);
     return remote.error() == errc::not_found ? exit_failed : exit_unknown;
   }
   const bool directory = remote->type == entry_type::directory;
+  if (named.names_directory && !directory) {
+    from->error(line.arguments()[1], make_error_code(errc::not_directory));
+    return exit_failed;
+  }
   if (directory != here->is_directory) {
     from->error(line.arguments()[1], directory ? "is a directory" : "is not a directory");
     return exit_failed;

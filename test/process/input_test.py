@@ -94,7 +94,7 @@ class Commands(unittest.TestCase):
 
     def test_bad_paths(self):
         for path, expected in [("relative", "invalid path"), ("/a/../b", "invalid path"),
-                               ("/a/./b", "invalid path"), ("/a//b", "invalid path"),
+                               ("/a/./b", "invalid path"),
                                ("/" + "x" * 256, "too long"), ("/" + "y/" * 2200 + "z", "too long"),
                                (b"/bad\xff\xfename", "invalid path")]:
             with self.subTest(str(path)[:40]):
