@@ -104,6 +104,7 @@ class connection final : public exchange, public std::enable_shared_from_this<co
   void wait_for_bytes();
   void wait_for_room();
   void wait_for_body();
+  [[nodiscard]] std::size_t body_room() const noexcept;
   [[nodiscard]] bool continue_is_due() const noexcept;
   [[nodiscard]] bool deliver_body();
   void end_body(result<bytes_view> with);

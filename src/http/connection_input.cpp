@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::int64_t transfer_limit_s = 30;
 constexpr std::uint64_t slowest_bytes = 1024;  // a second, on average
-constexpr std::size_t least_input = 4 << 10;
+// A head and a picture of 4 KiB come in one piece.
+constexpr std::size_t least_input = 8 << 10;
 constexpr std::size_t body_input = 64 << 10;
 
 }  // namespace
@@ -127,11 +128,19 @@ bool connection::begin_body() {
   return false;
 }
 
+// How much to read at once of a body: no more than is left of it.
+std::size_t connection::body_room() const noexcept {
+  constexpr std::uint64_t most = body_input / 2;
+  const auto& length = parser_.head().content_length;
+  if (!length || *length <= transferred_) return most;
+  return static_cast<std::size_t>(std::min(most, *length - transferred_));
+}
+
 void connection::wait_for_body() {
   phase_ = phase::answer;
   begin_wait();
   socket_.async_read_some(
-      room(body_input / 2), [self = shared_from_this()](error_code ec, std::size_t n) {
+      room(body_room()), [self = shared_from_this()](error_code ec, std::size_t n) {
         self->end_wait();
         if (ec) return self->end_body(failure(errc::connection, "the body was cut off"));
         self->in_end_ += n;

@@ -17,8 +17,70 @@ file_version version_of(const file_info& info) {
   return {info.status.size, info.status.crc32c, info.status.mtime_ms};
 }
 
-// One request body on its way into the store. Keeps itself alive through what it waits for; when it
-// goes without a commit, the writer gives the upload up and nothing was ever visible.
+failure wrong_expected_size() {
+  return {errc::invalid_argument, "the body is not as long as X-Expected-Entity-Length says"};
+}
+
+// A body that is said to be this long at most is collected and stored with one call. It costs a
+// third of a stream, which has a chunk's memory and a turn of the client for each of its steps.
+constexpr std::uint64_t whole_body_limit = 64 << 10;
+
+// A short request body on its way into the store. Keeps itself alive through what it waits for.
+class short_upload : public std::enable_shared_from_this<short_upload> {
+ public:
+  short_upload(client& to, exchange_ptr e, std::string path, gateway::upload_options options,
+               gateway::upload_handler done)
+      : client_(to),
+        e_(std::move(e)),
+        path_(std::move(path)),
+        options_(std::move(options)),
+        done_(std::move(done)) {}
+
+  void read() {
+    e_->read_body([self = shared_from_this()](result<bytes_view> piece) {
+      if (!piece) return self->finish(piece.error());
+      if (piece->empty()) return self->store(self->collected_);
+      const bool all = piece->size() == self->e_->request().content_length;
+      if (all) return self->store(*piece);  // valid until the answer: nothing more is read
+      self->collected_.insert(self->collected_.end(), piece->begin(), piece->end());
+      self->read();
+    });
+  }
+
+ private:
+  void store(bytes_view body) {
+    if (body.size() != e_->request().content_length) {
+      return finish(failure(errc::protocol, "the body is not as long as it was said to be"));
+    }
+    if (options_.size && *options_.size != body.size()) return finish(wrong_expected_size());
+    body_digest digest(options_.digests);
+    digest.update(body);
+    if (auto right = digest.check(); !right) return finish(right.error());
+    options_.put.diag = &diag_;
+    client_.async_put(
+        std::move(path_), boost::asio::buffer(body.data(), body.size()), std::move(options_.put),
+        [self = shared_from_this()](boost::system::error_code ec, mutation_result result) {
+          if (ec) return self->finish(failure(ec, self->diag_.message));
+          self->finish(std::move(result));
+        });
+  }
+  void finish(result<mutation_result> outcome) {
+    auto done = std::move(done_);
+    done(std::move(outcome));
+  }
+
+  client& client_;
+  const exchange_ptr e_;
+  std::string path_;
+  gateway::upload_options options_;
+  gateway::upload_handler done_;
+  diagnostics diag_;
+  std::vector<std::byte> collected_;
+};
+
+// A long request body, or one of unknown length, as a stream. Keeps itself alive through what it
+// waits for; when it goes without a commit, the writer gives the upload up and nothing was ever
+// visible.
 class upload_task : public std::enable_shared_from_this<upload_task> {
  public:
   upload_task(client& to, exchange_ptr e, std::uint64_t most,
@@ -72,8 +134,7 @@ class upload_task : public std::enable_shared_from_this<upload_task> {
   }
   void commit() {
     if (expected_size_ && *expected_size_ != size_) {
-      return finish(failure(errc::invalid_argument,
-                            "the body is not as long as X-Expected-Entity-Length says"));
+      return finish(wrong_expected_size());
     }
     if (auto right = digest_.check(); !right) return finish(right.error());
     writer_.async_commit(
@@ -101,6 +162,11 @@ void gateway::upload(const exchange_ptr& e, std::string path, upload_options opt
                      upload_handler done) {
   if (e->request().content_length.value_or(0) > options_.max_body) {
     return done(failure(errc::too_large, "the body is longer than what is taken here"));
+  }
+  if (e->request().content_length.value_or(whole_body_limit + 1) <= whole_body_limit) {
+    return std::make_shared<short_upload>(client_, e, std::move(path), std::move(options),
+                                          std::move(done))
+        ->read();
   }
   auto task =
       std::make_shared<upload_task>(client_, e, options_.max_body, options, std::move(done));
