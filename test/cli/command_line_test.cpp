@@ -33,8 +33,8 @@ class captured {
   std::streambuf* old_;
 };
 
-struct fixture {
-  fixture() {
+struct line_fixture {
+  line_fixture() {
     for (const char* name : {"SSDFS_MASTER", "SSDFS_TIMEOUT", "SSDFS_USER"}) ::unsetenv(name);
     line.flag("recursive,r", "into directories")
         .flag("force,f", "replace")
@@ -60,7 +60,7 @@ bool contains(const std::string& text, const char* part) {
   return text.find(part) != std::string::npos;
 }
 
-BOOST_FIXTURE_TEST_SUITE(client_command_line, fixture)
+BOOST_FIXTURE_TEST_SUITE(client_command_line, line_fixture)
 
 BOOST_AUTO_TEST_CASE(options_stand_anywhere_and_short_ones_together) {
   BOOST_REQUIRE(line.parse({"/a", "-rf", "/b", "--jobs=7", "--size", "4KiB"}));

@@ -24,18 +24,18 @@ namespace fs = std::filesystem;
 using strings = std::vector<std::string>;
 
 void write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
-std::string read(const std::string& path) {
+std::string content_of_file(const std::string& path) {
   std::ifstream in(path);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-struct fixture {
+struct directory_fixture {
   test::temp_dir directory;
   std::string at(const std::string& name) const { return directory.path() + "/" + name; }
   strings names() const { return local_list(directory.path()).value(); }
 };
 
-BOOST_FIXTURE_TEST_SUITE(local_files, fixture)
+BOOST_FIXTURE_TEST_SUITE(local_files, directory_fixture)
 
 BOOST_AUTO_TEST_CASE(a_walk_follows_links_and_reports_what_it_cannot_take) {
   fs::create_directories(at("t/sub/empty"));
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(a_target_appears_when_it_is_committed) {
     BOOST_CHECK(!fs::exists(at("new")));
     BOOST_REQUIRE(target->commit());
   }
-  BOOST_CHECK_EQUAL(read(at("new")), "content");
+  BOOST_CHECK_EQUAL(content_of_file(at("new")), "content");
   BOOST_CHECK(names() == strings({"new"}));
 }
 
@@ -114,13 +114,13 @@ BOOST_AUTO_TEST_CASE(an_existing_file_is_replaced_only_when_asked_for) {
     BOOST_REQUIRE(!done);
     BOOST_CHECK(done.error() == errc::exists);
   }
-  BOOST_CHECK_EQUAL(read(at("late")), "other");
+  BOOST_CHECK_EQUAL(content_of_file(at("late")), "other");
   auto forced = local_target::create(at("there"), true);
   BOOST_REQUIRE(forced);
   BOOST_REQUIRE(write_full(forced->fd(), as_bytes(std::string_view("new"))));
-  BOOST_CHECK_EQUAL(read(at("there")), "old");
+  BOOST_CHECK_EQUAL(content_of_file(at("there")), "old");
   BOOST_REQUIRE(forced->commit());
-  BOOST_CHECK_EQUAL(read(at("there")), "new");
+  BOOST_CHECK_EQUAL(content_of_file(at("there")), "new");
   BOOST_CHECK(names() == strings({"late", "there"}));
   fs::create_directory(at("folder"));
   const auto folder = local_target::create(at("folder"), true);

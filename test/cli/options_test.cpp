@@ -13,12 +13,12 @@ namespace {
 
 using strings = std::vector<std::string>;
 
-result<settings> read(const strings& arguments, const strings& environment = {}) {
+result<settings> read_settings(const strings& arguments, const strings& environment = {}) {
   return settings::read(arguments, environment);
 }
 
 std::string error_of(const strings& arguments, const strings& environment = {}) {
-  const auto outcome = read(arguments, environment);
+  const auto outcome = read_settings(arguments, environment);
   return outcome ? "no error" : outcome.error().message();
 }
 
@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_SUITE(options)
 
 BOOST_AUTO_TEST_CASE(every_option_has_a_valid_default_in_every_role) {
   for (const char* name : {"master", "backup", "datanode", "all"}) {
-    const auto options = read({std::string("--role=") + name});
+    const auto options = read_settings({std::string("--role=") + name});
     BOOST_REQUIRE_MESSAGE(options.has_value(), name);
     for (const option_spec& spec : server_options()) {
       if (spec.name == "role" || spec.kind == option_kind::repeated) continue;
@@ -59,20 +59,21 @@ BOOST_AUTO_TEST_CASE(every_option_has_a_valid_default_in_every_role) {
 }
 
 BOOST_AUTO_TEST_CASE(defaults_depend_on_the_role) {
-  BOOST_CHECK_EQUAL(read({"--role=master"})->text("listen"), ":9600");
-  BOOST_CHECK_EQUAL(read({"--role=datanode"})->text("listen"), ":9610");
-  BOOST_CHECK_EQUAL(read({"--role=backup"})->text("http"), ":9621");
-  BOOST_CHECK_EQUAL(read({"--role=all"})->text("listen"), "127.0.0.1:9600");
-  BOOST_CHECK_EQUAL(read({"--role=datanode"})->text("data-dir"), "/var/lib/ssdfs/datanode");
-  BOOST_CHECK_EQUAL(read({"--role=master", "--dead-after=1m"})->duration_ms("safemode-max"),
-                    240'000);
+  BOOST_CHECK_EQUAL(read_settings({"--role=master"})->text("listen"), ":9600");
+  BOOST_CHECK_EQUAL(read_settings({"--role=datanode"})->text("listen"), ":9610");
+  BOOST_CHECK_EQUAL(read_settings({"--role=backup"})->text("http"), ":9621");
+  BOOST_CHECK_EQUAL(read_settings({"--role=all"})->text("listen"), "127.0.0.1:9600");
+  BOOST_CHECK_EQUAL(read_settings({"--role=datanode"})->text("data-dir"),
+                    "/var/lib/ssdfs/datanode");
+  BOOST_CHECK_EQUAL(
+      read_settings({"--role=master", "--dead-after=1m"})->duration_ms("safemode-max"), 240'000);
 }
 
 BOOST_AUTO_TEST_CASE(the_command_line_wins_over_variables_and_those_over_the_file) {
   const config_file file("# a comment\nreplication = 1\nvolume-size = 64MiB\nsync = always\n");
-  const auto options =
-      read({"--role=all", "--replication", "3", file.argument()},
-           {"SSDFS_REPLICATION=2", "SSDFS_VOLUME_SIZE=32MiB", "SSDFS_USER=anna", "PATH=/bin"});
+  const auto options = read_settings(
+      {"--role=all", "--replication", "3", file.argument()},
+      {"SSDFS_REPLICATION=2", "SSDFS_VOLUME_SIZE=32MiB", "SSDFS_USER=anna", "PATH=/bin"});
   BOOST_REQUIRE(options.has_value());
   BOOST_CHECK_EQUAL(options->integer("replication"), 3);
   BOOST_CHECK_EQUAL(options->size("volume-size"), 32 * MiB);
@@ -84,7 +85,7 @@ BOOST_AUTO_TEST_CASE(the_command_line_wins_over_variables_and_those_over_the_fil
 
 BOOST_AUTO_TEST_CASE(keys_of_other_roles_are_fine_in_a_file_but_not_on_the_command_line) {
   const config_file file("sync = none\n");
-  BOOST_CHECK(read({"--role=master", file.argument()}).has_value());
+  BOOST_CHECK(read_settings({"--role=master", file.argument()}).has_value());
   BOOST_CHECK_EQUAL(error_of({"--role=master", "--sync=none"}),
                     "option sync: is not an option of --role=master");
 }
@@ -137,7 +138,7 @@ BOOST_AUTO_TEST_CASE(files_of_other_systems_are_read) {
   for (const char* text : {"\xef\xbb\xbfreplication = 3\n", "replication = 3\r\n",
                            "\xef\xbb\xbf# none\r\n\r\nreplication = 3", " replication=3 # three"}) {
     const config_file file(text);
-    const auto options = read({"--role=all", file.argument()});
+    const auto options = read_settings({"--role=all", file.argument()});
     BOOST_REQUIRE_MESSAGE(options.has_value(), error_of({"--role=all", file.argument()}));
     BOOST_CHECK_EQUAL(options->integer("replication"), 3);
   }
@@ -146,11 +147,11 @@ BOOST_AUTO_TEST_CASE(files_of_other_systems_are_read) {
 }
 
 BOOST_AUTO_TEST_CASE(variables_of_container_managers_are_not_options) {
-  const auto options =
-      read({"--role=all"},
-           strings{"SSDFS_PORT=tcp://10.0.0.1:9600", "SSDFS_SERVICE_HOST=10.0.0.1",
-                   "SSDFS_PORT_9600_TCP_ADDR=10.0.0.1", "SSDFS_MASTER_PORT=tcp://10.0.0.1:9600",
-                   "SSDFS_MASTER_SERVICE_PORT_HTTP=9601"});
+  const auto options = read_settings(
+      {"--role=all"},
+      strings{"SSDFS_PORT=tcp://10.0.0.1:9600", "SSDFS_SERVICE_HOST=10.0.0.1",
+              "SSDFS_PORT_9600_TCP_ADDR=10.0.0.1", "SSDFS_MASTER_PORT=tcp://10.0.0.1:9600",
+              "SSDFS_MASTER_SERVICE_PORT_HTTP=9601"});
   BOOST_REQUIRE(options.has_value());
   BOOST_CHECK_EQUAL(options->text("listen"), "127.0.0.1:9600");
 }
@@ -174,7 +175,8 @@ BOOST_AUTO_TEST_CASE(addresses_are_checked_before_a_server_starts) {
   BOOST_CHECK_EQUAL(of("advertise", "node:9610"), "no error");
   BOOST_CHECK_EQUAL(error_of({"--role=datanode"}, {"SSDFS_ADVERTISE=", "SSDFS_MASTER="}),
                     "no error");
-  BOOST_CHECK_EQUAL(read({"--role=datanode"}, strings{"SSDFS_LISTEN="})->text("listen"), ":9610");
+  BOOST_CHECK_EQUAL(read_settings({"--role=datanode"}, strings{"SSDFS_LISTEN="})->text("listen"),
+                    ":9610");
   for (const char* option : {"listen", "http", "advertise", "advertise-http", "master"}) {
     for (const char* bad : {"node", "node:99999", "a:1 b:2", "::1:1"}) {
       BOOST_CHECK_MESSAGE(of(option, bad).starts_with(std::string("option ") + option + ": '"),
@@ -201,18 +203,18 @@ BOOST_AUTO_TEST_CASE(a_number_behind_a_directory_is_a_capacity) {
 }
 
 BOOST_AUTO_TEST_CASE(flags_and_repeated_options) {
-  const auto options = read({"--role=master", "--promote"});
+  const auto options = read_settings({"--role=master", "--promote"});
   BOOST_REQUIRE_MESSAGE(options.has_value(), error_of({"--role=master", "--promote"}));
   BOOST_CHECK(options->flag("promote"));
-  const auto several =
-      read({"--role=datanode", "--http-cache-control", "/a=x", "--http-cache-control", "/b=y"});
+  const auto several = read_settings(
+      {"--role=datanode", "--http-cache-control", "/a=x", "--http-cache-control", "/b=y"});
   BOOST_REQUIRE(several.has_value());
   BOOST_CHECK(several->texts("http-cache-control") == strings({"/a=x", "/b=y"}));
 }
 
 BOOST_AUTO_TEST_CASE(the_reserve_is_a_size_or_a_share) {
-  BOOST_CHECK_EQUAL(read({"--role=datanode", "--reserved=10%"})->text("reserved"), "10%");
-  BOOST_CHECK_EQUAL(read({"--role=datanode", "--reserved=1GiB"})->size("reserved"), GiB);
+  BOOST_CHECK_EQUAL(read_settings({"--role=datanode", "--reserved=10%"})->text("reserved"), "10%");
+  BOOST_CHECK_EQUAL(read_settings({"--role=datanode", "--reserved=1GiB"})->size("reserved"), GiB);
   BOOST_CHECK(error_of({"--role=datanode", "--reserved=100%"}) != "no error");
 }
 

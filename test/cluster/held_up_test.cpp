@@ -6,11 +6,11 @@
 namespace ssdfs::cluster::test {
 namespace {
 
-constexpr std::uint64_t volume_bytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t held_up_volume_bytes = std::uint64_t{64} << 20;
 
-controller_settings settings() {
+controller_settings held_up_settings() {
   controller_settings s;
-  s.life.volume_size = volume_bytes;
+  s.life.volume_size = held_up_volume_bytes;
   s.ready_per_node = 0;  // nobody writes
   return s;
 }
@@ -24,7 +24,7 @@ fake_state two_volumes() {
     info.state = volume_state::closed;
     info.members = {node(1), node(2)};
     info.next_key = 10;
-    info.length = info.granted_bytes = volume_bytes;
+    info.length = info.granted_bytes = held_up_volume_bytes;
     info.digest = {3, 300, 77 + i};
     state.volumes[info.id] = info;
   }
@@ -32,9 +32,9 @@ fake_state two_volumes() {
   return state;
 }
 
-struct scene : small_cluster {
-  explicit scene(fake_state initial = two_volumes())
-      : small_cluster(settings(), std::move(initial)) {
+struct held_up_scene : small_cluster {
+  explicit held_up_scene(fake_state initial = two_volumes())
+      : small_cluster(held_up_settings(), std::move(initial)) {
     for (const auto& [id, info] : state.volumes) {
       for (const std::uint8_t n : {1, 2}) {
         replica_report r;
@@ -64,7 +64,7 @@ struct scene : small_cluster {
 BOOST_AUTO_TEST_SUITE(held_up)
 
 BOOST_AUTO_TEST_CASE(by_too_few_nodes_until_one_joins) {
-  scene c;
+  held_up_scene c;
   c.decommission();
   BOOST_TEST(c.waiting() == "every other node has a copy already of 2 volumes");
   BOOST_TEST(c.brain.progress_of(node(2)).waiting.empty());  // it is not to leave
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(by_too_few_nodes_until_one_joins) {
 }
 
 BOOST_AUTO_TEST_CASE(by_nodes_without_room) {
-  scene c;
+  held_up_scene c;
   c.decommission();
   node_registration full = registration(3);
   full.disks = {{"/d", 1'000'000'000, 990'000'000, 10'000'000, false}};
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(by_nodes_without_room) {
 }
 
 BOOST_AUTO_TEST_CASE(by_the_silence_of_the_node_or_of_many) {
-  scene c;
+  held_up_scene c;
   c.decommission();
   c.join(3);
   c.join(4);
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(by_the_silence_of_the_node_or_of_many) {
 }
 
 BOOST_AUTO_TEST_CASE(by_safe_mode_and_by_a_master_that_may_not_act) {
-  scene c;
+  held_up_scene c;
   c.decommission();
   c.brain.enter_safe_mode(c.now);
   BOOST_TEST(c.waiting() == "safe mode has to end first");
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(by_writers_and_by_copies_that_are_not_complete) {
   initial.volumes.at(volume(1)).state = volume_state::open;
   initial.volumes.at(volume(1)).granted_bytes = 1 << 20;
   initial.grants[volume(1)] = 1;
-  scene c(std::move(initial));
+  held_up_scene c(std::move(initial));
   for (const std::uint8_t n : {1, 2}) c.nodes[n].disk.at(volume(2)).digest.sum = 1;
   c.decommission();
   BOOST_TEST(c.waiting() ==

@@ -7,12 +7,12 @@
 namespace ssdfs::cluster::test {
 namespace {
 
-constexpr std::uint64_t volume_bytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t moved_volume_bytes = std::uint64_t{64} << 20;
 constexpr std::int64_t dead_after_ms = 30'000;
 
-controller_settings settings() {
+controller_settings rebalance_settings() {
   controller_settings s;
-  s.life.volume_size = volume_bytes;
+  s.life.volume_size = moved_volume_bytes;
   s.ready_per_node = 0;  // nobody writes
   s.nodes.dead_after_ms = dead_after_ms;
   return s;
@@ -27,7 +27,7 @@ fake_state lopsided() {
     info.state = volume_state::closed;
     info.members = i < 7 ? std::vector{node(1), node(2)} : std::vector{node(2), node(3)};
     info.next_key = 10;
-    info.length = info.granted_bytes = volume_bytes;
+    info.length = info.granted_bytes = moved_volume_bytes;
     info.digest = {3, 300, 77 + i};
     state.volumes[info.id] = info;
   }
@@ -35,8 +35,8 @@ fake_state lopsided() {
   return state;
 }
 
-struct scene : small_cluster {
-  scene() : small_cluster(settings(), lopsided()) {
+struct rebalance_scene : small_cluster {
+  rebalance_scene() : small_cluster(rebalance_settings(), lopsided()) {
     for (const auto& [id, info] : state.volumes) {
       for (const std::uint8_t n : {1, 2, 3}) {
         if (info.members[0] != node(n) && info.members[1] != node(n)) continue;
@@ -64,7 +64,7 @@ struct scene : small_cluster {
 BOOST_AUTO_TEST_SUITE(rebalance_life)
 
 BOOST_AUTO_TEST_CASE(it_goes_on_by_itself_until_it_is_done) {
-  scene c;
+  rebalance_scene c;
   c.join_all();
   c.steps(6'000);
   BOOST_TEST(!c.brain.rebalancing());
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(it_goes_on_by_itself_until_it_is_done) {
 // A master goes on with what the log names before any node has registered. The two that come first
 // are equally full, so that a plan of them alone would end it.
 BOOST_AUTO_TEST_CASE(at_a_start_it_waits_for_the_nodes_of_the_log) {
-  scene c;
+  rebalance_scene c;
   c.brain.start_rebalance(0.1, false, c.now);
   for (const std::uint8_t n : {1, 2}) c.join(n);
   c.steps(20'000);
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(at_a_start_it_waits_for_the_nodes_of_the_log) {
 }
 
 BOOST_AUTO_TEST_CASE(a_dead_node_is_waited_for_no_longer) {
-  scene c;
+  rebalance_scene c;
   c.brain.start_rebalance(0.1, false, c.now);
   for (const std::uint8_t n : {1, 2}) c.join(n);
   c.steps(dead_after_ms);
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(a_dead_node_is_waited_for_no_longer) {
 }
 
 BOOST_AUTO_TEST_CASE(one_that_was_paused_stays_so_at_a_start) {
-  scene c;
+  rebalance_scene c;
   c.brain.start_rebalance(0.1, true, c.now);
   c.join_all();
   c.steps(20'000);
@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(one_that_was_paused_stays_so_at_a_start) {
 }
 
 BOOST_AUTO_TEST_CASE(a_stopped_one_gives_up_its_copies_and_cannot_go_on) {
-  scene c;
+  rebalance_scene c;
   c.join_all();
   c.steps(6'000);
   c.brain.start_rebalance(0.1, false, c.now);

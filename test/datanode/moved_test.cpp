@@ -9,8 +9,8 @@ using namespace ssdfs::test;
 
 namespace {
 
-constexpr volume_id first{7};
-constexpr volume_id second{8};
+constexpr volume_id first_volume{7};
+constexpr volume_id second_volume{8};
 constexpr std::uint64_t disk_bytes = 64 << 20;
 
 // Two sealed volumes on /a, which together take a fourth of it.
@@ -21,7 +21,7 @@ void fill(io::file_system& fs) {
   o.reserved_bytes = 0;
   o.max_volume_size = 16 << 20;
   const auto set = volume::volume_set::open(std::move(o)).value();
-  for (const volume_id id : {first, second}) {
+  for (const volume_id id : {first_volume, second_volume}) {
     const auto v = set->create({id, 1}).value();
     for (chunk_key key = 1; key <= 8; ++key) {
       BOOST_REQUIRE(!append(*v, key, make_content(key, 1 << 20)));
@@ -54,10 +54,10 @@ BOOST_AUTO_TEST_SUITE(moved_volumes)
 BOOST_AUTO_TEST_CASE(one_that_cannot_be_opened_where_it_has_gone_is_damaged) {
   two_disks t;
   t.disk.die_behind_sync_of("/b/volumes");
-  t.master.wait_report(t.node->id(), first, [](const auto& r) {
+  t.master.wait_report(t.node->id(), first_volume, [](const auto& r) {
     return r.state == replica_state::damaged && r.generation == 0;
   });
-  t.master.wait_report(t.node->id(), second,
+  t.master.wait_report(t.node->id(), second_volume,
                        [](const auto& r) { return r.state == replica_state::sealed; });
 }
 

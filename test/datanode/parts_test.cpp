@@ -156,8 +156,8 @@ BOOST_AUTO_TEST_SUITE(witness)
 
 namespace {
 
-const ssdfs::witness first{epoch_t(3), node_id(io::random_uuid()), txid(1ULL << 60)};
-const ssdfs::witness second{epoch_t(4), node_id(io::random_uuid()), txid(5)};
+const ssdfs::witness first_seen{epoch_t(3), node_id(io::random_uuid()), txid(1ULL << 60)};
+const ssdfs::witness seen_later{epoch_t(4), node_id(io::random_uuid()), txid(5)};
 
 }  // namespace
 
@@ -171,15 +171,15 @@ BOOST_AUTO_TEST_CASE(survives_a_power_cut_at_every_call) {
     test::sim_files fs;
     BOOST_REQUIRE(fs.make_directories("/d"));
     BOOST_REQUIRE(fs.sync_directory("/"));
-    BOOST_REQUIRE(witness_file(fs, {"/d"}).remember(first));
+    BOOST_REQUIRE(witness_file(fs, {"/d"}).remember(first_seen));
     fs.power_loss(test::unsynced::drop);
     fs.die_at(k);
     witness_file file(fs, {"/d"});
-    const bool acknowledged = file.remember(second).has_value();
+    const bool acknowledged = file.remember(seen_later).has_value();
     const bool died = fs.dead();
     fs.power_loss(test::unsynced::tear, k);
     const auto found = witness_file(fs, {"/d"}).highest();
-    BOOST_TEST((found == second || (!acknowledged && found == first)));
+    BOOST_TEST((found == seen_later || (!acknowledged && found == first_seen)));
     if (!died) break;
   }
 }
@@ -188,15 +188,15 @@ BOOST_AUTO_TEST_CASE(one_of_two_disks_is_enough) {
   test::sim_files fs;
   for (const char* d : {"/a", "/b"}) BOOST_REQUIRE(fs.make_directories(d));
   witness_file file(fs, {"/a", "/b"});
-  BOOST_REQUIRE(file.remember(first));
+  BOOST_REQUIRE(file.remember(first_seen));
   fs.set_contents("/a/witness.json", {std::byte{'{'}});
-  BOOST_TEST((witness_file(fs, {"/a", "/b"}).highest() == first));
+  BOOST_TEST((witness_file(fs, {"/a", "/b"}).highest() == first_seen));
   fs.fail_at(fs.calls() + 1, test::fault::io);
-  BOOST_TEST(file.remember(second).has_value());
-  BOOST_TEST((witness_file(fs, {"/a", "/b"}).highest() == second));
+  BOOST_TEST(file.remember(seen_later).has_value());
+  BOOST_TEST((witness_file(fs, {"/a", "/b"}).highest() == seen_later));
   fs.fail_at(fs.calls() + 1, test::fault::io, true);
-  BOOST_TEST(file.remember({epoch_t(5), first.leader, txid(1)}).has_error());
-  BOOST_TEST((file.highest() == second));
+  BOOST_TEST(file.remember({epoch_t(5), first_seen.leader, txid(1)}).has_error());
+  BOOST_TEST((file.highest() == seen_later));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

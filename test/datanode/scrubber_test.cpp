@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(it_keeps_to_the_rate_and_goes_on_where_it_was) {
     s->stop();
     BOOST_TEST(s->state().pass == 1u);
   }
-  const auto at = datanode::load_scrub_position(f.fs, "/a");
+  const auto at = ssdfs::datanode::load_scrub_position(f.fs, "/a");
   BOOST_TEST(at.began_ms > 0);
   BOOST_TEST((at.volume == volume_id(1) || at.volume == volume_id(2)));
   BOOST_TEST((at.volume != volume_id(1) || at.key > 1));
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(it_keeps_to_the_rate_and_goes_on_where_it_was) {
   s->set_rate(1ULL << 30, 0);
   await([&] { return s->state().pass == 2; });
   s->stop();
-  BOOST_TEST(datanode::load_scrub_position(f.fs, "/a").pass == 2u);
+  BOOST_TEST(ssdfs::datanode::load_scrub_position(f.fs, "/a").pass == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(a_bad_record_that_a_reader_met_is_healed_without_a_pass) {

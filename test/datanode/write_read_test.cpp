@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(many_in_flight) {
   node_fixture f(3);
   constexpr chunk_key count = 500;
   std::vector<byte_vector> contents;
-  std::vector<datanode::awaited<wire::write_chunk_request>> calls;
+  std::vector<ssdfs::datanode::awaited<wire::write_chunk_request>> calls;
   for (chunk_key key = 1; key <= count; ++key) {
     contents.push_back(random_bytes(1 + key * 37 % 9000, key));
     calls.push_back(f.call_later(0, f.small_write(key, contents.back(), {}), contents.back()));
@@ -213,7 +213,7 @@ BOOST_AUTO_TEST_CASE(the_index_is_listed_in_pages) {
 
 BOOST_AUTO_TEST_CASE(a_full_disk_refuses_and_reads_on) {
   node_fixture f(
-      1, [](datanode::datanode_options& o) { o.data_dirs.front().capacity_bytes = 8 << 20; });
+      1, [](ssdfs::datanode::datanode_options& o) { o.data_dirs.front().capacity_bytes = 8 << 20; });
   const byte_vector content = random_bytes(200'000, 1);
   chunk_key key = 0;
   result<void> written;

@@ -71,15 +71,15 @@ struct echo : std::enable_shared_from_this<echo> {
   std::string text;
 };
 
-struct fixture {
-  fixture() {
+struct exchange_fixture {
+  exchange_fixture() {
     auto bound = server::listen(threads.context(), "127.0.0.1:0", 200);
     BOOST_REQUIRE(bound.has_value());
     subject = std::move(*bound);
     subject->route_prefix("/t/", [this](const exchange_ptr& e) { handle(e); });
     subject->start();
   }
-  ~fixture() {
+  ~exchange_fixture() {
     subject->stop();
     pool.join();
   }
@@ -114,7 +114,7 @@ struct fixture {
   std::unique_ptr<server> subject;
 };
 
-class caller : public test_support::raw_caller {
+class exchange_caller : public test_support::raw_caller {
  public:
   using raw_caller::raw_caller;
 
@@ -154,12 +154,12 @@ std::string get(const std::string& target) {
 
 BOOST_AUTO_TEST_SUITE(http_exchange)
 
-BOOST_FIXTURE_TEST_CASE(answers_come_in_order_whoever_gives_them, fixture) {
+BOOST_FIXTURE_TEST_CASE(answers_come_in_order_whoever_gives_them, exchange_fixture) {
   std::vector<std::thread> callers;
   std::atomic<int> wrong{0};
   for (int t = 0; t < 4; ++t) {
     callers.emplace_back([&, t] {
-      caller c(subject->address());
+      exchange_caller c(subject->address());
       for (int round = 0; round < 30; ++round) {
         const std::size_t size = static_cast<std::size_t>(t * 1000 + round * 3571);
         const std::string n = "?n=" + std::to_string(size);
@@ -179,28 +179,29 @@ BOOST_FIXTURE_TEST_CASE(answers_come_in_order_whoever_gives_them, fixture) {
   BOOST_CHECK_EQUAL(subject->stats().by_class[2].load(), 4U * 30U * 5U);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_body_that_fails_is_an_error_or_a_cut_never_a_whole_answer, fixture) {
-  caller first(subject->address());
+BOOST_FIXTURE_TEST_CASE(a_body_that_fails_is_an_error_or_a_cut_never_a_whole_answer,
+                        exchange_fixture) {
+  exchange_caller first(subject->address());
   first.send(get("stream?n=100000&fail=0"));
   BOOST_CHECK_EQUAL(first.receive().status, 502);
   first.send(get("later?n=5"));  // the connection is of use still
   BOOST_CHECK_EQUAL(first.receive().body, content_of(5));
-  caller later(subject->address());
+  exchange_caller later(subject->address());
   later.send(get("stream?n=100000&fail=50000"));
   const auto a = later.receive();
   BOOST_CHECK_EQUAL(a.status, 200);
   BOOST_CHECK(!a.whole);
 }
 
-BOOST_FIXTURE_TEST_CASE(head_of_a_stream_has_its_length_and_no_body, fixture) {
-  caller c(subject->address());
+BOOST_FIXTURE_TEST_CASE(head_of_a_stream_has_its_length_and_no_body, exchange_fixture) {
+  exchange_caller c(subject->address());
   c.send("HEAD /t/stream?n=70000 HTTP/1.1\r\nHost: x\r\n\r\n" + get("later?n=3"));
   BOOST_CHECK_EQUAL(c.receive(true).status, 200);
   BOOST_CHECK_EQUAL(c.receive().body, content_of(3));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_body_that_nobody_reads_does_not_become_a_request, fixture) {
-  caller c(subject->address());
+BOOST_FIXTURE_TEST_CASE(a_body_that_nobody_reads_does_not_become_a_request, exchange_fixture) {
+  exchange_caller c(subject->address());
   const std::string inner = get("later?n=9");
   c.send("PUT /t/later?n=4 HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(inner.size()) +
          "\r\n\r\n" + inner + get("later?n=5"));
@@ -208,8 +209,8 @@ BOOST_FIXTURE_TEST_CASE(a_body_that_nobody_reads_does_not_become_a_request, fixt
   BOOST_CHECK_EQUAL(c.receive().body, content_of(5));
 }
 
-BOOST_FIXTURE_TEST_CASE(bodies_by_chunks_and_after_a_continue, fixture) {
-  caller c(subject->address());
+BOOST_FIXTURE_TEST_CASE(bodies_by_chunks_and_after_a_continue, exchange_fixture) {
+  exchange_caller c(subject->address());
   c.send(
       "PUT /t/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: "
       "100-continue\r\n\r\n");
@@ -222,27 +223,27 @@ BOOST_FIXTURE_TEST_CASE(bodies_by_chunks_and_after_a_continue, fixture) {
   BOOST_CHECK_EQUAL(c.receive().status, 0);  // closed
 }
 
-BOOST_FIXTURE_TEST_CASE(answers_do_not_wait_for_the_body_of_a_later_request, fixture) {
-  caller c(subject->address());
+BOOST_FIXTURE_TEST_CASE(answers_do_not_wait_for_the_body_of_a_later_request, exchange_fixture) {
+  exchange_caller c(subject->address());
   c.send(get("later?n=5") + "PUT /t/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab");
   BOOST_CHECK_EQUAL(c.receive().body, content_of(5));
   c.send("cd");
   BOOST_CHECK_EQUAL(c.receive().body, "abcd");
 }
 
-BOOST_FIXTURE_TEST_CASE(an_exchange_that_is_let_go_closes_its_connection, fixture) {
-  caller c(subject->address());
+BOOST_FIXTURE_TEST_CASE(an_exchange_that_is_let_go_closes_its_connection, exchange_fixture) {
+  exchange_caller c(subject->address());
   c.send(get("drop"));
   BOOST_CHECK_EQUAL(c.receive().status, 0);
 }
 
-BOOST_FIXTURE_TEST_CASE(callers_that_leave_in_the_middle_harm_nobody, fixture) {
+BOOST_FIXTURE_TEST_CASE(callers_that_leave_in_the_middle_harm_nobody, exchange_fixture) {
   for (int i = 0; i < 50; ++i) {
-    caller c(subject->address());
+    exchange_caller c(subject->address());
     c.send(get("stream?n=3000000") + get("later?n=100"));
     if (i % 2 == 0) c.send("PUT /t/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc");
   }
-  caller c(subject->address());
+  exchange_caller c(subject->address());
   c.send(get("stream?n=3000000"));
   BOOST_CHECK(c.receive().body == content_of(3'000'000));
 }

@@ -63,7 +63,7 @@ class late_master final : public net::service {
   std::unique_ptr<net::server> server_;
 };
 
-class caller : public test_support::raw_caller {
+class gateway_caller : public test_support::raw_caller {
  public:
   using raw_caller::raw_caller;
   unsigned ask(const std::string& method, const std::string& target, const std::string& fields) {
@@ -75,8 +75,8 @@ class caller : public test_support::raw_caller {
   }
 };
 
-struct fixture {
-  fixture() {
+struct gateway_fixture {
+  gateway_fixture() {
     client_config config;
     config.masters = {master.address()};
     gateway_options options;
@@ -88,7 +88,7 @@ struct fixture {
     subject->route(*door);
     door->start();
   }
-  ~fixture() {
+  ~gateway_fixture() {
     subject->begin_stop();
     door->stop();
   }
@@ -105,8 +105,8 @@ BOOST_AUTO_TEST_SUITE(gateway_conditions)
 // The file is made between the look at the conditions and the removal: they were not looked at for
 // that one.
 BOOST_AUTO_TEST_CASE(a_conditional_delete_removes_only_what_was_found) {
-  fixture f;
-  caller c(f.door->address());
+  gateway_fixture f;
+  gateway_caller c(f.door->address());
   BOOST_TEST(c.ask("DELETE", "/fs/a", "If-None-Match: *\r\n") == 404U);
   BOOST_TEST(c.ask("DELETE", "/fs/a", "If-None-Match: \"1\"\r\n") == 404U);
   BOOST_TEST(c.ask("DELETE", "/fs/a", "If-Match: \"1\"\r\n") == 412U);

@@ -22,7 +22,7 @@ namespace {
 namespace asio = boost::asio;
 namespace bhttp = boost::beast::http;
 
-class caller : public test_support::raw_caller {
+class server_caller : public test_support::raw_caller {
  public:
   using raw_caller::raw_caller;
 
@@ -48,8 +48,8 @@ class caller : public test_support::raw_caller {
   boost::beast::flat_buffer buffer_;
 };
 
-struct fixture {
-  explicit fixture(std::size_t max_connections = 100) {
+struct server_fixture {
+  explicit server_fixture(std::size_t max_connections = 100) {
     auto bound = server::listen(threads.context(), "127.0.0.1:0", max_connections);
     BOOST_REQUIRE_MESSAGE(bound.has_value(), (bound ? std::string() : bound.error().message()));
     subject = std::move(*bound);
@@ -79,8 +79,8 @@ int status_of(const http_response& response) { return static_cast<int>(response.
 
 BOOST_AUTO_TEST_SUITE(http_server)
 
-BOOST_FIXTURE_TEST_CASE(health_pages_tell_whether_it_lives_and_can_work, fixture) {
-  caller c(subject->address());
+BOOST_FIXTURE_TEST_CASE(health_pages_tell_whether_it_lives_and_can_work, server_fixture) {
+  server_caller c(subject->address());
   BOOST_CHECK_EQUAL(status_of(c.ask("GET", "/healthz")), 200);
   auto ready = c.ask("GET", "/readyz");
   BOOST_CHECK_EQUAL(status_of(ready), 200);
@@ -92,8 +92,8 @@ BOOST_FIXTURE_TEST_CASE(health_pages_tell_whether_it_lives_and_can_work, fixture
   BOOST_CHECK_EQUAL(status_of(c.ask("GET", "/healthz")), 200);
 }
 
-BOOST_FIXTURE_TEST_CASE(head_is_get_without_the_body, fixture) {
-  caller c(subject->address());
+BOOST_FIXTURE_TEST_CASE(head_is_get_without_the_body, server_fixture) {
+  server_caller c(subject->address());
   const auto get = c.ask("GET", "/echo?q=1");
   BOOST_CHECK_EQUAL(get.body(), "/echo?q=1");
   const auto head = c.ask("HEAD", "/echo?q=1");
@@ -105,8 +105,8 @@ BOOST_FIXTURE_TEST_CASE(head_is_get_without_the_body, fixture) {
   BOOST_CHECK_EQUAL(status_of(c.ask("GET", "/healthz")), 200);
 }
 
-BOOST_FIXTURE_TEST_CASE(unknown_paths_and_methods, fixture) {
-  caller c(subject->address());
+BOOST_FIXTURE_TEST_CASE(unknown_paths_and_methods, server_fixture) {
+  server_caller c(subject->address());
   BOOST_CHECK_EQUAL(status_of(c.ask("GET", "/nowhere")), 404);
   BOOST_CHECK_EQUAL(status_of(c.ask("GET", "/healthz/below")), 404);
   const auto refused = c.ask("DELETE", "/healthz");
@@ -115,8 +115,8 @@ BOOST_FIXTURE_TEST_CASE(unknown_paths_and_methods, fixture) {
   BOOST_CHECK_EQUAL(status_of(c.ask("GET", "/healthz")), 200);  // the connection goes on
 }
 
-BOOST_FIXTURE_TEST_CASE(requests_sent_together_are_answered_in_order, fixture) {
-  caller c(subject->address());
+BOOST_FIXTURE_TEST_CASE(requests_sent_together_are_answered_in_order, server_fixture) {
+  server_caller c(subject->address());
   std::string all;
   for (int i = 0; i < 50; ++i) {
     all += "GET /echo?" + std::to_string(i) + " HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -127,33 +127,33 @@ BOOST_FIXTURE_TEST_CASE(requests_sent_together_are_answered_in_order, fixture) {
   }
 }
 
-BOOST_FIXTURE_TEST_CASE(a_request_may_arrive_in_pieces, fixture) {
-  caller c(subject->address());
+BOOST_FIXTURE_TEST_CASE(a_request_may_arrive_in_pieces, server_fixture) {
+  server_caller c(subject->address());
   for (const char* piece : {"GET /ec", "ho HTTP/1.1\r\nHo", "st: x\r\n\r", "\n"}) c.send(piece);
   BOOST_CHECK_EQUAL(c.receive().body(), "/echo");
 }
 
-BOOST_FIXTURE_TEST_CASE(connections_close_when_the_caller_wants_that, fixture) {
-  caller modern(subject->address());
+BOOST_FIXTURE_TEST_CASE(connections_close_when_the_caller_wants_that, server_fixture) {
+  server_caller modern(subject->address());
   modern.send("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   BOOST_CHECK_EQUAL(status_of(modern.receive()), 200);
   BOOST_CHECK(modern.closed());
-  caller old(subject->address());
+  server_caller old(subject->address());
   old.send("GET /healthz HTTP/1.0\r\n\r\n");
   BOOST_CHECK_EQUAL(status_of(old.receive()), 200);
   BOOST_CHECK(old.closed());
 }
 
-BOOST_FIXTURE_TEST_CASE(what_is_too_long_or_not_http_is_answered_and_closed, fixture) {
+BOOST_FIXTURE_TEST_CASE(what_is_too_long_or_not_http_is_answered_and_closed, server_fixture) {
   {
-    caller c(subject->address());
+    server_caller c(subject->address());
     // More than the server reads before it answers: the answer must not be lost in a reset.
     c.send_some("GET /healthz HTTP/1.1\r\nX-Long: " + std::string(200'000, 'x') + "\r\n\r\n");
     BOOST_CHECK_EQUAL(status_of(c.receive()), 431);
     BOOST_CHECK(c.closed());
   }
   {
-    caller c(subject->address());
+    server_caller c(subject->address());
     c.send_some("POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" +
                 std::string(2'000'000, 'x'));
     // Nobody reads a body of that length for a page that takes none.
@@ -161,35 +161,35 @@ BOOST_FIXTURE_TEST_CASE(what_is_too_long_or_not_http_is_answered_and_closed, fix
     BOOST_CHECK(c.closed());
   }
   {
-    caller c(subject->address());
+    server_caller c(subject->address());
     c.send_some("\x01\x02\x03 nonsense\r\n\r\n");
     BOOST_CHECK_EQUAL(status_of(c.receive()), 400);
     BOOST_CHECK(c.closed());
   }
-  caller c(subject->address());
+  server_caller c(subject->address());
   BOOST_CHECK_EQUAL(status_of(c.ask("GET", "/healthz")), 200);
 }
 
 BOOST_AUTO_TEST_CASE(connections_are_limited_and_idle_ones_make_room) {
-  fixture f(2);
-  caller first(f.subject->address());
+  server_fixture f(2);
+  server_caller first(f.subject->address());
   BOOST_CHECK_EQUAL(status_of(first.ask("GET", "/healthz")), 200);
-  caller second(f.subject->address());
+  server_caller second(f.subject->address());
   BOOST_CHECK_EQUAL(status_of(second.ask("GET", "/healthz")), 200);
-  caller third(f.subject->address());
+  server_caller third(f.subject->address());
   BOOST_CHECK(third.closed());
   BOOST_CHECK(first.closed());  // had been idle for longest
   BOOST_CHECK_EQUAL(status_of(second.ask("GET", "/healthz")), 200);
-  caller fourth(f.subject->address());
+  server_caller fourth(f.subject->address());
   BOOST_CHECK_EQUAL(status_of(fourth.ask("GET", "/healthz")), 200);
 }
 
-BOOST_FIXTURE_TEST_CASE(stop_closes_what_is_open_and_may_be_repeated, fixture) {
-  caller idle(subject->address());
+BOOST_FIXTURE_TEST_CASE(stop_closes_what_is_open_and_may_be_repeated, server_fixture) {
+  server_caller idle(subject->address());
   BOOST_CHECK_EQUAL(status_of(idle.ask("GET", "/healthz")), 200);
-  caller half(subject->address());
+  server_caller half(subject->address());
   half.send("GET /healthz HTTP/1.1\r\nHos");
-  caller fresh(subject->address());
+  server_caller fresh(subject->address());
   const std::string address = subject->address();
   subject->stop();
   BOOST_CHECK(idle.closed());
@@ -197,24 +197,24 @@ BOOST_FIXTURE_TEST_CASE(stop_closes_what_is_open_and_may_be_repeated, fixture) {
   BOOST_CHECK(fresh.closed());
   subject->stop();
   BOOST_CHECK_EQUAL(subject->address(), address);
-  BOOST_CHECK_THROW(caller too_late(address), boost::system::system_error);
+  BOOST_CHECK_THROW(server_caller too_late(address), boost::system::system_error);
 }
 
 BOOST_AUTO_TEST_CASE(stopping_under_load_never_hangs) {
   for (int round = 0; round < 20; ++round) {
-    fixture f;
+    server_fixture f;
     std::atomic<bool> end = false;
     std::thread load([&, address = f.subject->address()] {
       while (!end) {
         try {
-          caller c(address);
+          server_caller c(address);
           for (int i = 0; i < 3; ++i) c.ask("GET", "/healthz");
         } catch (const boost::system::system_error&) {
           return;  // stopped
         }
       }
     });
-    caller c(f.subject->address());
+    server_caller c(f.subject->address());
     for (int i = 0; i < 5; ++i) BOOST_CHECK_EQUAL(status_of(c.ask("GET", "/healthz")), 200);
     f.subject->stop();
     end = true;
@@ -223,7 +223,7 @@ BOOST_AUTO_TEST_CASE(stopping_under_load_never_hangs) {
   }
 }
 
-BOOST_FIXTURE_TEST_CASE(a_port_in_use_is_refused_by_name, fixture) {
+BOOST_FIXTURE_TEST_CASE(a_port_in_use_is_refused_by_name, server_fixture) {
   const auto second = server::listen(threads.context(), subject->address());
   BOOST_REQUIRE(!second);
   BOOST_CHECK(second.error() == errc::io);

@@ -39,7 +39,7 @@ bool run(sim_files& fs, logged_state& made, std::uint64_t& durable) {
   return true;
 }
 
-std::unique_ptr<sim_files> make_disk() {
+std::unique_ptr<sim_files> make_checkpoint_disk() {
   auto fs = std::make_unique<sim_files>();
   BOOST_REQUIRE(fs->make_directories(log_dir).has_value());
   BOOST_REQUIRE(fs->sync_directory("/").has_value());
@@ -62,7 +62,7 @@ void check(sim_files& fs, const logged_state& made, std::uint64_t durable) {
 BOOST_AUTO_TEST_SUITE(checkpoint_crash)
 
 BOOST_AUTO_TEST_CASE(death_at_every_call) {
-  auto dry = make_disk();
+  auto dry = make_checkpoint_disk();
   const std::uint64_t before = dry->calls();
   logged_state whole;
   std::uint64_t durable = 0;
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(death_at_every_call) {
     for (const test::unsynced how :
          {test::unsynced::keep, test::unsynced::drop, test::unsynced::tear}) {
       for (std::uint64_t seed = 1; seed <= (how == test::unsynced::tear ? 4 : 1); ++seed) {
-        auto fs = make_disk();
+        auto fs = make_checkpoint_disk();
         fs->die_at(fs->calls() + k);
         logged_state made;
         durable = 0;
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(death_at_every_call) {
 }
 
 BOOST_AUTO_TEST_CASE(every_call_fails_once) {
-  auto dry = make_disk();
+  auto dry = make_checkpoint_disk();
   const std::uint64_t before = dry->calls();
   logged_state whole;
   std::uint64_t durable = 0;
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(every_call_fails_once) {
   const std::uint64_t calls = dry->calls() - before;
   for (std::uint64_t k = 1; k <= calls; ++k) {
     for (const test::fault how : {test::fault::io, test::fault::short_space}) {
-      auto fs = make_disk();
+      auto fs = make_checkpoint_disk();
       fs->fail_at(fs->calls() + k, how);
       logged_state made;
       durable = 0;

@@ -40,7 +40,7 @@ outcome write_log(sim_files& fs, log_position from) {
   return out;
 }
 
-std::unique_ptr<sim_files> make_disk() {
+std::unique_ptr<sim_files> make_crash_disk() {
   auto fs = std::make_unique<sim_files>();
   BOOST_REQUIRE(fs->make_directories(log_dir).has_value());
   BOOST_REQUIRE(fs->sync_directory("/").has_value());
@@ -65,7 +65,7 @@ constexpr test::unsynced all_ways[] = {test::unsynced::keep, test::unsynced::dro
 BOOST_AUTO_TEST_SUITE(edits_crash)
 
 BOOST_AUTO_TEST_CASE(death_at_every_call_of_writing) {
-  auto dry = make_disk();
+  auto dry = make_crash_disk();
   const std::uint64_t before = dry->calls();
   write_log(*dry, {});
   const std::uint64_t calls = dry->calls() - before;
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(death_at_every_call_of_writing) {
   for (std::uint64_t k = 1; k <= calls; ++k) {
     for (const test::unsynced how : all_ways) {
       for (std::uint64_t seed = 1; seed <= (how == test::unsynced::tear ? 8 : 1); ++seed) {
-        auto fs = make_disk();
+        auto fs = make_crash_disk();
         fs->die_at(fs->calls() + k);
         const outcome o = write_log(*fs, {});
         fs->power_loss(how, seed);
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(death_at_every_call_of_writing) {
 BOOST_AUTO_TEST_CASE(death_at_every_call_of_recovery) {
   // A log with a finalized segment, one in progress and a torn tail.
   auto prepare = [] {
-    auto fs = make_disk();
+    auto fs = make_crash_disk();
     line_maker lines;
     const std::string a = lines.batch(2);
     const std::string b = lines.batches({2, 2});
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(death_at_every_call_of_recovery) {
 
 BOOST_AUTO_TEST_CASE(death_at_every_call_of_cutting_damage) {
   auto prepare = [] {
-    auto fs = make_disk();
+    auto fs = make_crash_disk();
     line_maker lines;
     std::string a = lines.batches({2, 2});
     const std::string b = lines.batch(2);
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(every_call_fails_in_turn_under_a_journal) {
   for (const test::fault how : {test::fault::io, test::fault::no_space, test::fault::short_write,
                                 test::fault::short_space}) {
     for (std::uint64_t k = 1; k <= 40; ++k) {
-      auto fs = make_disk();
+      auto fs = make_crash_disk();
       outcome o;
       {
         fs->fail_at(fs->calls() + k, how);

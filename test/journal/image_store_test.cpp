@@ -13,7 +13,7 @@ using test::log_dir;
 using test::sim_files;
 using test::state_rig;
 
-std::unique_ptr<sim_files> make_disk() {
+std::unique_ptr<sim_files> make_image_disk() {
   auto fs = std::make_unique<sim_files>();
   BOOST_REQUIRE(fs->make_directories(log_dir).has_value());
   BOOST_REQUIRE(fs->sync_directory("/").has_value());
@@ -25,7 +25,7 @@ std::unique_ptr<sim_files> make_disk() {
 BOOST_AUTO_TEST_SUITE(images_on_disk)
 
 BOOST_AUTO_TEST_CASE(saved_loaded_pruned) {
-  auto fs = make_disk();
+  auto fs = make_image_disk();
   auto none = load_newest(*fs, log_dir);
   BOOST_REQUIRE(none.has_value());
   BOOST_TEST((none->position == log_position{}));
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(death_and_failure_at_every_call_of_saving) {
   BOOST_REQUIRE(rig.touch("/f").has_value());
   const txid before = rig.state().last_txid();
   auto prepare = [&](state_rig& first) {
-    auto fs = make_disk();
+    auto fs = make_image_disk();
     BOOST_REQUIRE(save_image(*fs, log_dir, first.state()).has_value());
     return fs;
   };
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(death_and_failure_at_every_call_of_saving) {
 BOOST_AUTO_TEST_CASE(a_large_image_that_is_being_removed_is_never_taken_for_a_whole_one) {
   constexpr std::uint64_t large = 2 * io::bulk_cut + 5;
   const auto prepare = [] {
-    auto fs = make_disk();
+    auto fs = make_image_disk();
     fs->set_contents(log_dir + "/" + image_name(txid(1)), std::vector<std::byte>(large));
     for (const std::uint64_t newer : {2U, 3U}) {
       fs->set_contents(log_dir + "/" + image_name(txid(newer)), std::vector<std::byte>(10));
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_large_image_that_is_being_removed_is_never_taken_for_a_wh
 }
 
 BOOST_AUTO_TEST_CASE(writing_ends_when_it_is_told_to_and_leaves_nothing) {
-  auto fs = make_disk();
+  auto fs = make_image_disk();
   state_rig rig;
   BOOST_REQUIRE(rig.touch("/f").has_value());
   std::stop_source stop;

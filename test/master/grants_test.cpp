@@ -29,7 +29,7 @@ bool comes_true(Condition condition) {
 }
 
 template <class T>
-std::string error_of(const result<T>& r) {
+std::string grant_error_of(const result<T>& r) {
   return r ? "success" : r.error().code.message() + ": " + r.error().message();
 }
 
@@ -71,7 +71,7 @@ struct grants_fixture : master_fixture {
   }
   wire::grant_reply grant(caller& from) {
     const auto given = from.call(wire::grant_request{});
-    BOOST_REQUIRE_MESSAGE(given, error_of(given));
+    BOOST_REQUIRE_MESSAGE(given, grant_error_of(given));
     return *given;
   }
   wire::volume_status volume(caller& from, volume_id id) {
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_file_is_granted_committed_and_located) {
   wire::lookup_request look;
   look.path = "/p";
   const auto found = c.call(look);
-  BOOST_REQUIRE_MESSAGE(found, error_of(found));
+  BOOST_REQUIRE_MESSAGE(found, grant_error_of(found));
   BOOST_REQUIRE_EQUAL(found->chunks.size(), 1U);
   BOOST_CHECK(found->chunks[0].volume == g.volume);
   wire::locate_request locate;
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_file_is_granted_committed_and_located) {
   BOOST_CHECK_EQUAL(places->volumes[0].replicas.size(), 2U);
 
   const auto twice = c.call(file_of(c, "/q", g, g.first_key));
-  BOOST_CHECK_MESSAGE(!twice && twice.error() == errc::key_conflict, error_of(twice));
+  BOOST_CHECK_MESSAGE(!twice && twice.error() == errc::key_conflict, grant_error_of(twice));
   const auto outside = c.call(file_of(c, "/q", g, g.first_key + g.key_count));
   BOOST_CHECK(!outside);
   look.path = "/q";
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(an_ended_grant_asks_to_write_again_and_names_the_volume) {
       c.call(wire::end_grant_request{g.volume, g.generation, g.first_key}));  // twice is fine
   const auto late = c.call(file_of(c, "/late", g, g.first_key));
   BOOST_REQUIRE(!late);
-  BOOST_CHECK_MESSAGE(late.error() == errc::regrant, error_of(late));
+  BOOST_CHECK_MESSAGE(late.error() == errc::regrant, grant_error_of(late));
   BOOST_CHECK_EQUAL(late.error().hint, std::to_string(g.volume.value));
 }
 
@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(stop_ends_what_waits) {
   BOOST_REQUIRE(other.call(wire::admin_report_request{}));
   stop();
   const auto r = waiting.get();
-  BOOST_CHECK_MESSAGE(!r && !(r.error() == errc::internal), error_of(r));
+  BOOST_CHECK_MESSAGE(!r && !(r.error() == errc::internal), grant_error_of(r));
   BOOST_CHECK_LT((clock::now() - began) / std::chrono::milliseconds(1), 5000);
 }
 
@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_answered_that_is_not_durable) {
   to.files = &files;
   to.on_fatal = [&](const failure&) { ++fatal; };
   auto started = master::master::start(threads.context(), to);
-  BOOST_REQUIRE_MESSAGE(started, error_of(started));
+  BOOST_REQUIRE_MESSAGE(started, grant_error_of(started));
   {
     caller c(threads.context(), (*started)->address());
     wire::make_directory_request q;
@@ -310,7 +310,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_answered_that_is_not_durable) {
   files.no_faults();
   files.power_loss(unsynced::drop);
   auto again = master::master::start(threads.context(), to);
-  BOOST_REQUIRE_MESSAGE(again, error_of(again));
+  BOOST_REQUIRE_MESSAGE(again, grant_error_of(again));
   caller c(threads.context(), (*again)->address());
   wire::lookup_request look;
   look.path = "/kept";

@@ -10,7 +10,7 @@
 namespace ssdfs::master {
 namespace {
 
-node_figures node(int number, const std::string& state = "live", bool connected = true) {
+node_figures figures_of_node(int number, const std::string& state = "live", bool connected = true) {
   node_figures n;
   n.node.value.data[0] = static_cast<std::uint8_t>(number);
   n.name = "node" + std::to_string(number);
@@ -26,7 +26,7 @@ snapshot healthy(std::int64_t at_ms = 1000) {
   s.taken_ms = 1'700'000'000'000 + at_ms;
   s.steady_ms = at_ms;
   s.files = 7;
-  s.nodes = {node(1), node(2)};
+  s.nodes = {figures_of_node(1), figures_of_node(2)};
   return s;
 }
 
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(health_is_one_sentence_and_the_worst_counts) {
   BOOST_TEST(health_of(s).sentence == "No datanode answers.");
   s.counts.missing = 3;
   BOOST_TEST(health_of(s).sentence == "3 chunks cannot be read now.");
-  s.nodes = {node(1), node(2, "maintenance", false)};
+  s.nodes = {figures_of_node(1), figures_of_node(2, "maintenance", false)};
   s.counts = {};
   BOOST_TEST(health_of(s).level == "ok");
   s.not_ready = "disk full";

@@ -16,7 +16,7 @@
 namespace ssdfs::test {
 namespace {
 
-wire::commit_file_request empty_file(caller& from, std::string_view path) {
+wire::commit_file_request empty_file_at(caller& from, std::string_view path) {
   wire::commit_file_request q;
   q.op = from.next_operation();
   q.path = path;
@@ -52,7 +52,7 @@ struct images_fixture : master_fixture {
   }
   void touch(const std::string& path) const {
     caller c(threads_context(), server->address());
-    BOOST_REQUIRE(c.call(empty_file(c, path)));
+    BOOST_REQUIRE(c.call(empty_file_at(c, path)));
   }
   boost::asio::io_context& threads_context() const {
     return const_cast<images_fixture*>(this)->threads.context();
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(whoever_connects_meanwhile_is_told_how_far_it_is) {
   BOOST_REQUIRE(loading.pass());
   {
     caller early(threads.context(), address);
-    const auto refused = early.call(empty_file(early, "/early"));
+    const auto refused = early.call(empty_file_at(early, "/early"));
     BOOST_REQUIRE(refused.has_error());
     BOOST_TEST((refused.error() == errc::starting));
     BOOST_TEST(refused.error().message().find("starting, ") != std::string::npos,
@@ -112,19 +112,19 @@ BOOST_AUTO_TEST_CASE(whoever_connects_meanwhile_is_told_how_far_it_is) {
     starter.join();
     BOOST_TEST(in_time);
     // A channel that was refused pauses before it tries again.
-    auto answered = early.call(empty_file(early, "/early"));
+    auto answered = early.call(empty_file_at(early, "/early"));
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!answered && is_retryable(answered.error().code) &&
            std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      answered = early.call(empty_file(early, "/early"));
+      answered = early.call(empty_file_at(early, "/early"));
     }
     BOOST_TEST(answered.has_value());
   }
   BOOST_TEST(told.back() == 100);
   BOOST_TEST(std::is_sorted(told.begin(), told.end()));
   caller c(threads.context(), address);
-  BOOST_TEST((c.call(empty_file(c, "/kept")).error() == errc::exists));
+  BOOST_TEST((c.call(empty_file_at(c, "/kept")).error() == errc::exists));
 }
 
 BOOST_AUTO_TEST_CASE(a_start_can_be_ended) {
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(a_start_can_be_ended) {
   tweak = nullptr;
   start();
   caller c(threads.context(), server->address());
-  BOOST_TEST((c.call(empty_file(c, "/kept")).error() == errc::exists));
+  BOOST_TEST((c.call(empty_file_at(c, "/kept")).error() == errc::exists));
 }
 
 BOOST_AUTO_TEST_CASE(a_stop_leaves_an_image_if_something_changed) {
@@ -161,8 +161,8 @@ BOOST_AUTO_TEST_CASE(a_stop_leaves_an_image_if_something_changed) {
   BOOST_TEST(images().size() == 2U);
   start();
   caller c(threads.context(), server->address());
-  BOOST_TEST((c.call(empty_file(c, "/a")).error() == errc::exists));
-  BOOST_TEST((c.call(empty_file(c, "/b")).error() == errc::exists));
+  BOOST_TEST((c.call(empty_file_at(c, "/a")).error() == errc::exists));
+  BOOST_TEST((c.call(empty_file_at(c, "/b")).error() == errc::exists));
 }
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_that_fails_says_why) {

@@ -170,6 +170,26 @@ class Writing(unittest.TestCase):
                 self.assertEqual(get(server, "/fs/big/expect")[2], body)
             self.assertEqual(get(server, "/fs/big/chunked")[2], body)
 
+    def test_bodies_of_every_length_that_come_in_pieces(self):
+        """Around what is stored with one call (64 KiB), and pipelined behind one another."""
+        random.seed(4)
+        bodies = [random.randbytes(n) for n in (0, 1, 4095, 4096, 8191, 65535, 65536, 65537, 70000)]
+        host, port = self.servers[1].split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as s:
+            sent = b"".join(b"PUT /fs/pieces/%d HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s"
+                            % (i, len(body), body) for i, body in enumerate(bodies))
+            while sent:
+                n = random.randint(1, 30000)
+                s.sendall(sent[:n])
+                sent = sent[n:]
+            s.shutdown(socket.SHUT_WR)
+            answers = b""
+            while piece := s.recv(65536):
+                answers += piece
+        self.assertEqual(answers.count(b"HTTP/1.1 201 "), len(bodies), answers)
+        for i, body in enumerate(bodies):
+            self.assertEqual(get(self.servers[2], f"/fs/pieces/{i}")[2], body)
+
     def test_too_large_bodies_are_refused(self):
         node = self.servers[1]
         host, _, port = node.partition(":")

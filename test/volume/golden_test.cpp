@@ -22,7 +22,7 @@ std::string hex_of(bytes_view data) {
   return out;
 }
 
-vol::superblock example() {
+vol::superblock golden_superblock() {
   vol::superblock s{test_volume, 0x1122334455667788, {}};
   for (std::uint8_t i = 0; i < 16; ++i) s.cluster.value.data[i] = i;
   return s;
@@ -30,15 +30,15 @@ vol::superblock example() {
 
 // The start of the file of an open volume of generation 1, with a known salt.
 bytes first_bytes() {
-  const auto start = vol::encode(example());
+  const auto start = vol::encode(golden_superblock());
   bytes out(start.begin(), start.end());
   vol::replica_status status;
   status.generation = 1;
   std::array<std::byte, vol::status_size> payload;
   vol::encode(status, payload.data());
   out.resize(out.size() + vol::header_size);
-  vol::header_seal(example()).encode(
-      {vol::record_kind::state, 0, vol::status_size, crc32c(payload)}, 64, out.data() + 64);
+  vol::header_seal(golden_superblock())
+      .encode({vol::record_kind::state, 0, vol::status_size, crc32c(payload)}, 64, out.data() + 64);
   out.insert(out.end(), payload.begin(), payload.end());
   return out;
 }
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(volume_and_index_version_1) {
   }
 }
 
-// The hexadecimal lines of the worked example of a page of the documentation.
+// The hexadecimal lines of the worked golden_superblock of a page of the documentation.
 std::string example_in(const std::string& page) {
   std::ifstream in(test::source_tree() + "/docs/formats/" + page);
   std::string out;

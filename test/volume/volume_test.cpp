@@ -5,8 +5,8 @@
 
 using namespace ssdfs;
 using namespace ssdfs::test;
-using volume::append_item;
-using volume::write_mode;
+using ssdfs::volume::append_item;
+using ssdfs::volume::write_mode;
 namespace vol = ssdfs::volume;
 
 BOOST_AUTO_TEST_SUITE(volume_test)
