@@ -127,7 +127,16 @@ void throw_exception_from_error(const failure& f, const boost::source_location& 
 
 failure errno_failure(int error_number, std::string what) {
   const boost::system::error_code ec(error_number, boost::system::system_category());
-  const errc e = error_number == ENOSPC || error_number == EDQUOT ? errc::no_space : errc::io;
+  errc e = errc::io;
+  switch (error_number) {
+    case ENOSPC:
+    case EDQUOT: e = errc::no_space; break;
+    // Nothing is wrong with what the call is about: it may be made again.
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM: e = errc::busy; break;
+    default: break;
+  }
   return {e, std::move(what) + ": " + ec.message()};
 }
 

@@ -1,5 +1,10 @@
 #include "io/file.hpp"
 
+#include "io/passing.hpp"
+
+#include <chrono>
+#include <thread>
+
 namespace ssdfs::io {
 
 std::string parent_directory(const std::string& path) {
@@ -19,9 +24,7 @@ result<void> write_temporary(file_system& fs, const std::string& path, bytes_vie
   return (*out)->sync();
 }
 
-}  // namespace
-
-result<std::vector<std::byte>> read_file(file_system& fs, const std::string& path,
+result<std::vector<std::byte>> read_once(file_system& fs, const std::string& path,
                                          std::uint64_t limit) {
   auto in = fs.open(path, open_mode::read);
   if (!in) return in.error();
@@ -37,6 +40,22 @@ result<std::vector<std::byte>> read_file(file_system& fs, const std::string& pat
   return content;
 }
 
+// How often a small file is read before it counts as unreadable, and what passes between.
+constexpr int read_tries = 3;
+constexpr auto read_pause = std::chrono::milliseconds(50);
+
+}  // namespace
+
+result<std::vector<std::byte>> read_file(file_system& fs, const std::string& path,
+                                         std::uint64_t limit) {
+  for (int tries = 1;; ++tries) {
+    auto content = read_once(fs, path, limit);
+    const bool again = !content && (content.error() == errc::io || passes(content.error()));
+    if (!again || tries == read_tries) return content;
+    std::this_thread::sleep_for(read_pause);
+  }
+}
+
 result<void> replace_file(file_system& fs, const std::string& path, bytes_view content) {
   const std::string temporary = path + ".tmp";
   if (auto written = write_temporary(fs, temporary, content); !written) {
@@ -44,7 +63,10 @@ result<void> replace_file(file_system& fs, const std::string& path, bytes_view c
     static_cast<void>(fs.remove(temporary).has_value());
     return written.error();
   }
-  SSDFS_TRY(fs.rename(temporary, path));
+  if (auto renamed = fs.rename(temporary, path); !renamed) {
+    static_cast<void>(fs.remove(temporary).has_value());  // as above
+    return renamed;
+  }
   return fs.sync_directory(parent_directory(path));
 }
 

@@ -76,6 +76,10 @@ struct directory_entry {
 struct disk_space {
   std::uint64_t capacity = 0;   ///< bytes of the file system
   std::uint64_t available = 0;  ///< bytes that this process may still allocate
+  /// Files that there may be at all, and those that may still be made; both 0 where the file system
+  /// has no fixed number of them.
+  std::uint64_t inodes = 0;
+  std::uint64_t inodes_available = 0;
 };
 
 /// Holds an exclusive lock; released by the destructor or the end of the process.
@@ -86,6 +90,10 @@ class directory_lock {
 
 /// Directory operations. Names become durable only with sync_directory of their directory.
 /// Thread-safe; calls block.
+///
+/// Failures: errc::no_space where bytes or inodes are missing (the message says which), errc::busy
+/// where the process or the machine is out of descriptors or memory. Neither says anything about
+/// what is stored: see io/passing.hpp. errc::io for everything else.
 class file_system {
  public:
   virtual ~file_system() = default;
@@ -110,7 +118,9 @@ class file_system {
 /// The directory that holds `path`: "." for a bare name.
 [[nodiscard]] std::string parent_directory(const std::string& path);
 
-/// Reads a whole file of at most `limit` bytes (errc::too_large beyond).
+/// Reads a whole file of at most `limit` bytes (errc::too_large beyond). A failure of the disk is
+/// believed only when it comes three times in a row: what such files say (who a process is, whom it
+/// has followed) must not be taken for unknown because descriptors were short for a moment.
 result<std::vector<std::byte>> read_file(file_system& fs, const std::string& path,
                                          std::uint64_t limit);
 

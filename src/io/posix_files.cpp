@@ -23,8 +23,21 @@ namespace {
 constexpr mode_t file_mode = 0640;
 constexpr mode_t directory_mode = 0750;
 
+// True if the file system that `path` is on can make no more files, whatever bytes are free.
+bool out_of_inodes(const std::string& path) {
+  struct statvfs st {};
+  if (::statvfs(path.c_str(), &st) != 0 && ::statvfs(parent_directory(path).c_str(), &st) != 0) {
+    return false;
+  }
+  return st.f_files > 0 && st.f_favail == 0;
+}
+
 failure path_failure(int error_number, const std::string& path, const char* what) {
   std::string text = path + ": " + what;
+  if (error_number == ENOSPC && out_of_inodes(path)) {
+    return failure(errc::no_space,
+                   text + ": no inode is left on the file system of " + parent_directory(path));
+  }
   failure f = errno_failure(error_number, std::move(text));
   if (error_number == ENOENT) f.code = make_error_code(errc::not_found);
   if (error_number == EEXIST) f.code = make_error_code(errc::exists);
@@ -294,7 +307,7 @@ class posix_file_system final : public file_system {
     struct statvfs st {};
     if (::statvfs(path.c_str(), &st) != 0) return path_failure(errno, path, "statvfs");
     const std::uint64_t block = st.f_frsize;
-    return disk_space{block * st.f_blocks, block * st.f_bavail};
+    return disk_space{block * st.f_blocks, block * st.f_bavail, st.f_files, st.f_favail};
   }
 
   result<std::unique_ptr<directory_lock>> lock(const std::string& directory) override {

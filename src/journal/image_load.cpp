@@ -1,6 +1,7 @@
 // Reading images: what is there, which of them is good.
 #include "base/log.hpp"
 #include "io/bulk.hpp"
+#include "io/passing.hpp"
 #include "journal/image_store.hpp"
 #include "journal/section_queue.hpp"
 
@@ -14,6 +15,7 @@ namespace ssdfs::journal {
 namespace {
 
 constexpr std::size_t read_block = std::size_t{4} << 20;
+constexpr int load_tries = 3;
 
 failure at_path(const std::string& path, const failure& why) {
   return {why.code, path + ": " + why.message()};
@@ -179,11 +181,18 @@ result<loaded_state> load_newest(io::file_system& fs, const std::string& directo
   if (!images) return images.error();
   loaded_state out;
   for (const image_file& image : *images) {
-    out.state = std::make_unique<meta::state>();
-    load_hooks own;
-    if (hooks.progress) own.progress = [&](double share) { hooks.progress(share); };
-    if (hooks.stop) own.stop = [&] { return hooks.stop(); };
-    auto head = load_image(fs, image.path, *out.state, std::move(own));
+    result<meta::image_head> head = errc::aborted;
+    // What cannot be read is believed to be gone only after several tries.
+    for (int tries = 0; tries < load_tries; ++tries) {
+      out.state = std::make_unique<meta::state>();
+      load_hooks own;
+      if (hooks.progress) own.progress = [&](double share) { hooks.progress(share); };
+      if (hooks.stop) own.stop = [&] { return hooks.stop(); };
+      head = load_image(fs, image.path, *out.state, std::move(own));
+      if (head || !(head.error() == errc::io || io::passes(head.error()))) break;
+    }
+    // Nothing is wrong with the image: who starts may try again.
+    if (!head && io::passes(head.error())) return head.error();
     if (head && head->txid == image.txid) {
       out.position = {head->txid, head->chain};
       out.digest = head->digest;

@@ -125,11 +125,13 @@ void journal::run() {
     lock.unlock();
     result<void> done;
     if (work) done = write_batch(writing_);
-    if (done && last_round) done = writer_.finalize();
+    if (done && last_round) done = patiently([this] { return writer_.finalize(); });
     if (!done) return fence(std::move(done).error());
     const auto now = std::chrono::steady_clock::now();
     if (now >= next_space_check) {
       check_space();
+      if (roll_wanted_) done = roll_if_possible();
+      if (!done) return fence(std::move(done).error());
       next_space_check = now + space_check_interval;
     }
     writing_.text.clear();
@@ -151,21 +153,61 @@ result<void> journal::write_batch(pending& batch) {
     next = b.next;
   }
   SSDFS_TRY(write_piece(text.substr(done), next, batch.last));
-  if (batch.roll || writer_.full()) SSDFS_TRY(writer_.finalize());
+  roll_wanted_ = roll_wanted_ || batch.roll || writer_.full();
+  SSDFS_TRY(roll_if_possible());
   if (batch.text.capacity() > kept_buffer_bytes) meta::text_buffer().swap(batch.text);
+  return {};
+}
+
+// Makes a call to the disk again that has failed without losing anything. Not before the first
+// batch of this life is durable: whoever starts is told at once.
+template <class Step>
+result<void> journal::patiently(Step step) {
+  const auto go_on = [this](const failure& why) {
+    if (trouble_.empty()) SSDFS_LOG(warning) << "edits log: " << why.message() << "; tried again";
+    trouble_ = why.message();
+    set_problem("takes nothing: " + trouble_);
+    return live_;
+  };
+  result<void> done = io::patiently(options_.patience, step, go_on);
+  if (done && !trouble_.empty()) {
+    trouble_.clear();
+    check_space();
+  }
+  return done;
+}
+
+// A segment ends only when there is a file for the next: nothing that comes has to wait for one.
+result<void> journal::roll_if_possible() {
+  if (writer_.idle()) {
+    roll_wanted_ = false;
+    return {};
+  }
+  if (auto made = writer_.prepare(); !made) {
+    if (spare_trouble_.empty()) {
+      SSDFS_LOG(warning) << "edits log: no new segment: " << made.error().message();
+    }
+    spare_trouble_ = made.error().message();
+    check_space();
+    return {};
+  }
+  spare_trouble_.clear();
+  if (roll_wanted_) SSDFS_TRY(patiently([this] { return writer_.finalize(); }));
+  roll_wanted_ = false;
   return {};
 }
 
 result<void> journal::write_piece(std::string_view lines, ssdfs::txid first, ssdfs::txid last) {
   if (lines.empty()) return {};
   const auto began = std::chrono::steady_clock::now();
-  SSDFS_TRY(writer_.write(lines, first, last));
+  SSDFS_TRY(patiently([&] { return writer_.write(lines, first, last); }));
   SSDFS_TRY(writer_.sync());
   const auto took = std::chrono::steady_clock::now() - began;
   sync_us_.record(static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
   recent_.add(lines, first, last);
   durable_.store(last.value, std::memory_order_release);
+  live_ = true;
   backlog_.fetch_sub(lines.size(), std::memory_order_relaxed);
   if (on_.on_durable) on_.on_durable(last);
   return {};
@@ -179,20 +221,44 @@ void journal::fence(failure why) {
   if (on_.on_failed) on_.on_failed(std::move(why));
 }
 
-void journal::check_space() {
+// What stands against taking changes, as a remark on the disk.
+std::string journal::space_problem() {
+  if (roll_wanted_ && writer_.full() && !writer_.has_spare()) {
+    return "takes no new segment: " + spare_trouble_;
+  }
   const auto space = fs_.space(options_.directory);
   if (!space) {
     SSDFS_LOG(warning) << "edits log: free space unknown: " << space.error().message();
-    return;
+    return room_problem();
   }
-  const bool room = space->available >= options_.reserve_bytes;
-  if (room_.exchange(room) != room) {
-    SSDFS_LOG(warning) << "edits log: " << format_size(space->available) << " free on its disk, "
-                       << (room
-                               ? "enough again"
-                               : "less than the reserve of " + format_size(options_.reserve_bytes) +
-                                     ": changes are refused");
+  if (space->available < options_.reserve_bytes) {
+    return "is nearly full: " + format_size(space->available) + " are free, " +
+           format_size(options_.reserve_bytes) + " are kept";
   }
+  if (space->inodes > 0 && space->inodes_available < options_.reserve_inodes) {
+    return "is nearly full: " + std::to_string(space->inodes_available) + " inodes of " +
+           std::to_string(space->inodes) + " are free, " + std::to_string(options_.reserve_inodes) +
+           " are kept";
+  }
+  return {};
+}
+
+void journal::check_space() { set_problem(space_problem()); }
+
+void journal::set_problem(std::string problem) {
+  const bool room = problem.empty();
+  {
+    const std::lock_guard lock(mutex_);
+    problem_ = problem;
+  }
+  if (room_.exchange(room) == room) return;
+  SSDFS_LOG(warning) << "edits log: its disk "
+                     << (room ? std::string("has room again") : problem + "; changes are refused");
+}
+
+std::string journal::room_problem() const {
+  const std::lock_guard lock(mutex_);
+  return problem_;
 }
 
 result<log_lines> journal::read_from(ssdfs::txid from, std::size_t max_bytes) {

@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "base/unique_function.hpp"
 #include "io/file.hpp"
+#include "io/passing.hpp"
 #include "journal/log_position.hpp"
 #include "journal/log_writer.hpp"
 #include "journal/recent_lines.hpp"
@@ -29,8 +30,11 @@ struct journal_options {
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;     ///< a new segment begins beyond this
   std::uint64_t preallocate_bytes = std::uint64_t{4} << 20;  ///< zeros written ahead, in one step
   std::uint64_t reserve_bytes = std::uint64_t{256} << 20;    ///< has_room() is false below this
-  std::size_t max_backlog_bytes = std::size_t{64} << 20;     ///< append() answers busy beyond this
-  std::size_t recent_bytes = std::size_t{32} << 20;          ///< durable lines kept in memory
+  /// Likewise; of file systems that have a fixed number of inodes.
+  std::uint64_t reserve_inodes = 8;
+  std::size_t max_backlog_bytes = std::size_t{64} << 20;  ///< append() answers busy beyond this
+  std::size_t recent_bytes = std::size_t{32} << 20;       ///< durable lines kept in memory
+  io::patience patience;                                  ///< with failures of the disk that pass
 };
 
 /// The journal.
@@ -39,9 +43,15 @@ struct journal_options {
 /// writes and syncs the full one, and reports: group commit, one sync for all that was appended
 /// during the last. Segments are rolled between two batches; on_durable(txid) follows each batch.
 ///
-/// Failure: the first write or sync that fails fences the log for good. Nothing is written after
-/// it, append() fails, on_failed is called once. What was reported durable is; the process has to
-/// say why and stop, because what it has in memory may not be.
+/// Failure: a call to the disk that fails for want of room, inodes or descriptors (io::passes) has
+/// lost nothing: it is made again for as long as the patience lasts, once the first batch of this
+/// life is durable. Every other failure, and each of a sync of lines, fences the log for good.
+/// Nothing is written after it, append() fails, on_failed is called once. What was reported durable
+/// is; the process has to say why and stop, because what it has in memory may not be.
+///
+/// Room: a new segment begins only when the file for it is there already. While it cannot be made
+/// the segment goes on, and has_room() is false when it is full. So nothing that was appended ever
+/// waits for a new file.
 ///
 /// Concurrency: append(), append_line() and flush() belong to one strand. Everything else is
 /// thread-safe. Both callbacks come on the syncer's thread and must only post.
@@ -83,9 +93,11 @@ class journal {
   [[nodiscard]] std::size_t backlog() const noexcept {
     return backlog_.load(std::memory_order_relaxed);
   }
-  /// False near the reserve of the log's disk: changes of clients should be refused (no_space).
-  /// Refreshed every second.
+  /// False near the reserves of the log's disk, or when it takes no new segment: changes of clients
+  /// should be refused (no_space). Refreshed every second.
   [[nodiscard]] bool has_room() const noexcept { return room_.load(std::memory_order_relaxed); }
+  /// Why there is no room, as what is said of the log's disk ("is nearly full"); empty if there is.
+  [[nodiscard]] std::string room_problem() const;
   /// How long writing and syncing took, a batch, in microseconds.
   [[nodiscard]] const histogram& sync_us() const noexcept { return sync_us_; }
   [[nodiscard]] bool fenced() const noexcept { return fenced_.load(std::memory_order_acquire); }
@@ -96,7 +108,7 @@ class journal {
   result<log_lines> read_from(ssdfs::txid from, std::size_t max_bytes);
 
   /// Ends the current segment after what was appended so far and goes on in a new one; on_durable
-  /// reports as for a batch. For checkpoints.
+  /// reports as for a batch. Later if the disk takes no new segment now. For checkpoints.
   void roll();
 
   /// Makes everything durable, finalizes the segment and joins the syncer. Later calls give the
@@ -119,10 +131,15 @@ class journal {
   };
 
   void run();
+  template <class Step>
+  result<void> patiently(Step step);
   result<void> write_batch(pending& batch);
+  result<void> roll_if_possible();
   result<void> write_piece(std::string_view lines, ssdfs::txid first, ssdfs::txid last);
   void fence(failure why);
   void check_space();
+  [[nodiscard]] std::string space_problem();
+  void set_problem(std::string problem);
   result<void> may_append() const;
   void appended(std::size_t bytes, ssdfs::txid id, std::uint32_t crc);
 
@@ -134,15 +151,20 @@ class journal {
   ssdfs::txid last_;
   std::uint32_t chain_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   pending current_;        // under mutex_
   bool flushed_ = false;   // under mutex_: there is something to do
   bool stopping_ = false;  // under mutex_
+  std::string problem_;    // under mutex_: why there is no room
 
   // The syncer's side.
   pending writing_;
   log_writer writer_;
+  bool live_ = false;  // a batch of this life is durable
+  bool roll_wanted_ = false;
+  std::string trouble_;             // what a call to the disk fails with at the moment
+  std::string spare_trouble_;       // likewise the making of the next segment's file
   std::optional<failure> failure_;  // written by the syncer, read when it has ended
 
   recent_lines recent_;

@@ -1,5 +1,7 @@
 #include "journal/log_writer.hpp"
 
+#include "base/assert.hpp"
+#include "io/passing.hpp"
 #include "journal/segments.hpp"
 
 #include <algorithm>
@@ -17,16 +19,40 @@ bytes_view zeros() {
 
 }  // namespace
 
-result<void> log_writer::begin(ssdfs::txid first) {
-  name_ = options_.directory + "/" + in_progress_name(first);
-  auto file = fs_.open(name_, io::open_mode::create_new);
+std::string log_writer::spare_path() const {
+  return options_.directory + "/" + std::string(spare_name);
+}
+
+result<void> log_writer::prepare() {
+  if (spare_) return {};
+  auto file = fs_.open(spare_path(), io::open_mode::create);
   if (!file) return file.error();
-  file_ = std::move(*file);
-  first_ = first;
-  end_ = 0;
-  allocated_ = 0;
+  // One of an earlier life is empty, too, if nobody has meddled with it.
+  const auto size = (*file)->size();
+  if (!size) return size.error();
+  if (*size != 0) SSDFS_TRY((*file)->truncate(0));
+  spare_ = std::move(*file);
+  return {};
+}
+
+result<void> log_writer::begin(ssdfs::txid first) {
+  if (!file_) {
+    SSDFS_TRY(prepare());
+    name_ = options_.directory + "/" + in_progress_name(first);
+    const auto taken = fs_.exists(name_);
+    if (!taken) return taken.error();
+    if (*taken) return failure(errc::exists, name_ + ": exists");
+    SSDFS_TRY(fs_.rename(spare_path(), name_));
+    file_ = std::move(spare_);
+    first_ = first;
+    end_ = 0;
+    allocated_ = 0;
+    named_ = finalizing_ = renamed_ = false;
+  }
   // A record is durable only if the name of its segment is.
-  return fs_.sync_directory(options_.directory);
+  SSDFS_TRY(fs_.sync_directory(options_.directory));
+  named_ = true;
+  return {};
 }
 
 result<void> log_writer::extend(std::uint64_t needed) {
@@ -44,13 +70,14 @@ result<void> log_writer::extend(std::uint64_t needed) {
     return {};
   }
   // The lines themselves may still fit; whether they do is seen when they are written.
-  if (written.error() == errc::no_space) return {};
+  if (io::passes(written.error())) return {};
   return written;
 }
 
 result<void> log_writer::write(std::string_view lines, ssdfs::txid first, ssdfs::txid last) {
   if (lines.empty()) return {};
-  if (!file_) SSDFS_TRY(begin(first));
+  SSDFS_ASSERT(!finalizing_);
+  if (!file_ || !named_) SSDFS_TRY(begin(first));
   SSDFS_TRY(extend(end_ + lines.size()));
   const bytes_view part = as_bytes(lines);
   SSDFS_TRY(file_->write({&part, 1}, end_));
@@ -64,11 +91,16 @@ result<void> log_writer::sync() { return file_ ? file_->sync() : result<void>();
 
 result<void> log_writer::finalize() {
   if (!file_) return {};
-  SSDFS_TRY(file_->truncate(end_));
-  SSDFS_TRY(file_->sync());
-  SSDFS_TRY(fs_.rename(name_, options_.directory + "/" + finalized_name(first_, last_)));
+  finalizing_ = true;
+  if (!renamed_) {
+    SSDFS_TRY(file_->truncate(end_));
+    SSDFS_TRY(file_->sync());
+    SSDFS_TRY(fs_.rename(name_, options_.directory + "/" + finalized_name(first_, last_)));
+    renamed_ = true;
+  }
   SSDFS_TRY(fs_.sync_directory(options_.directory));
   file_.reset();
+  finalizing_ = false;
   return {};
 }
 

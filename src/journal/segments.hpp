@@ -22,6 +22,8 @@ struct segment_name {
 /// "edits_inprogress_<first>.log" and "edits_<first>-<last>.log", 20 digits each.
 [[nodiscard]] std::string in_progress_name(ssdfs::txid first);
 [[nodiscard]] std::string finalized_name(ssdfs::txid first, ssdfs::txid last);
+/// What the next segment is until its first record is known: an empty file, no segment.
+inline constexpr std::string_view spare_name = "edits_spare.tmp";
 /// nullopt for every other name.
 [[nodiscard]] std::optional<segment_name> parse_segment_name(std::string_view file);
 

@@ -131,6 +131,12 @@ result<void> core::restore(io::file_system& files) {
                        << found->log.cut->segment << ", offset " << found->log.cut->offset << ")";
   }
   for (const auto& refusal : found->refused) {
+    if (refusal.why == errc::io) {
+      SSDFS_LOG(warning) << "the image " << refusal.image.path
+                         << " could not be read; an older one and the edits log have given "
+                            "everything back";
+      continue;
+    }
     SSDFS_LOG(warning) << "the damaged image " << refusal.image.path
                        << " is kept with .damaged behind its name; an older one and the edits log "
                           "have given everything back";
@@ -256,7 +262,7 @@ result<void> core::may_change() const {
   if (reason) return failure(errc::read_only, *reason);
   if (!sync_problem_.empty()) return failure(errc::busy, sync_problem_);
   if (!journal_->has_room()) {
-    return failure(errc::no_space, "the master's log disk is nearly full");
+    return failure(errc::no_space, "the master's log disk " + journal_->room_problem());
   }
   return {};
 }

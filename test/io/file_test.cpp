@@ -2,10 +2,13 @@
 // ones, so that the simulation behaves as the real thing does.
 #include "io/file.hpp"
 
+#include "io/passing.hpp"
 #include "util/sim_files.hpp"
 #include "util/temp_dir.hpp"
 
 #include <boost/test/unit_test.hpp>
+
+#include <sys/resource.h>
 
 using namespace ssdfs;
 using io::open_mode;
@@ -128,6 +131,61 @@ BOOST_AUTO_TEST_CASE(simulated_names) {
 BOOST_AUTO_TEST_CASE(simulated_lock) {
   test::sim_files fs;
   check_lock(fs, "/t");
+}
+
+BOOST_AUTO_TEST_CASE(out_of_descriptors_is_no_error_of_the_disk) {
+  test::temp_dir dir;
+  io::file_system& fs = io::system_files();
+  rlimit before{};
+  BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto opened = fs.open(dir.path() + "/f", open_mode::create);
+  const auto synced = fs.sync_directory(dir.path());
+  BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  BOOST_REQUIRE(!opened);
+  BOOST_TEST((opened.error() == errc::busy));
+  BOOST_TEST(io::passes(opened.error()));
+  BOOST_REQUIRE(!synced);
+  BOOST_TEST(io::passes(synced.error()));
+  BOOST_TEST(fs.open(dir.path() + "/f", open_mode::create).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_small_file_is_unreadable_only_after_three_failures) {
+  test::sim_files fs;
+  BOOST_REQUIRE(fs.make_directories("/d"));
+  fs.set_contents("/d/f", bytes_of("text"));
+  fs.fail_read_at(1, 2);
+  BOOST_TEST(text_of(fs, "/d/f") == "text");
+  fs.fail_read_at(fs.reads() + 1, 3);
+  BOOST_TEST((io::read_file(fs, "/d/f", 100).error() == errc::io));
+  BOOST_TEST((io::read_file(fs, "/d/g", 100).error() == errc::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(patience_ends_with_success_another_failure_or_its_limit) {
+  int calls = 0;
+  const auto always = [](const failure&) { return true; };
+  const io::patience quick{.limit_ms = 50, .pause_ms = 1};
+  const auto passing = [&]() -> result<void> {
+    if (++calls < 4) return errc::no_space;
+    return {};
+  };
+  BOOST_TEST(io::patiently(quick, passing, always).has_value());
+  BOOST_TEST(calls == 4);
+  calls = 0;
+  const auto broken = [&]() -> result<void> {
+    if (++calls < 3) return errc::busy;
+    return errc::io;
+  };
+  BOOST_TEST((io::patiently(quick, broken, always).error() == errc::io));
+  BOOST_TEST(calls == 3);
+  const auto full = []() -> result<void> { return errc::no_space; };
+  BOOST_TEST((io::patiently(quick, full, always).error() == errc::no_space));
+  int asked = 0;
+  const auto no_more = [&](const failure&) { return ++asked < 2; };
+  BOOST_TEST((io::patiently(quick, full, no_more).error() == errc::no_space));
+  BOOST_TEST(asked == 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,7 +1,13 @@
 #include "journal/journal_util.hpp"
 #include "journal/segments.hpp"
+#include "util/file_system_below.hpp"
+#include "util/flaky_files.hpp"
 
 #include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
 
 namespace ssdfs::journal {
 namespace {
@@ -180,6 +186,110 @@ BOOST_AUTO_TEST_CASE(no_room_to_write_ahead_is_no_failure) {
   BOOST_TEST(rig.write(2));
   BOOST_TEST(!rig.write(20));
   BOOST_TEST(rig.failed());
+}
+
+// A disk whose inodes run out: nothing can be made, everything else goes on.
+class disk_without_inodes final : public test::file_system_below {
+ public:
+  using file_system_below::file_system_below;
+  std::atomic<bool> exhausted = false;
+  result<std::unique_ptr<io::file>> open(const std::string& path, io::open_mode mode) override {
+    const bool makes = mode == io::open_mode::create || mode == io::open_mode::create_new;
+    if (exhausted && makes && !*below.exists(path)) return failure(errc::no_space, "no inode");
+    return below.open(path, mode);
+  }
+  result<io::disk_space> space(const std::string& path) override {
+    auto found = below.space(path);
+    found->inodes = 1000;
+    found->inodes_available = exhausted ? 0 : 500;
+    return found;
+  }
+};
+
+template <class Condition>
+bool soon(Condition condition) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition() && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return condition();
+}
+
+BOOST_AUTO_TEST_CASE(without_inodes_the_segment_goes_on_and_changes_are_refused) {
+  auto fs = make_disk();
+  disk_without_inodes disk(*fs);
+  journal_rig rig(disk, {}, 900);
+  BOOST_REQUIRE(rig.write(1));
+  disk.exhausted = true;
+  // One segment more has its file already; the one behind it has not.
+  for (int i = 0; i < 30; ++i) BOOST_REQUIRE(rig.write(3));
+  BOOST_TEST(!rig.failed());
+  BOOST_TEST(soon([&] { return !rig.log->has_room(); }));
+  BOOST_TEST(rig.log->room_problem().find("no inode") != std::string::npos);
+  const auto full = list_segments(disk, log_dir);
+  BOOST_REQUIRE(full.has_value());
+  rig.log->roll();  // a checkpoint: it does without
+  BOOST_REQUIRE(rig.write(1));
+  disk.exhausted = false;
+  BOOST_TEST(soon([&] { return rig.log->has_room(); }));
+  BOOST_TEST(rig.log->room_problem().empty());
+  for (int i = 0; i < 30; ++i) BOOST_REQUIRE(rig.write(3));
+  BOOST_TEST(list_segments(disk, log_dir)->size() > full->size());
+  BOOST_TEST(rig.log->stop().has_value());
+  BOOST_TEST(counts_to(recover_log(disk).ids, rig.last));
+}
+
+BOOST_AUTO_TEST_CASE(a_log_whose_spare_file_was_kept_starts_without_inodes) {
+  auto fs = make_disk();
+  disk_without_inodes disk(*fs);
+  {
+    journal_rig rig(disk);
+    BOOST_REQUIRE(rig.write(5));
+  }
+  const auto found = recover_log(disk);
+  disk.exhausted = true;
+  journal_rig rig(disk, found.report->end);
+  BOOST_TEST(!rig.log->has_room());
+  BOOST_TEST(rig.log->room_problem().find("0 inodes of 1000") != std::string::npos);
+  BOOST_TEST(rig.write(1));
+}
+
+BOOST_AUTO_TEST_CASE(a_start_that_can_make_no_segment_fails_at_once_with_the_reason) {
+  auto fs = make_disk();
+  disk_without_inodes disk(*fs);
+  disk.exhausted = true;
+  journal_options options;
+  options.directory = log_dir;
+  options.patience.limit_ms = 600'000;
+  journal_rig rig(disk, std::move(options));
+  BOOST_TEST(!rig.write(1));
+  BOOST_TEST(rig.log->stop().error().message().find("no inode") != std::string::npos);
+}
+
+// The process lives on through whatever says nothing about what was written.
+BOOST_AUTO_TEST_CASE(one_failure_that_passes_ends_no_journal) {
+  using test::trouble;
+  for (const trouble how : {trouble::no_space, trouble::descriptors, trouble::inodes}) {
+    for (std::uint64_t k = 1;; ++k) {
+      auto fs = make_disk();
+      test::flaky_files disk(*fs);
+      journal_rig rig(disk, {}, 900);
+      BOOST_REQUIRE(rig.write(1));
+      disk.fail_at(k, how);
+      for (int i = 0; i < 12 && !rig.failed(); ++i) static_cast<void>(rig.write(3));
+      static_cast<void>(rig.log->stop().has_value());
+      const std::string failed = disk.failed();
+      if (failed.empty()) break;
+      BOOST_TEST_CONTEXT("call " << k << ": " << failed) {
+        // Only a sync that has failed may have lost lines.
+        if (!failed.starts_with("sync /")) BOOST_TEST(!rig.failed());
+        const auto found = recover_log(*fs);
+        BOOST_REQUIRE(found.report.has_value());
+        BOOST_TEST(found.ids.size() >= rig.durable());
+        BOOST_TEST(counts_to(found.ids, found.ids.size()));
+      }
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(names) {

@@ -111,6 +111,7 @@ class journal_rig {
     options.preallocate_bytes = 1024;
     options.reserve_bytes = 0;
     options.recent_bytes = 2048;
+    options.patience = {.limit_ms = 300, .pause_ms = 1};
     last = end.last.value;
     start(fs, std::move(options), end);
   }

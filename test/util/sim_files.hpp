@@ -68,8 +68,12 @@ class sim_files final : public io::file_system {
     fault_ = how;
     fail_on_ = from_then_on;
   }
-  /// Reading call k fails with errc::io, once.
-  void fail_read_at(std::uint64_t k) { set(fail_read_at_, k); }
+  /// Reading call k and those behind it fail with errc::io, `times` in all.
+  void fail_read_at(std::uint64_t k, std::uint64_t times = 1) {
+    const std::lock_guard lock(mutex_);
+    fail_read_at_ = k;
+    fail_reads_ = times;
+  }
   /// Ends all injected failures that have not struck.
   void no_faults() {
     const std::lock_guard lock(mutex_);
@@ -442,7 +446,10 @@ class sim_files final : public io::file_system {
   }
   result<void> begin_read(const std::string& path) {
     if (dead_) return died();
-    if (++reads_ == fail_read_at_) return failure(errc::io, path + ": injected read failure");
+    ++reads_;
+    if (fail_read_at_ != 0 && reads_ >= fail_read_at_ && reads_ - fail_read_at_ < fail_reads_) {
+      return failure(errc::io, path + ": injected read failure");
+    }
     return {};
   }
   void clear_faults() {
@@ -522,6 +529,7 @@ class sim_files final : public io::file_system {
   std::uint64_t die_at_ = 0;
   std::uint64_t fail_at_ = 0;
   std::uint64_t fail_read_at_ = 0;
+  std::uint64_t fail_reads_ = 0;
   fault fault_ = fault::io;
   bool fail_on_ = false;
   bool dead_ = false;
