@@ -59,6 +59,9 @@ class running final : public backup {
   readiness_state readiness() const override {
     const pull_status now = puller_->status();
     if (!now.connected) return {false, "no master is followed: " + now.problem};
+    const auto copy = puller_->copy();
+    const std::string trouble = copy ? copy->trouble() : std::string();
+    if (!trouble.empty()) return {false, "the tree stands still: " + trouble};
     if (now.lag_ms > ready_lag_ms) {
       return {false, "the tree is " + std::to_string(now.lag_ms) + " ms behind the master's"};
     }
@@ -78,6 +81,12 @@ class running final : public backup {
         text.gauge("durable_txid", "Last record that is durable here.", copy->durable().value);
         text.gauge("applied_txid", "Last record in the tree.", copy->applied().value);
         text.gauge("image_txid", "Last record in the newest image.", copy->image().value);
+        text.gauge("edits_room", "1 while the disk of the log takes what is pulled.",
+                   copy->room_problem().empty() ? 1 : 0);
+        text.gauge("checkpoint_failed", "1 if the last checkpoint has failed; it is tried again.",
+                   copy->checkpoint_failed() ? 1 : 0);
+        text.gauge("standing_still", "1 while records cannot be read back from the log.",
+                   copy->trouble().empty() ? 0 : 1);
       }
     });
   }
@@ -114,7 +123,7 @@ class running final : public backup {
   puller_options pulling() {
     puller_options to;
     to.copy = {options_.data_dir, options_.checkpoint_interval_ms, options_.checkpoint_txns,
-               options_.checkpoint_rate};
+               options_.checkpoint_rate, options_.checkpoint_retry_ms};
     to.masters = options_.masters;
     to.node = who_.node;
     to.incarnation = static_cast<std::uint64_t>(io::wall_ms()) * 1000;

@@ -31,6 +31,7 @@ struct backup_options {
   std::string name;                  ///< for people
   std::int64_t checkpoint_interval_ms = 3'600'000;
   std::uint64_t checkpoint_txns = 1'000'000;
+  std::int64_t checkpoint_retry_ms = 30'000;    ///< after one that failed
   std::uint64_t checkpoint_rate = 96ULL << 20;  ///< bytes a second of an image that is written
   std::uint64_t upload_rate = 16ULL << 20;      ///< and of one that is sent to the master
   std::size_t max_connections = 1000;

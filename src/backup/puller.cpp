@@ -1,10 +1,10 @@
 #include "backup/puller.hpp"
 
-#include "backup/blocking_call.hpp"
 #include "base/log.hpp"
 #include "io/clock.hpp"
 #include "io/epoch_file.hpp"
 #include "net/address.hpp"
+#include "net/await.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -231,6 +231,10 @@ failure puller::follow(const std::string& address, session& s) {
 result<void> puller::pull_once(session& s) {
   const auto copy = this->copy();
   if (!copy) return failure(errc::internal, "no copy");
+  // What was taken could not be made durable: the log would fail instead of waiting.
+  if (const std::string full = copy->room_problem(); !full.empty()) {
+    return failure(errc::no_space, options_.copy.directory + ": its disk " + full);
+  }
   wire::pull_edits_request q;
   q.node = options_.node;
   q.incarnation = options_.incarnation;
@@ -252,7 +256,7 @@ result<void> puller::pull_once(session& s) {
   q.http = options_.http;
   net::call_options with;
   with.timeout_ms = q.wait_ms + answer_ms;
-  auto answer = blocking_call(*s.channel, q, std::move(with));
+  auto answer = net::await_answer(*s.channel, q, std::move(with));
   if (!answer) return answer.error();
   return take(s, answer->message, answer->body);
 }

@@ -1,10 +1,10 @@
 // What a backup does when its copy is not the begin of the master's log.
-#include "backup/blocking_call.hpp"
 #include "backup/puller.hpp"
 #include "base/log.hpp"
 #include "io/bulk.hpp"
 #include "io/clock.hpp"
 #include "journal/log_truncate.hpp"
+#include "net/await.hpp"
 
 namespace ssdfs::backup {
 namespace {
@@ -79,7 +79,7 @@ result<std::string> puller::download(session& s) {
     wire::fetch_image_request q{at.image, at.bytes, fetch_piece_bytes};
     net::call_options with;
     with.timeout_ms = fetch_piece_ms;
-    auto answer = blocking_call(*s.channel, q, std::move(with));
+    auto answer = net::await_answer(*s.channel, q, std::move(with));
     const bool gone = !answer && answer.error() == errc::not_found && at.image != txid();
     if (gone || (answer && at.bytes > answer->message.size)) {
       // The master has a newer one by now, or it is another master, whose image has other bytes.

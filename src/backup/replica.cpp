@@ -17,6 +17,7 @@ constexpr std::size_t question_limit = 64;
 constexpr std::size_t images_kept = 2;
 constexpr std::int64_t rest_factor = 9;  // a checkpoint's time that passes until the next
 constexpr std::int64_t segment_age_ms = 24LL * 3600 * 1000;
+constexpr auto read_pause = std::chrono::milliseconds(500);
 constexpr std::string_view start_kind = "\"op\":\"START\"";
 
 // A record's kind stands behind its txid, within this many bytes of the line's begin.
@@ -156,6 +157,16 @@ txid replica::applied() const {
   return applied_;
 }
 
+bool replica::checkpoint_failed() const {
+  const std::lock_guard lock(mutex_);
+  return retry_at_ms_ != 0;
+}
+
+std::string replica::trouble() const {
+  const std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
 txid replica::image() const {
   const std::lock_guard lock(mutex_);
   return image_;
@@ -185,6 +196,7 @@ void replica::want_checkpoint(txid mark) {
 bool replica::checkpoint_due() const {
   const std::lock_guard lock(mutex_);
   if (changes_ == 0 || failed_) return false;
+  if (retry_at_ms_ != 0) return io::steady_ms() >= retry_at_ms_;
   const std::int64_t since_ms = io::steady_ms() - checkpoint_ms_;
   // Else a large tree under many changes would never catch up.
   if (since_ms < rest_factor * took_ms_) return false;
@@ -220,6 +232,7 @@ void replica::run() {
       continue;
     }
     if (auto done = apply_some(upto); !done) {
+      if (pause_after(done.error())) continue;
       fail(done.error());
       break;
     }
@@ -230,6 +243,19 @@ void replica::run() {
     unanswered.swap(questions_);
   }
   for (auto& answer : unanswered) answer(nullptr);
+}
+
+// A segment that could not be read is no damaged one: it is read again, while readiness and lag
+// tell that the tree stands still. False: the failure is of another kind.
+bool replica::pause_after(const failure& why) {
+  if (!(why == errc::io || why == errc::busy || why == errc::no_space)) return false;
+  std::unique_lock lock(mutex_);
+  if (trouble_.empty()) {
+    SSDFS_LOG(warning) << "backup: the log cannot be read: " << why.message() << "; tried again";
+  }
+  trouble_ = why.message();
+  wake_.wait_for(lock, read_pause, [&] { return stopping_ || failed_; });
+  return true;
 }
 
 result<void> replica::apply_some(txid upto) {
@@ -255,6 +281,7 @@ result<void> replica::apply_line(std::string_view line) {
   at_mark_ = mark;
   {
     const std::lock_guard lock(mutex_);
+    trouble_.clear();
     applied_ = state_->last_txid();
     if (start) cluster_ = state_->cluster();
     if (!mark && !start) ++changes_;
@@ -265,7 +292,9 @@ result<void> replica::apply_line(std::string_view line) {
 
 bool replica::checkpoint_wanted() const {
   const std::lock_guard lock(mutex_);
-  return wanted_mark_ != txid() && wanted_mark_ <= applied_ && !failed_;
+  if (retry_at_ms_ != 0 && io::steady_ms() < retry_at_ms_) return false;
+  const bool again = retry_at_ms_ != 0 && applied_ > image_;
+  return (again || (wanted_mark_ != txid() && wanted_mark_ <= applied_)) && !failed_;
 }
 
 void replica::answer_questions() {
@@ -282,7 +311,6 @@ void replica::answer_questions() {
 
 void replica::checkpoint() {
   const std::int64_t began = io::steady_ms();
-  at_mark_ = false;  // if it fails, the next one is waited for
   // Applying waits for the image, so the tree stands still; a thread of its own because this one
   // must not stay slow.
   result<journal::image_file> made = failure(errc::aborted);
@@ -295,13 +323,15 @@ void replica::checkpoint() {
   const std::int64_t now = io::steady_ms();
   if (!made) {
     if (made.error() == errc::shutting_down) return;
-    // The next MARK tries again; the one before stays what a restart begins with.
+    // Tried again here, or at the next MARK; the one before stays what a restart begins with.
     SSDFS_LOG(error) << "checkpoint failed: " << made.error().message();
     const std::lock_guard lock(mutex_);
     checkpoint_ms_ = now;
     took_ms_ = now - began;
+    retry_at_ms_ = now + std::max(options_.retry_ms, rest_factor * took_ms_);
     return;
   }
+  at_mark_ = false;
   SSDFS_LOG(info) << "checkpoint at txid " << made->txid << ": " << made->bytes << " bytes in "
                   << now - began << " ms";
   {
@@ -310,6 +340,7 @@ void replica::checkpoint() {
     changes_ = 0;
     checkpoint_ms_ = now;
     took_ms_ = now - began;
+    retry_at_ms_ = 0;
     if (wanted_mark_ <= image_) wanted_mark_ = {};
   }
   if (on_.on_image) on_.on_image(*made);

@@ -31,6 +31,7 @@ struct replica_options {
   /// Bytes a second of an image that is written; 0: as fast as it goes. The tree stands still
   /// meanwhile, but whatever else the machine does should not feel it.
   std::uint64_t checkpoint_rate = 0;
+  std::int64_t retry_ms = 30'000;                ///< after a checkpoint that failed
   std::function<void(int percent)> on_progress;  ///< of the loading; may be empty
   std::function<bool()> stop;  ///< true ends the loading with shutting_down; may be empty
 };
@@ -76,6 +77,9 @@ class replica {
   /// the bad one is taken. busy: the disk is far behind, nothing or a part was taken. Others as
   /// journal::append_line.
   result<void> append(std::string_view lines);
+  /// Why the log's disk takes nothing at the moment, as a remark on it; empty if it does. Then
+  /// nothing should be appended.
+  [[nodiscard]] std::string room_problem() const { return journal_->room_problem(); }
   /// Where the log ends, durable or not.
   [[nodiscard]] const log_place& place() const noexcept { return place_; }
   /// Who logged the reign that place() is in; nil for an empty log.
@@ -91,14 +95,20 @@ class replica {
   /// Records up to here may be applied.
   void commit(txid upto);
   [[nodiscard]] txid applied() const;
+  /// Why the tree stands still at the moment, although there is something to apply; empty if it
+  /// does not.
+  [[nodiscard]] std::string trouble() const;
   /// Calls `answer` on the copy's thread, between two records, or with null if the copy is closed
   /// before that; errc::busy if too many wait.
   result<void> ask(unique_function<void(const tree_status*)> answer);
   /// An image at or behind `mark` is wanted: it is made at the next MARK that is applied, or at
   /// once if the last record that was applied is one.
   void want_checkpoint(txid mark);
-  /// True if a checkpoint is due by time or by number of records, and a MARK is needed for it.
+  /// True if a checkpoint is due by time or by number of records, or the last one has failed some
+  /// time ago, and a MARK is needed for it.
   [[nodiscard]] bool checkpoint_due() const;
+  /// The last checkpoint has failed and waits to be tried again.
+  [[nodiscard]] bool checkpoint_failed() const;
   /// Last record in the newest image; 0: none.
   [[nodiscard]] txid image() const;
 
@@ -118,6 +128,7 @@ class replica {
   result<void> apply_line(std::string_view line);
   void answer_questions();
   [[nodiscard]] bool checkpoint_wanted() const;
+  bool pause_after(const failure& why);
   void checkpoint();
   void prune(std::int64_t log_time_ms) const;
   void fail(const failure& why);
@@ -135,7 +146,7 @@ class replica {
   meta::line_parser start_parser_;
 
   // The copy's thread's.
-  bool at_mark_ = false;  // the last record was one, and no image was tried there
+  bool at_mark_ = false;  // the last record was one, and no image was made there
   std::unique_ptr<meta::state> state_;
   meta::line_parser parser_;
   meta::record record_;
@@ -151,7 +162,9 @@ class replica {
   std::uint64_t changes_ = 0;       // applied since the last checkpoint
   std::int64_t checkpoint_ms_ = 0;  // when the last one was made, or the copy opened
   std::int64_t took_ms_ = 0;        // the last one
+  std::int64_t retry_at_ms_ = 0;    // the last one has failed: when it is due again; 0: it has not
   std::deque<unique_function<void(const tree_status*)>> questions_;
+  std::string trouble_;  // why records cannot be read back at the moment
   bool stopping_ = false;
   bool failed_ = false;
   std::stop_source image_stop_;

@@ -1,11 +1,11 @@
 #include "backup/uploader.hpp"
 
-#include "backup/blocking_call.hpp"
 #include "base/crc32c.hpp"
 #include "base/log.hpp"
 #include "io/background.hpp"
 #include "io/bulk.hpp"
 #include "io/clock.hpp"
+#include "net/await.hpp"
 #include "wire/journal_messages.hpp"
 
 #include <chrono>
@@ -18,7 +18,7 @@ constexpr std::size_t upload_piece_bytes = std::size_t{1} << 20;
 constexpr std::int64_t upload_piece_ms = 30'000;
 constexpr std::int64_t finish_ms = 600'000;  // the master reads every byte of it
 constexpr std::int64_t retry_ms = 1000;
-constexpr int tries = 30;
+constexpr std::int64_t longest_retry_ms = 30'000;
 
 // Failures after which the same image need not be sent again.
 bool is_final(const failure& why) {
@@ -80,7 +80,9 @@ void uploader::run() {
       image = *next_;
       next_.reset();
     }
-    for (int attempt = 0; attempt < tries && !superseded(image); ++attempt) {
+    // Until the master has it, does not want it, or there is a newer one.
+    for (std::int64_t wait_ms = retry_ms; !superseded(image);
+         wait_ms = std::min(2 * wait_ms, longest_retry_ms)) {
       const auto to = options_.connect();
       result<void> done = failure(errc::connection, "no master is followed");
       if (to) {
@@ -100,7 +102,7 @@ void uploader::run() {
       SSDFS_LOG(warning) << "backup: image of txid " << image.txid
                          << " not uploaded: " << done.error().message();
       if (is_final(done.error())) break;
-      if (!pause(retry_ms)) return;
+      if (!pause(wait_ms)) return;
     }
   }
 }
@@ -111,7 +113,7 @@ result<std::uint64_t> uploader::send_piece(net::channel& to, const journal::imag
   net::call_options with;
   with.timeout_ms = upload_piece_ms;
   with.body = {piece, {}};
-  auto answer = blocking_call(to, q, std::move(with));
+  auto answer = net::await_answer(to, q, std::move(with));
   if (!answer) return answer.error();
   if (answer->message.received > image.bytes) {
     return failure(errc::protocol, "the master has more of the image than there is");
@@ -147,7 +149,7 @@ result<void> uploader::upload(net::channel& to, const journal::image_file& image
   wire::finish_image_request q{options_.node, image.txid, image.bytes};
   net::call_options with;
   with.timeout_ms = finish_ms;
-  auto adopted = blocking_call(to, q, std::move(with));
+  auto adopted = net::await_answer(to, q, std::move(with));
   if (!adopted) return adopted.error();
   SSDFS_LOG(info) << "backup: the master has adopted the image of txid " << image.txid;
   return {};

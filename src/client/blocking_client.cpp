@@ -1,10 +1,11 @@
 #include "ssdfs/blocking_client.hpp"
 
+#include "net/await.hpp"
+
 #include <boost/asio/error.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <future>
 #include <thread>
 
 namespace ssdfs {
@@ -13,21 +14,19 @@ namespace {
 /// Starts an asynchronous operation and waits for its (error_code, T).
 template <class T, class Start>
 boost::system::result<T> wait(Start start) {
-  // Shared: we may be gone before set_value() has returned.
-  auto promise = std::make_shared<std::promise<boost::system::result<T>>>();
-  start([promise](boost::system::error_code ec, T value) {
-    promise->set_value(ec ? boost::system::result<T>(ec)
-                          : boost::system::result<T>(std::move(value)));
+  const net::awaited_value<boost::system::result<T>> outcome;
+  start([outcome](boost::system::error_code ec, T value) {
+    outcome.give(ec ? boost::system::result<T>(ec) : boost::system::result<T>(std::move(value)));
   });
-  return promise->get_future().get();
+  return outcome.wait();
 }
 
 /// The same for batches, whose outcomes say it all.
 template <class T, class Start>
 T wait_all(Start start) {
-  auto promise = std::make_shared<std::promise<T>>();
-  start([promise](boost::system::error_code, T value) { promise->set_value(std::move(value)); });
-  return promise->get_future().get();
+  const net::awaited_value<T> outcome;
+  start([outcome](boost::system::error_code, T value) { outcome.give(std::move(value)); });
+  return outcome.wait();
 }
 
 }  // namespace
@@ -46,9 +45,9 @@ blocking_client::blocking_client(client_config config)
 }
 
 blocking_client::~blocking_client() {
-  auto closed = std::make_shared<std::promise<void>>();
-  state_->operations.async_close([closed] { closed->set_value(); });
-  closed->get_future().wait();
+  const net::awaited_value<bool> closed;
+  state_->operations.async_close([closed] { closed.give(true); });
+  static_cast<void>(closed.wait());
   state_->work.reset();
   state_->thread.join();
 }

@@ -4,14 +4,13 @@
 #include "base/orders.hpp"
 #include "base/result.hpp"
 #include "client/core.hpp"
+#include "net/await.hpp"
 #include "ssdfs/blocking_client.hpp"
 #include "ssdfs/client.hpp"
 
 #include <boost/asio/post.hpp>
 
 #include <cstdint>
-#include <future>
-#include <memory>
 #include <string>
 
 namespace ssdfs::detail {
@@ -24,16 +23,15 @@ template <class Request>
                                                         const Request& request,
                                                         std::int64_t timeout_ms = 10'000) {
   using answer = result<typename Request::reply>;
-  auto promise = std::make_shared<std::promise<answer>>();
-  auto outcome = promise->get_future();
+  const net::awaited_value<answer> outcome;
   const core_ptr& c = from.async().internals();
-  boost::asio::post(c->strand(), [&, promise] {
-    c->servers().get(to).channel().call(request, {.timeout_ms = timeout_ms}, [promise](auto reply) {
-      if (reply) return promise->set_value(std::move(reply->message));
-      promise->set_value(std::move(reply).error());
+  boost::asio::post(c->strand(), [&, outcome] {
+    c->servers().get(to).channel().call(request, {.timeout_ms = timeout_ms}, [outcome](auto reply) {
+      if (reply) return outcome.give(std::move(reply->message));
+      outcome.give(std::move(reply).error());
     });
   });
-  return outcome.get();
+  return outcome.wait();
 }
 
 }  // namespace ssdfs::detail

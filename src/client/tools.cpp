@@ -17,14 +17,14 @@ result<net::response<typename Request::reply>> call_server(client& from, const r
                                                            const Request& request,
                                                            std::int64_t timeout_ms) {
   using answer = result<net::response<typename Request::reply>>;
-  auto promise = std::make_shared<std::promise<answer>>();
+  const net::awaited_value<answer> outcome;
   const core_ptr& c = from.internals();
-  boost::asio::post(c->strand(), [&, promise] {
+  boost::asio::post(c->strand(), [&, outcome] {
     const net::call_options options{.timeout_ms = timeout_ms};
     c->servers().get(to).channel().call(request, options,
-                                        [promise](answer a) { promise->set_value(std::move(a)); });
+                                        [outcome](answer a) { outcome.give(std::move(a)); });
   });
-  return promise->get_future().get();
+  return outcome.wait();
 }
 
 // The leading master first, then the datanodes that are not dead.
@@ -32,11 +32,10 @@ result<std::vector<replica_address>> known_servers(client& from) {
   auto report = master_call(from, wire::admin_report_request{});
   if (!report) return std::move(report).error();
   std::vector<replica_address> servers;
-  auto master = std::make_shared<std::promise<std::string>>();
-  boost::asio::post(from.internals()->strand(), [c = from.internals(), master] {
-    master->set_value(c->masters().current().address());
-  });
-  servers.push_back({{}, master->get_future().get()});
+  std::string master;
+  net::run_and_wait(from.internals()->strand(),
+                    [c = from.internals(), &master] { master = c->masters().current().address(); });
+  servers.push_back({{}, std::move(master)});
   for (const wire::node_status& node : report->nodes) {
     if (node.state == "dead" || node.address.empty()) continue;
     servers.push_back({node.node, node.address});
@@ -68,18 +67,14 @@ result<std::size_t> connect_everywhere(client& from) {
   auto servers = known_servers(from);
   if (!servers) return std::move(servers).error();
   constexpr std::int64_t timeout_ms = 5000;
-  using answer = result<net::response<wire::ping_reply>>;
   std::size_t count = 0;
   for (const replica_address& server : *servers) {
-    std::vector<std::future<answer>> answers;
+    std::vector<net::awaited<wire::ping_request>> answers;
     for (const auto& channel : from.internals()->channels().all(server.address, server.node)) {
-      auto promise = std::make_shared<std::promise<answer>>();
-      answers.push_back(promise->get_future());
-      channel->call(wire::ping_request{}, {.timeout_ms = timeout_ms},
-                    [promise](answer a) { promise->set_value(std::move(a)); });
+      answers.emplace_back(*channel, wire::ping_request{}, timeout_ms);
     }
     for (auto& a : answers) {
-      const auto outcome = a.get();
+      const auto outcome = a.wait();
       if (outcome) {
         ++count;
       } else if (&server == &servers->front()) {  // the master's; nodes may be down or hang

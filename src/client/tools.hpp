@@ -5,13 +5,13 @@
 #include "base/result.hpp"
 #include "client/core.hpp"
 #include "client/master_call.hpp"
+#include "net/await.hpp"
 #include "ssdfs/blocking_client.hpp"
 #include "ssdfs/client.hpp"
 #include "wire/admin_messages.hpp"
 #include "wire/common_messages.hpp"
 #include "wire/namespace_messages.hpp"
 
-#include <future>
 #include <string>
 #include <vector>
 
@@ -28,12 +28,11 @@ void async_master_call(client& from, Request request, Handler handler) {
 /// The same, waiting. Not from the client's own thread.
 template <class Request>
 [[nodiscard]] result<typename Request::reply> master_call(client& from, const Request& request) {
-  // Shared: we may be gone before set_value() has returned.
-  auto promise = std::make_shared<std::promise<result<typename Request::reply>>>();
-  async_master_call(from, request, [promise](result<typename Request::reply> reply) {
-    promise->set_value(std::move(reply));
+  const net::awaited_value<result<typename Request::reply>> outcome;
+  async_master_call(from, request, [outcome](result<typename Request::reply> reply) {
+    outcome.give(std::move(reply));
   });
-  return promise->get_future().get();
+  return outcome.wait();
 }
 template <class Request>
 [[nodiscard]] result<typename Request::reply> master_call(blocking_client& from,

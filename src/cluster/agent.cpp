@@ -370,16 +370,30 @@ bool agent::may_run(const order& what) {
 }
 
 void agent::persist() {
-  if (persisting_) return;
+  if (persisting_ || persist_at_ != never) return;
   persisting_ = true;
   act(action::persist_witness{highest_});
 }
 
 void agent::witness_persisted(const witness& value, time_ms now) {
   persisting_ = false;
+  persist_pause_ms_ = 0;
   persisted_ = value;
   run_orders();
   go_on(now);
+}
+
+void agent::witness_failed(time_ms now) {
+  persisting_ = false;
+  persist_pause_ms_ =
+      std::clamp(persist_pause_ms_ * 2, config_.persist_retry_ms, config_.persist_retry_max_ms);
+  persist_at_ = now + persist_pause_ms_;
+}
+
+void agent::persist_again(time_ms now) {
+  if (now < persist_at_) return;
+  persist_at_ = never;
+  persist();
 }
 
 void agent::order_finished(const order_result& outcome, time_ms now) {
@@ -402,6 +416,7 @@ void agent::order_finished(const order_result& outcome, time_ms now) {
 // ---- time and output ----------------------------------------------------------------------------
 
 void agent::timer(time_ms now) {
+  persist_again(now);
   if (state_ == agent_state::disconnected) {
     if (now >= retry_at_) try_master(now);
     return;
@@ -418,6 +433,10 @@ void agent::timer(time_ms now) {
 }
 
 time_ms agent::next_deadline() const noexcept {
+  return std::min(persist_at_, connection_deadline());
+}
+
+time_ms agent::connection_deadline() const noexcept {
   switch (state_) {
     case agent_state::disconnected: return retry_at_;
     case agent_state::connecting:

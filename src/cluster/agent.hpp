@@ -9,7 +9,9 @@
 // Guarantees:
 //  * An epoch is taken only from a registration reply, never goes back, and is bound to the first
 //    leader that used it; a master of an older epoch, or a second leader of the same, is left.
-//  * The witness (epoch, leader, durable txid) is persisted before a destructive order runs.
+//  * The witness (epoch, leader, durable txid) is persisted before a destructive order runs. While
+//  it
+//    cannot be stored those orders wait; everything else goes on, and storing is tried again.
 //  * Orders that wait are dropped when the connection ends, and those that run and remove something
 //    are waited for before the replicas are reported again: no report lists what an order of an
 //    earlier session then removes.
@@ -41,6 +43,8 @@ struct agent_config {
   std::vector<std::string> masters;  ///< at least one address
   std::int64_t retry_min_ms = 100;   ///< pause before the next try to connect; doubles
   std::int64_t retry_max_ms = 2'000;
+  std::int64_t persist_retry_ms = 250;  ///< pause before the witness is stored again; doubles
+  std::int64_t persist_retry_max_ms = 5'000;
   std::int64_t reply_timeout_ms = 5'000;  ///< beyond the time that the master may hold a heartbeat
   std::uint32_t page_size = 4'096;        ///< replicas a page, at most 4,096
   std::uint32_t orders_running_max = 8;   ///< others wait in the queue
@@ -80,7 +84,7 @@ struct send_page {
 struct send_heartbeat {
   node_heartbeat heartbeat;
 };
-/// Write and sync the witness, then answer with witness_persisted(same value).
+/// Write and sync the witness, then answer with witness_persisted(same value) or witness_failed().
 struct persist_witness {
   witness value;
 };
@@ -148,6 +152,8 @@ class agent {
   /// The report of what an order changed must be given before this.
   void order_finished(const order_result& outcome, time_ms now);
   void witness_persisted(const witness& value, time_ms now);
+  /// It could not be stored: the same action follows after a pause, also without a connection.
+  void witness_failed(time_ms now);
   /// To be called at next_deadline(); earlier or later does no harm.
   void timer(time_ms now);
 
@@ -188,13 +194,17 @@ class agent {
   void run_orders();
   [[nodiscard]] bool may_run(const order& what);
   void persist();
+  void persist_again(time_ms now);
   [[nodiscard]] bool must_wait_to_report() const;
+  [[nodiscard]] time_ms connection_deadline() const noexcept;
 
   agent_config config_;
   agent_state state_ = agent_state::disconnected;
-  witness highest_;    ///< what a registration told, the durable txid raised by heartbeats
-  witness persisted_;  ///< what is on disk
-  bool persisting_ = false;
+  witness highest_;          ///< what a registration told, the durable txid raised by heartbeats
+  witness persisted_;        ///< what is on disk
+  bool persisting_ = false;  ///< an action is under way that is answered in any case
+  std::int64_t persist_pause_ms_ = 0;  ///< the last one, while storing fails
+  time_ms persist_at_ = never;         ///< when it is tried again
   cluster_settings settings_;
   std::vector<disk_report> disks_;
   std::map<volume_id, replica_report> replicas_;

@@ -1,7 +1,7 @@
 #include "datanode/chunk_fetcher.hpp"
 
 #include "base/log.hpp"
-#include "datanode/blocking_call.hpp"
+#include "net/await.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -12,7 +12,7 @@ namespace ssdfs::datanode {
 // A chunk on its way: its reads, then its bytes.
 struct incoming_chunk {
   wire::chunk_entry what;
-  std::vector<awaited<wire::read_chunk_request>> calls;
+  std::vector<net::awaited<wire::read_chunk_request>> calls;
   std::vector<bytes_view> parts;
   std::vector<buffer_ref> holds;
   std::optional<failure> failed;
@@ -91,7 +91,7 @@ result<wire::replica_chunks_reply> chunk_fetcher::list(chunk_key from) {
     wire::replica_chunks_request m;
     m.volume = volume_;
     m.from_key = from;
-    awaited<wire::replica_chunks_request> call(*channel_of(*from_source), m, call_timeout_ms);
+    net::awaited<wire::replica_chunks_request> call(*channel_of(*from_source), m, call_timeout_ms);
     auto answer = call.wait();
     if (answer) return std::move(answer->message);
     leave(*from_source, answer.error());

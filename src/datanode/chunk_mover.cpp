@@ -2,8 +2,8 @@
 
 #include "base/crc32c.hpp"
 #include "base/log.hpp"
-#include "datanode/blocking_call.hpp"
 #include "io/clock.hpp"
+#include "net/await.hpp"
 #include "wire/chain.hpp"
 #include "wire/chunk_messages.hpp"
 
@@ -29,7 +29,7 @@ result<std::vector<std::byte>> read_from(net::channel& source, const wire::reloc
   while (out.size() < what.size) {
     m.offset = static_cast<std::uint32_t>(out.size());
     m.length = std::min(what.size - m.offset, wire::max_body);
-    auto answer = awaited<wire::read_chunk_request>(source, m, call_timeout_ms).wait();
+    auto answer = net::awaited<wire::read_chunk_request>(source, m, call_timeout_ms).wait();
     if (!answer) return answer.error();
     if (answer->body.size() != m.length) return failure(errc::protocol, "a short answer");
     out.insert(out.end(), answer->body.begin(), answer->body.end());
@@ -40,7 +40,7 @@ result<std::vector<std::byte>> read_from(net::channel& source, const wire::reloc
 
 template <class Request>
 result<void> say(net::channel& to, const Request& m, shared_bytes body = {}) {
-  auto answer = awaited<Request>(to, m, call_timeout_ms, std::move(body)).wait();
+  auto answer = net::awaited<Request>(to, m, call_timeout_ms, std::move(body)).wait();
   if (!answer) return answer.error();
   return {};
 }
@@ -130,7 +130,7 @@ bool chunk_mover::keep_rate(std::uint64_t bytes, std::uint64_t rate_bytes_per_s)
 }
 
 bool chunk_mover::take_and_move(net::channel& master) {
-  auto work = awaited<wire::take_relocations_request>(
+  auto work = net::awaited<wire::take_relocations_request>(
                   master, wire::take_relocations_request{chunks_at_a_time}, call_timeout_ms)
                   .wait();
   if (!work || work->message.relocations.empty()) return false;

@@ -139,6 +139,7 @@ class node_impl final : public datanode, public cluster_link {
   ~node_impl() override { stop(); }
 
   result<void> run() {
+    if (witnesses_.unreadable()) return *witnesses_.unreadable();
     auto listening = net::server::listen(
         io_, service_, {.listen = options_.listen, .max_connections = options_.max_connections});
     if (!listening) return std::move(listening).error();
@@ -187,7 +188,8 @@ class node_impl final : public datanode, public cluster_link {
       http::write_server_metrics(text, server_->metrics());
       write_metrics(text, *set_,
                     {membership_->registered(), disk_.pending(), background_.pending(),
-                     budget_.used(), scrubs_.state(), &orders_.reconciled(), disks_.moved()});
+                     budget_.used(), scrubs_.state(), &orders_.reconciled(), disks_.moved(),
+                     !membership_->witness_problem().empty()});
     });
   }
 
@@ -263,18 +265,27 @@ class node_impl final : public datanode, public cluster_link {
     if (syncing_.exchange(true)) return;  // the last one is still at it
     const auto queued = upkeep_.submit([this] {
       const std::size_t failed = set_->sync_dirty();
+      set_->open_again([this](const std::shared_ptr<volume::volume>& v) {
+        volumes_.insert(std::make_shared<hosted_volume>(v, disk_));
+        volume_changed(v->id());
+      });
       syncing_ = false;
       if (failed > 0) membership_->refresh();
-      if (!set_->any_usable()) leave_if_useless();
+      leave_if_useless();
     });
     if (!queued) syncing_ = false;
   }
 
   // Without a disk the node has nothing to give: once the master has heard what is damaged it takes
-  // the node for dead, and has its volumes copied elsewhere.
+  // the node for dead, and has its volumes copied elsewhere. With a disk that works again the node
+  // comes back.
   void leave_if_useless() {
     constexpr std::int64_t farewell_ms = 10'000;
     const std::int64_t now = io::steady_ms();
+    if (set_->any_usable()) {
+      if (std::exchange(useless_since_ms_, 0) != 0) membership_->come_back();
+      return;
+    }
     if (useless_since_ms_ == 0) useless_since_ms_ = now;
     if (now - useless_since_ms_ < farewell_ms) return;
     membership_->leave("no data directory can be used any more");

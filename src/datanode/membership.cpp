@@ -4,13 +4,13 @@
 #include "datanode/local_address.hpp"
 #include "io/clock.hpp"
 #include "net/address.hpp"
+#include "net/await.hpp"
 #include "wire/cluster_messages.hpp"
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 
 #include <chrono>
-#include <future>
 #include <utility>
 #include <variant>
 
@@ -57,26 +57,27 @@ void membership::start() {
 }
 
 void membership::stop() {
-  std::promise<void> quiet;
-  boost::asio::post(strand_, [this, &quiet] {
+  net::run_and_wait(strand_, [this] {
     stopped_ = true;
     timer_.cancel();
     close_channel();
-    quiet.set_value();
   });
-  quiet.get_future().wait();
 }
 
 void membership::leave(std::string why) {
-  boost::asio::post(strand_, [self = shared_from_this(), why = std::move(why)]() mutable {
-    if (self->stopped_) return;
+  on_strand([why = std::move(why)](membership& m) mutable {
+    if (std::exchange(m.away_, true)) return;
     SSDFS_LOG(error) << "leaving the cluster: " << why;
-    self->stopped_ = true;
-    self->timer_.cancel();
-    self->close_channel();
-    const std::lock_guard lock(self->mutex_);
-    self->registered_ = false;
-    self->problem_ = std::move(why);
+    m.close_channel();
+    m.agent_->connection_lost(io::steady_ms());
+    const std::lock_guard lock(m.mutex_);
+    m.problem_ = std::move(why);
+  });
+}
+
+void membership::come_back() {
+  on_strand([](membership& m) {
+    if (std::exchange(m.away_, false)) SSDFS_LOG(warning) << "joining the cluster again";
   });
 }
 
@@ -183,7 +184,7 @@ void membership::pump() {
 
 void membership::arm_timer() {
   const cluster::time_ms due = agent_->next_deadline();
-  if (due == cluster::never) {
+  if (due == cluster::never || away_) {
     timer_.cancel();
     return;
   }
@@ -344,16 +345,35 @@ void membership::perform(cluster::action::send_heartbeat& a) {
 
 void membership::perform(cluster::action::persist_witness& a) {
   auto queued = parts_.background.submit([self = shared_from_this(), value = a.value] {
-    const auto stored = self->parts_.witnesses.remember(value);
-    if (stored) {
-      return self->on_strand(
-          [value](membership& m) { m.agent_->witness_persisted(value, io::steady_ms()); });
-    }
-    // Destructive orders wait until it can be stored; a new connection asks for it again.
-    SSDFS_LOG(error) << "the witness was not stored: " << stored.error().message();
-    self->on_strand([why = stored.error()](membership& m) { m.lost(why); });
+    self->on_strand([value, stored = self->parts_.witnesses.remember(value)](membership& m) {
+      m.stored(value, stored);
+    });
   });
-  if (!queued) lost(queued.error());
+  if (!queued) stored(a.value, queued);
+}
+
+// While the witness cannot be stored, orders that remove something wait and nothing else does.
+void membership::stored(const witness& value, const result<void>& outcome) {
+  std::string problem = outcome ? std::string() : outcome.error().message();
+  if (outcome) {
+    agent_->witness_persisted(value, io::steady_ms());
+  } else {
+    agent_->witness_failed(io::steady_ms());
+  }
+  const std::lock_guard lock(mutex_);
+  if (problem == witness_problem_) return;
+  witness_problem_ = std::move(problem);
+  if (witness_problem_.empty()) {
+    SSDFS_LOG(info) << "the witness is stored again";
+  } else {
+    SSDFS_LOG(error) << "the witness was not stored, nothing is removed meanwhile: "
+                     << witness_problem_;
+  }
+}
+
+std::string membership::witness_problem() const {
+  const std::lock_guard lock(mutex_);
+  return witness_problem_;
 }
 
 void membership::perform(cluster::action::apply_settings& a) {

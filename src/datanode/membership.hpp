@@ -57,9 +57,10 @@ class membership final : public std::enable_shared_from_this<membership> {
   /// more that touches the parts, but for orders in the background pool. Not from an io thread.
   void stop();
 
-  /// Ends the membership for good, as if the process had died: the master gives the node's volumes
-  /// to others. `why` is for people.
+  /// Ends the membership until come_back(), as if the process had died: the master gives the node's
+  /// volumes to others. `why` is for people. Both may be called again without effect.
   void leave(std::string why);
+  void come_back();
 
   /// Reports the lengths of open volumes and the disks, if they changed. For a timer.
   void refresh();
@@ -67,6 +68,9 @@ class membership final : public std::enable_shared_from_this<membership> {
   [[nodiscard]] bool registered() const;
   /// Why it is not registered, in one line.
   [[nodiscard]] std::string problem() const;
+  /// Why the witness cannot be stored at the moment; empty if it can. Orders that remove something
+  /// wait as long.
+  [[nodiscard]] std::string witness_problem() const;
   /// The connection to the master that the node follows; null if there is none. For orders.
   [[nodiscard]] std::shared_ptr<net::channel> master() const;
 
@@ -96,6 +100,7 @@ class membership final : public std::enable_shared_from_this<membership> {
   void join(std::uint64_t connection, cluster_id cluster, cluster::registration_answer answer);
   void close_channel();
   void lost(const failure& why);
+  void stored(const witness& value, const result<void>& outcome);
   void set_problem(std::string text);
   void report_volume(volume_id id);
   void report_disks();
@@ -112,6 +117,7 @@ class membership final : public std::enable_shared_from_this<membership> {
   boost::asio::steady_timer timer_;
   std::optional<cluster::agent> agent_;  // none without a master to follow
   bool stopped_ = false;
+  bool away_ = false;             // between leave() and come_back()
   std::uint64_t connection_ = 0;  // counts connections, to tell late answers apart
   std::string master_address_;
   std::int64_t heartbeat_interval_ms_ = 1000;
@@ -122,6 +128,7 @@ class membership final : public std::enable_shared_from_this<membership> {
   std::shared_ptr<net::channel> channel_;
   std::string address_;
   std::string problem_ = "no master has answered yet";
+  std::string witness_problem_;
   bool registered_ = false;
   std::unordered_set<volume_id> changed_;  // reports that are asked for and not made yet
   std::set<std::tuple<volume_id, generation_t, node_id>> failures_logged_;

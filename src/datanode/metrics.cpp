@@ -82,6 +82,9 @@ void write_metrics(http::metrics_text& to, const volume::volume_set& set, const 
   write_volumes(to, set.reports());
   to.gauge("quarantined_volumes", "Volumes that could not be opened.", set.quarantined().size());
   to.gauge("registered", "1 if a master has taken the registration.", load.registered ? 1 : 0);
+  to.gauge("removals_held_up",
+           "1 while the witness cannot be stored: nothing is removed meanwhile.",
+           load.removals_wait ? 1 : 0);
   to.gauge("disk_queue_tasks", "Appends and reads that wait for a disk or are at it.",
            load.disk_queue);
   to.gauge("background_queue_tasks", "Copies, compactions and other orders that wait or run.",

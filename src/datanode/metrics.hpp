@@ -20,6 +20,7 @@ struct node_load {
   scrub_state scrub;
   const reconcile_totals* reconciled = nullptr;
   disk_moves moved;
+  bool removals_wait = false;  ///< for a witness that cannot be stored
 };
 
 /// Families "ssdfs_datanode_...": disks, volumes, queues. Does not block.

@@ -1,9 +1,9 @@
 #include "datanode/reconcile_order.hpp"
 
 #include "base/log.hpp"
-#include "datanode/blocking_call.hpp"
 #include "datanode/chunk_fetcher.hpp"
 #include "io/clock.hpp"
+#include "net/await.hpp"
 #include "volume/records.hpp"
 #include "wire/cluster_messages.hpp"
 
@@ -32,7 +32,7 @@ result<wire::live_chunks_reply> fetch_page(net::channel& master, order_job& job,
   m.from_key = from;
   for (std::int64_t waited_ms = 0;; waited_ms += pause_ms) {
     auto answer =
-        awaited<wire::live_chunks_request>(master, m, chunk_fetcher::call_timeout_ms).wait();
+        net::awaited<wire::live_chunks_request>(master, m, chunk_fetcher::call_timeout_ms).wait();
     if (answer) return std::move(answer->message);
     if (!(answer.error() == errc::busy) || waited_ms >= patience_ms) return answer.error();
     SSDFS_TRY(job.pause(pause_ms));

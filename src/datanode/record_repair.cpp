@@ -1,8 +1,8 @@
 #include "datanode/record_repair.hpp"
 
-#include "datanode/blocking_call.hpp"
 #include "datanode/chunk_fetcher.hpp"
 #include "datanode/order_job.hpp"
+#include "net/await.hpp"
 #include "wire/namespace_messages.hpp"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ result<std::vector<replica_address>> others(volume_id id, const repair_sources& 
   wire::locate_request m;
   m.volumes = {id};
   constexpr std::int64_t timeout_ms = 5000;
-  auto answer = awaited<wire::locate_request>(*master, m, timeout_ms).wait();
+  auto answer = net::awaited<wire::locate_request>(*master, m, timeout_ms).wait();
   if (!answer) return std::move(answer).error();
   std::vector<replica_address> out;
   for (auto& where : answer->message.volumes) {

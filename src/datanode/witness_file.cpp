@@ -44,9 +44,12 @@ result<witness> parse(bytes_view text) {
 
 witness_file::witness_file(io::file_system& fs, std::vector<std::string> directories)
     : fs_(fs), directories_(std::move(directories)) {
+  bool known = false;
   for (const std::string& directory : directories_) {
     const auto bytes = io::read_file(fs_, witness_path(directory), 64 * 1024);
     if (!bytes && bytes.error() == errc::not_found) continue;
+    if (!bytes) unreadable_ = bytes.error();
+    known = known || bytes.has_value();
     const auto heard = bytes ? parse(*bytes) : result<witness>(bytes.error());
     if (!heard) {
       SSDFS_LOG(warning) << witness_path(directory) << ": ignored: " << heard.error().message();
@@ -54,6 +57,7 @@ witness_file::witness_file(io::file_system& fs, std::vector<std::string> directo
       highest_ = *heard;
     }
   }
+  if (known) unreadable_.reset();
 }
 
 witness witness_file::highest() const {

@@ -6,6 +6,7 @@
 #include "io/file.hpp"
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,13 @@ namespace ssdfs::datanode {
 /// Concurrency: thread-safe; calls block on the disk.
 class witness_file {
  public:
-  /// Reads what is there. An unreadable file is ignored, with a log line: it can only make the node
+  /// Reads what is there. A damaged file is ignored, with a log line: it can only make the node
   /// less suspicious of an old master, and another directory has a copy.
   witness_file(io::file_system& fs, std::vector<std::string> directories);
 
+  /// A file is there and no file can be read at the moment: whom the node has followed is not
+  /// known, and it should not follow anybody.
+  [[nodiscard]] const std::optional<failure>& unreadable() const noexcept { return unreadable_; }
   [[nodiscard]] witness highest() const;
   /// Durable in at least one directory on success.
   result<void> remember(const witness& heard);
@@ -28,6 +32,7 @@ class witness_file {
  private:
   io::file_system& fs_;
   const std::vector<std::string> directories_;
+  std::optional<failure> unreadable_;
   mutable std::mutex mutex_;  // guards highest_ and orders writes
   witness highest_;
 };

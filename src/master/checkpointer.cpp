@@ -12,7 +12,6 @@
 namespace ssdfs::master {
 namespace {
 
-constexpr std::int64_t retry_ms = 60'000;   // after a failure
 constexpr std::int64_t pursue_ms = 60'000;  // a backup is reminded
 // At which an image is checked: behind what serves callers, and done in a minute at 100 million
 // files.
@@ -84,6 +83,7 @@ result<txid> checkpointer::request() {
 bool checkpointer::due(std::int64_t now_ms) const {
   const txid image = status().image;
   if (core_.last_change() <= image || now_ms < retry_at_ms_) return false;
+  if (failed_) return true;
   const std::int64_t interval = core_.options().checkpoint_interval_ms;
   const std::uint64_t txns = core_.options().checkpoint_txns;
   return (interval > 0 && now_ms - last_ms_ >= interval) ||
@@ -120,13 +120,14 @@ void checkpointer::pursue(txid wanted, std::int64_t now_ms) {
   enqueue([this, wanted] { make_in_child(wanted); });
 }
 
-// `for_good`: what failed is not tried again by itself.
+// `for_good`: what was wanted is given up; an image is due again after a pause.
 void checkpointer::finished(const result<txid>& made, bool for_good) {
   last_ms_ = io::steady_ms();
   if (!made && made.error() == errc::shutting_down) return;
+  failed_ = !made && !(made.error() == errc::unsupported);
   if (!made) {
     SSDFS_LOG(warning) << "checkpoint failed: " << made.error().message();
-    retry_at_ms_ = last_ms_ + retry_ms;
+    retry_at_ms_ = last_ms_ + core_.options().checkpoint_retry_ms;
   }
   const std::lock_guard lock(mutex_);
   if (!made) {
@@ -206,7 +207,11 @@ void checkpointer::place(const std::string& path, const known_state& at, callbac
   }
   if (stopping()) return answer(std::move(done), errc::shutting_down);
   auto placed = journal::place_image(files_, core_.options().data_dir, path, at.txid);
-  if (!placed) return answer(std::move(done), placed.error());
+  if (!placed) {
+    // If it has its name already it is an image that a later one, or the next start, finds.
+    static_cast<void>(io::remove_bulk(files_, path).has_value());
+    return answer(std::move(done), placed.error());
+  }
   {
     const std::lock_guard lock(mutex_);
     status_.image = at.txid;

@@ -34,12 +34,12 @@ struct checkpoint_status {
 };
 
 /// Operation: an image is wanted when somebody calls request(), or when tick() finds that enough
-/// time has passed or enough records were logged since the last one. A MARK is logged, and a backup
-/// is asked for an image at or behind it (`ask_backup`); if there is none, a child process makes it
-/// from the files of the data directory. Either way adopt() gets the finished file: it must hold
-/// the state of a MARK that this master knows, and every byte is read and checked, on a thread of
-/// its own. Then it is renamed into place, and images and segments that are no longer needed are
-/// dropped.
+/// time has passed or enough records were logged since the last one, or since the last one failed.
+/// A MARK is logged, and a backup is asked for an image at or behind it (`ask_backup`); if there is
+/// none, a child process makes it from the files of the data directory. Either way adopt() gets the
+/// finished file: it must hold the state of a MARK that this master knows, and every byte is read
+/// and checked, on a thread of its own. Then it is renamed into place, and images and segments that
+/// are no longer needed are dropped.
 ///
 /// Concurrency: functions belong to the namespace strand, but what says otherwise.
 class checkpointer {
@@ -118,6 +118,7 @@ class checkpointer {
   core& core_;
   io::file_system& files_;
   std::int64_t last_ms_ = 0;       // when the last one ended
+  bool failed_ = false;            // the last one, in a way that may pass
   std::int64_t retry_at_ms_ = 0;   // after a failure: not before
   std::int64_t pursue_at_ms_ = 0;  // when what is wanted is seen to again
   bool child_wanted_ = false;      // a job of make_in_child is queued or runs

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "io/clock.hpp"
 #include "meta/record_codec.hpp"
+#include "net/await.hpp"
 #include "net/server.hpp"
 #include "wire/frame.hpp"
 
@@ -10,7 +11,6 @@
 #include <boost/asio/post.hpp>
 
 #include <chrono>
-#include <future>
 
 namespace ssdfs::master {
 
@@ -68,18 +68,14 @@ void journal_service::start() {
 }
 
 void journal_service::stop() {
-  std::promise<void> quiet;
-  auto done = quiet.get_future();
-  boost::asio::post(strand_, [this, quiet = std::move(quiet)]() mutable {
+  net::run_and_wait(strand_, [this] {
     stopped_ = true;
     timer_.cancel();
     for (auto& [node, peer] : peers_) {
       if (peer.held) peer.held->request.fail(errc::shutting_down);
       peer.held.reset();
     }
-    quiet.set_value();
   });
-  done.wait();
   image_pool_.stop();
   pool_.stop();
 }

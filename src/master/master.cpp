@@ -14,6 +14,7 @@
 #include "master/peer_watch.hpp"
 #include "master/service.hpp"
 #include "master/status.hpp"
+#include "net/await.hpp"
 #include "net/server.hpp"
 #include "net/starting_gate.hpp"
 
@@ -21,7 +22,6 @@
 
 #include <atomic>
 #include <filesystem>
-#include <future>
 #include <mutex>
 #include <vector>
 
@@ -130,6 +130,10 @@ class running final : public master {
       http::write_server_metrics(text, server_->metrics());
       text.histogram("edits_sync_seconds", "Time to write and sync a batch of the edits log.");
       text.sample_seconds(core_.edits().sync_us());
+      text.gauge("edits_room", "1 while the disk of the edits log takes changes.",
+                 core_.edits().has_room() ? 1 : 0);
+      text.gauge("checkpoint_failed", "1 if the last checkpoint has failed; it is tried again.",
+                 checkpoints_->status().failure.empty() ? 0 : 1);
       if (const auto latest = observer_->latest()) write_metrics(text, *latest);
     });
   }
@@ -225,14 +229,7 @@ class running final : public master {
   // Runs `action` on the namespace strand, behind everything that is queued there, and waits.
   template <class Action>
   void on_strand(Action action) {
-    std::promise<void> done;
-    auto ended = done.get_future();
-    // The promise moves along: we may go on before set_value() has returned.
-    boost::asio::post(core_.strand(), [&action, done = std::move(done)]() mutable {
-      action();
-      done.set_value();
-    });
-    ended.wait();
+    net::run_and_wait(core_.strand(), std::move(action));
   }
 
   result<io::identity> own_identity(io::file_system& files) {

@@ -63,6 +63,7 @@ struct master_options {
   /// Without a connected backup an image is made when so much time has passed and so many records
   /// that change something were logged since the last one; 0: not by itself.
   std::int64_t checkpoint_interval_ms = 3'600'000;
+  std::int64_t checkpoint_retry_ms = 30'000;  ///< after one that failed
   std::uint64_t checkpoint_txns = 1'000'000;
   /// The program that makes it: called with "image checkpoint DIR TXID". Empty: none.
   std::string checkpoint_program;

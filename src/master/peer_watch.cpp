@@ -1,10 +1,11 @@
 #include "master/peer_watch.hpp"
 
+#include "net/await.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <chrono>
 #include <condition_variable>
-#include <future>
 #include <mutex>
 
 namespace ssdfs::master {
@@ -99,16 +100,12 @@ void peer_watch::ask_all() {
 }
 
 void peer_watch::stop() {
-  std::promise<void> quiet;
-  auto done = quiet.get_future();
-  boost::asio::post(strand_, [this, quiet = std::move(quiet)]() mutable {
+  net::run_and_wait(strand_, [this] {
     stopped_ = true;
     replaced_ = nullptr;
     timer_.cancel();
     for (const auto& channel : channels_) channel->stop();
-    quiet.set_value();
   });
-  done.wait();
 }
 
 }  // namespace ssdfs::master

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "io/clock.hpp"
+#include "io/passing.hpp"
 #include "volume/block_crcs.hpp"
 
 #include <algorithm>
@@ -259,9 +260,10 @@ result<void> compactor::switch_over() {
   SSDFS_TRY(fs.rename(new_path_, path_));
   // From here on the new file is the volume. Were the rename lost in a crash after something was
   // acknowledged in the new file, that would be lost as well; so its name has to be durable first.
-  if (auto durable = fs.sync_directory(io::parent_directory(path_)); !durable) {
-    return volume_.fence(durable.error());
-  }
+  const auto durable = io::patiently(
+      {}, [&] { return fs.sync_directory(io::parent_directory(path_)); },
+      [](const failure&) { return true; });
+  if (!durable) return volume_.fence(durable.error());
   auto base = index_file::load(fs, new_index_path_);
   if (auto named = fs.rename(new_index_path_, path); !named) {
     SSDFS_LOG(warning) << named.error().message();  // the next start does it, or scans

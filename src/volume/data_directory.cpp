@@ -1,6 +1,7 @@
 #include "volume/data_directory.hpp"
 
 #include "base/log.hpp"
+#include "io/passing.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,6 +12,12 @@ namespace {
 
 // How much may be admitted on the strength of one look at the disk.
 constexpr std::uint64_t measure_step = 64 * 1024 * 1024;
+
+// A disk has failed when it fails so often, a sync interval apart, and is back when it works so
+// often, so far apart.
+constexpr int tries_to_fail = 3;
+constexpr int tries_to_return = 3;
+constexpr std::int64_t try_again_ms = 5'000;
 
 bool is_operators(const failure& f) { return f == errc::locked || f == errc::invalid_argument; }
 
@@ -84,8 +91,34 @@ void data_directory::fail(const failure& why) {
 bool data_directory::check() {
   if (!usable() || !troubled_.exchange(false)) return false;
   const auto works = try_out();
-  if (works || works.error() == errc::no_space) return false;
+  if (works || io::passes(works.error())) {
+    tries_ = 0;
+    return false;
+  }
+  if (++tries_ < tries_to_fail) {
+    troubled_ = true;  // for the next call
+    return false;
+  }
+  tries_ = 0;
+  failed_in_use_ = true;
   fail(works.error());
+  return true;
+}
+
+bool data_directory::works_again(std::int64_t now_ms) {
+  if (!failed_in_use_ || now_ms < try_at_ms_) return false;
+  try_at_ms_ = now_ms + try_again_ms;
+  if (!try_out()) {
+    tries_ = 0;
+    return false;
+  }
+  if (++tries_ < tries_to_return) return false;
+  tries_ = 0;
+  failed_in_use_ = false;
+  SSDFS_LOG(warning) << path() << ": the disk works again, the directory is in use for new volumes";
+  const std::lock_guard lock(mutex_);
+  problem_.clear();
+  measure();
   return true;
 }
 

@@ -53,9 +53,12 @@ class data_directory final : public space_gate {
   void trouble() noexcept override { troubled_ = true; }
 
   /// If a call to the disk has failed since the last time: writes, syncs and reads a small file to
-  /// see whether the disk still does its work, and is out of use from here on if not. True if that
-  /// has just happened. Blocks.
+  /// see whether the disk still does its work. If it does not, and not at the next calls either,
+  /// the directory is out of use from here on: true if that has just happened. Blocks.
   [[nodiscard]] bool check();
+  /// Of a directory that check() has put out of use: tries the disk out again, every few seconds at
+  /// most. True if it has done its work several times, and is in use again from here on. Blocks.
+  [[nodiscard]] bool works_again(std::int64_t now_ms);
 
   /// Looks at the disk again. `used` is what the volumes here take, `largest` the largest of them.
   void refresh(std::uint64_t used, std::uint64_t largest);
@@ -79,6 +82,9 @@ class data_directory final : public space_gate {
   std::optional<io::identity> identity_;
 
   std::atomic<bool> troubled_{false};
+  int tries_ = 0;  // of check() that failed, or of works_again() that did not, in a row
+  std::int64_t try_at_ms_ = 0;
+  bool failed_in_use_ = false;
 
   mutable std::mutex mutex_;
   std::string problem_;

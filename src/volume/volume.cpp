@@ -91,7 +91,11 @@ result<std::shared_ptr<volume>> volume::create(const environment& env, const std
   SSDFS_TRY((*file)->write({&part, 1}, 0));
   SSDFS_TRY((*file)->sync());
   SSDFS_TRY(env.fs->rename(temporary, path));
-  SSDFS_TRY(env.fs->sync_directory(io::parent_directory(path)));
+  if (auto named = env.fs->sync_directory(io::parent_directory(path)); !named) {
+    // Nobody knows of it yet. Left there it would stand in the way of the next try.
+    static_cast<void>(env.fs->remove(path).has_value());
+    return named.error();
+  }
   std::shared_ptr<volume> made(new volume(env, path, identity, std::move(*file)));
   recovered_volume fresh;
   fresh.status = status;

@@ -115,13 +115,21 @@ result<void> volume_set::agree_on_identity() {
 }
 
 result<void> volume_set::write_identities(const io::identity& own) {
+  failure last(errc::io, "no data directory can be used");
+  bool any = false;
   for (const auto& d : directories_) {
-    if (!d->usable() || (d->identity() && *d->identity() == own)) continue;
-    if (auto written = d->set_identity(own); !written) d->fail(written.error());
+    if (!d->usable()) continue;
+    if (!d->identity() || *d->identity() != own) {
+      if (auto written = d->set_identity(own); !written) {
+        last = written.error();
+        SSDFS_LOG(error) << d->path() << ": does not take the node's identity: " << last.message();
+        d->trouble();
+        continue;
+      }
+    }
+    any = true;
   }
-  const bool any = std::any_of(directories_.begin(), directories_.end(),
-                               [](const auto& d) { return d->usable(); });
-  if (!any) return failure(errc::io, "no data directory takes the node's identity");
+  if (!any) return last;
   const std::lock_guard lock(mutex_);
   cluster_ = own.cluster;
   return {};
@@ -180,13 +188,8 @@ void volume_set::open_volumes(data_directory& home) {
 
 void volume_set::open_volume(data_directory& home, volume_id id, const std::string& path) {
   entry e{nullptr, &home, path, {}};
-  auto opened = volume::open(environment_of(home), path, id);
-  if (opened) {
-    e.open = std::move(*opened);
-  } else {
-    e.problem = opened.error().message();
-    SSDFS_LOG(error) << "volume is quarantined: " << e.problem;
-  }
+  note_opened(e, volume::open(environment_of(home), path, id));
+  if (!e.open) SSDFS_LOG(error) << "volume is quarantined: " << e.problem;
   if (const auto other = volumes_.find(id); other != volumes_.end()) {
     choose_copy(other->second, std::move(e));
   } else {
@@ -407,6 +410,7 @@ std::size_t volume_set::sync_dirty() {
 std::size_t volume_set::check_disks() {
   std::size_t failed = 0;
   for (const auto& d : directories_) {
+    if (d->works_again(io::steady_ms())) continue;
     if (!d->check()) continue;
     std::vector<std::shared_ptr<volume>> lost;
     {

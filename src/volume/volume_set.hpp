@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -127,11 +128,16 @@ class volume_set {
 
   /// What a timer calls every sync interval: under sync_policy::interval makes everything appended
   /// durable; under all policies writes index checkpoints that are due and looks at the disks'
-  /// free space. Failures are logged and fence their volume. A directory whose disk does not work
-  /// any more goes out of use: its volumes count as damaged, and dropping them only forgets them.
+  /// free space. Failures are logged and fence their volume. A directory whose disk fails several
+  /// times in a row goes out of use: its volumes count as damaged, and dropping them only forgets
+  /// them. When the disk works again the directory is back in use for other volumes.
   /// Returns how many volumes failed.
   std::size_t sync_dirty();
-  /// False once every directory is out of use.
+  /// Opens volumes in quarantine again that could not be read, which may pass (no descriptors, an
+  /// error of the disk), every few seconds at most. Calls `serve` with each before anybody can drop
+  /// it. For a timer, too.
+  void open_again(const std::function<void(const std::shared_ptr<volume>&)>& serve);
+  /// False while every directory is out of use.
   [[nodiscard]] bool any_usable() const;
 
   /// Syncs and checkpoints every volume, then lets go of the directories. Changes after it fail
@@ -144,6 +150,7 @@ class volume_set {
     data_directory* home = nullptr;
     std::string path;
     std::string problem;
+    bool may_pass = false;  // the problem
   };
 
   explicit volume_set(volume_set_options options);
@@ -154,6 +161,7 @@ class volume_set {
   std::size_t check_disks();
   void open_volumes(data_directory& home);
   void open_volume(data_directory& home, volume_id id, const std::string& path);
+  static void note_opened(entry& e, const result<std::shared_ptr<volume>>& opened);
   void choose_copy(entry& first, entry second);
   result<void> remove_files(const data_directory& home, const std::string& path);
   struct moving;
@@ -173,6 +181,7 @@ class volume_set {
   boost::unordered_flat_map<volume_id, entry> volumes_;
   data_directory* arriving_at_ = nullptr;  // of the volume that is being moved
   std::uint64_t arriving_bytes_ = 0;
+  std::int64_t open_again_at_ms_ = 0;
   bool stopped_ = false;
 };
 

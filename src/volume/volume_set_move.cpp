@@ -75,13 +75,9 @@ result<void> volume_set::take_over(const moving& m, compactor& work, move_option
   const auto done = work.commit();
   if (!done) return done.error();
   entry now{nullptr, m.to, m.path, {}};
-  auto opened = volume::open(environment_of(*m.to), m.path, id);
-  if (opened) {
-    now.open = *opened;
-  } else {
-    now.problem = opened.error().message();
-    SSDFS_LOG(error) << "volume is quarantined: " << now.problem;
-  }
+  const auto opened = volume::open(environment_of(*m.to), m.path, id);
+  note_opened(now, opened);
+  if (!opened) SSDFS_LOG(error) << "volume is quarantined: " << now.problem;
   {
     const std::lock_guard lock(mutex_);
     volumes_[id] = std::move(now);

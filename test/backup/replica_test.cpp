@@ -2,10 +2,12 @@
 #include "backup/replica.hpp"
 
 #include "journal/logged_state.hpp"
+#include "util/file_system_below.hpp"
 #include "util/temp_dir.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <future>
 #include <thread>
 
@@ -131,6 +133,69 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_falls_due_by_count) {
   r.copy->commit(txid(17));
   BOOST_TEST(r.image.get_future().get().txid.value == 17U);
   BOOST_TEST(!r.copy->checkpoint_due());
+}
+
+// A disk that has no room for images for a while.
+class disk_without_images final : public test::file_system_below {
+ public:
+  using file_system_below::file_system_below;
+  std::atomic<int> refused = 0;
+  std::atomic<bool> full = true;
+  result<std::unique_ptr<io::file>> open(const std::string& path, io::open_mode mode) override {
+    if (full && path.ends_with(".ssi.tmp")) {
+      ++refused;
+      return failure(errc::no_space, "the disk is full");
+    }
+    return below.open(path, mode);
+  }
+};
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_that_failed_is_made_again_although_nothing_happens) {
+  rig r;
+  r.copy.reset();
+  disk_without_images disk(io::system_files());
+  backup::replica_options soon{r.directory.path(), 3'600'000, 1'000'000};
+  soon.retry_ms = 1;
+  std::promise<journal::image_file> image;
+  backup::replica_callbacks on;
+  on.on_image = [&](const journal::image_file& made) { image.set_value(made); };
+  auto opened = replica::open(disk, soon, std::move(on));
+  BOOST_REQUIRE(opened.has_value());
+  r.copy = std::move(*opened);
+  r.append(r.master.batch(30));
+  const txid mark = r.master.state.last_txid().next();
+  r.copy->want_checkpoint(mark);
+  r.append(r.master.mark());
+  r.copy->commit(mark);
+  while (disk.refused < 2) std::this_thread::yield();
+  BOOST_TEST(r.copy->checkpoint_failed());
+  disk.full = false;
+  BOOST_TEST(image.get_future().get().txid == mark);
+  BOOST_TEST(!r.copy->checkpoint_failed());
+  r.copy.reset();  // before its disk
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_that_failed_is_due_before_its_time) {
+  rig r;
+  r.copy.reset();
+  disk_without_images disk(io::system_files());
+  backup::replica_options soon{r.directory.path(), 3'600'000, 10};
+  soon.retry_ms = 1;
+  auto opened = replica::open(disk, soon, {});
+  BOOST_REQUIRE(opened.has_value());
+  r.copy = std::move(*opened);
+  r.append(r.master.batch(20));
+  r.append(r.master.mark());
+  r.append(r.master.batch(1));
+  r.copy->commit(txid(22));
+  while (disk.refused < 1 || r.copy->applied() < txid(22)) std::this_thread::yield();
+  while (!r.copy->checkpoint_due()) std::this_thread::yield();
+  disk.full = false;
+  r.append(r.master.mark());
+  r.copy->commit(txid(23));
+  while (r.copy->image() != txid(23)) std::this_thread::yield();
+  BOOST_TEST(!r.copy->checkpoint_due());
+  r.copy.reset();
 }
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_under_way_is_given_up_at_the_end) {

@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(writes_that_wait_for_a_hung_member_are_bounded_and_others_g
   const byte_vector content = random_bytes(wire::small_chunk_max, 1);
   // One connection alone is bounded by the server; together they meet the node's own bound.
   std::vector<std::shared_ptr<net::channel>> writers;
-  std::vector<datanode::awaited<wire::write_chunk_request>> calls;
+  std::vector<net::awaited<wire::write_chunk_request>> calls;
   chunk_key key = 0;
   for (int w = 0; w < 6; ++w) {
     writers.push_back(
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(what_was_acknowledged_under_sync_always_survives_a_power_cu
     m.key = key;
     m.length = m.expected_size = static_cast<std::uint32_t>(content.size());
     m.expected_crc32c = crc32c(content);
-    const auto got = datanode::awaited<wire::read_chunk_request>(*channel, m, 5000).wait();
+    const auto got = net::awaited<wire::read_chunk_request>(*channel, m, 5000).wait();
     BOOST_REQUIRE_MESSAGE(got.has_value(), got.error().message());
     BOOST_TEST(std::equal(got->body.begin(), got->body.end(), content.begin(), content.end()));
   }
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(a_stop_under_load_answers_or_refuses_every_write_and_keeps_
   node_fixture f(2);
   constexpr chunk_key count = 2000;
   const byte_vector content = random_bytes(4096, 1);
-  std::vector<datanode::awaited<wire::write_chunk_request>> calls;
+  std::vector<net::awaited<wire::write_chunk_request>> calls;
   for (chunk_key key = 1; key <= count; ++key) {
     calls.push_back(f.call_later(0, f.small_write(key, content, {}), content));
     if (key == count / 2) f.nodes[0]->stop();

@@ -18,7 +18,7 @@ BOOST_AUTO_TEST_CASE(runs_without_a_master) {
   BOOST_TEST(!node.role().readiness().ready);
   BOOST_TEST(node.role().readiness().reason.find("no master") != std::string::npos);
   auto channel = net::channel::make(threads.context().get_executor(), node.address(), {});
-  auto answer = datanode::awaited<wire::ping_request>(*channel, {}, 5000).wait();
+  auto answer = net::awaited<wire::ping_request>(*channel, {}, 5000).wait();
   BOOST_TEST(answer.has_value());
   channel->stop();
 }
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(another_cluster_is_refused) {
   net::channel_options stranger;
   stranger.hello.cluster = cluster_id(io::random_uuid());
   auto channel = net::channel::make(threads.context().get_executor(), node.address(), stranger);
-  auto answer = datanode::awaited<wire::ping_request>(*channel, {}, 5000).wait();
+  auto answer = net::awaited<wire::ping_request>(*channel, {}, 5000).wait();
   BOOST_REQUIRE(answer.has_error());
   BOOST_TEST((answer.error() == errc::wrong_cluster));
   channel->stop();

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/crc32c.hpp"
-#include "datanode/blocking_call.hpp"
 #include "datanode/datanode.hpp"
+#include "net/await.hpp"
 #include "net/channel.hpp"
 #include "util/fake_master.hpp"
 #include "util/io_threads.hpp"
@@ -139,9 +139,9 @@ class node_fixture {
   }
   /// `body` lives until the answer.
   template <class Request>
-  datanode::awaited<Request> call_later(std::size_t node, const Request& m, bytes_view body = {}) {
+  net::awaited<Request> call_later(std::size_t node, const Request& m, bytes_view body = {}) {
     auto channel = peers.get(nodes[node]->address());
-    return datanode::awaited<Request>(*channel, m, 10'000, {body, {}});
+    return net::awaited<Request>(*channel, m, 10'000, {body, {}});
   }
 
   struct write_options {
@@ -179,7 +179,7 @@ class node_fixture {
     begin.crc32c = crc32c(content);
     begin.chain = all;
     if (auto a = call(0, begin); !a) return std::move(a).error();
-    std::vector<datanode::awaited<wire::write_piece_request>> pieces;
+    std::vector<net::awaited<wire::write_piece_request>> pieces;
     for (std::uint32_t at = 0; at < content.size(); at += wire::small_chunk_max) {
       const bytes_view part =
           content.subspan(at, std::min<std::size_t>(wire::small_chunk_max, content.size() - at));

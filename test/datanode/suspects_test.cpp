@@ -340,7 +340,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_written_or_read_stops_nothing) {
   s->stop();
   BOOST_TEST((f.on_disk() == suspect_list{known_bad(f.store(1))}));
   f.restart();
-  f.fs.fail_read_at(f.fs.reads() + 2);  // the position is read first
+  f.fs.fail_read_at(f.fs.reads() + 2, 3);  // the position is read first
   s = f.make();
   s->set_rate(0, 0);
   s->start();

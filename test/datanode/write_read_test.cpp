@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(many_in_flight) {
   node_fixture f(3);
   constexpr chunk_key count = 500;
   std::vector<byte_vector> contents;
-  std::vector<ssdfs::datanode::awaited<wire::write_chunk_request>> calls;
+  std::vector<net::awaited<wire::write_chunk_request>> calls;
   for (chunk_key key = 1; key <= count; ++key) {
     contents.push_back(random_bytes(1 + key * 37 % 9000, key));
     calls.push_back(f.call_later(0, f.small_write(key, contents.back(), {}), contents.back()));

@@ -5,13 +5,13 @@
 #include "base/log_place.hpp"
 #include "master/master_fixture.hpp"
 #include "meta/record_codec.hpp"
+#include "net/await.hpp"
 #include "wire/frame.hpp"
 #include "wire/journal_messages.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <functional>
-#include <future>
 #include <memory>
 #include <string>
 
@@ -35,14 +35,7 @@ class hand_backup {
 
   template <class Request>
   result<net::response<typename Request::reply>> call(const Request& q, bytes_view body = {}) {
-    using answer = result<net::response<typename Request::reply>>;
-    std::promise<answer> promise;
-    auto future = promise.get_future();
-    net::call_options with;
-    with.timeout_ms = 20'000;
-    with.body = {body, {}};
-    channel_->call(q, std::move(with), [&](answer a) { promise.set_value(std::move(a)); });
-    return future.get();
+    return net::awaited<Request>(*channel_, q, 20'000, {body, {}}).wait();
   }
 
   wire::pull_edits_request next_pull(std::uint32_t wait_ms = 0) const {

@@ -4,7 +4,7 @@
 #include "io/clock.hpp"
 #include "io/file.hpp"
 #include "master/master.hpp"
-#include "net/channel.hpp"
+#include "net/await.hpp"
 #include "util/io_threads.hpp"
 #include "util/temp_dir.hpp"
 #include "wire/admin_messages.hpp"
@@ -14,7 +14,6 @@
 #include <boost/test/unit_test.hpp>
 
 #include <functional>
-#include <future>
 #include <optional>
 #include <string>
 
@@ -41,18 +40,9 @@ class caller {
 
   template <class Request>
   result<typename Request::reply> call(const Request& request) {
-    std::promise<result<typename Request::reply>> promise;
-    auto future = promise.get_future();
-    net::call_options options;
-    options.timeout_ms = 10'000;
-    channel_->call(request, options, [&](result<net::response<typename Request::reply>> r) {
-      if (r) {
-        promise.set_value(std::move(r->message));
-      } else {
-        promise.set_value(std::move(r).error());
-      }
-    });
-    return future.get();
+    auto answer = net::awaited<Request>(*channel_, request, 10'000).wait();
+    if (!answer) return std::move(answer).error();
+    return std::move(answer->message);
   }
 
   /// The next operation of this client; everything before it counts as answered.

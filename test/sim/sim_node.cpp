@@ -303,6 +303,10 @@ void datanode::perform(cluster::action::send_heartbeat& a) {
 
 void datanode::perform(cluster::action::persist_witness& a) {
   after(world_.between(1, 10), [this, value = a.value] {
+    if (world_.chance(0.1)) {  // a full disk, say
+      agent_->witness_failed(world_.now());
+      return pump();
+    }
     persisted = value;
     agent_->witness_persisted(value, world_.now());
     pump();

@@ -17,6 +17,8 @@ class dying_disk final : public io::file_system {
  public:
   dying_disk(io::file_system& below, std::string path) : below_(below), path_(std::move(path)) {}
   void die() { dead_ = true; }
+  /// Works again, with all that was on it.
+  void come_back() { dead_ = false; }
   /// Dies behind the next sync of this directory.
   void die_behind_sync_of(std::string directory) { last_sync_ = std::move(directory); }
 

@@ -57,6 +57,9 @@ BOOST_AUTO_TEST_CASE(a_disk_that_fails_takes_its_volumes_and_nothing_else) {
     refused += on_b ? 1U : 0U;
   }
   BOOST_TEST(refused == 2U);
+  // One failure is not believed, nor are two.
+  BOOST_TEST(set->sync_dirty() == 0U);
+  BOOST_TEST(set->sync_dirty() == 0U);
   BOOST_TEST(set->sync_dirty() > 0U);
   for (const auto& d : set->status()) BOOST_TEST(d.problem.empty() == (d.path == "/a"));
   BOOST_TEST(set->any_usable());
