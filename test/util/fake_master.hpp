@@ -101,13 +101,6 @@ class fake_master final : public net::service {
     });
     return out;
   }
-  /// As the node has reported it last; unknown if it has not.
-  [[nodiscard]] replica_state state_of(node_id node, volume_id volume) {
-    const std::lock_guard lock(mutex_);
-    const auto& reports = at(node).reports;
-    const auto found = reports.find(volume);
-    return found == reports.end() ? replica_state{} : found->second.state;
-  }
   /// As the node has reported it last; no state at all if it has not.
   [[nodiscard]] replica_state state_of(node_id node, volume_id volume) {
     const std::lock_guard lock(mutex_);

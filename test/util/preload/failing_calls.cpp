@@ -2,13 +2,12 @@
 //
 // FAIL_UNDER   paths that begin with this count
 // FAIL_ERRNO   what they fail with: ENOSPC hits what makes, lengthens or names files, EMFILE what
-// opens
-//              them, every other error all calls
-// FAIL_AT      the call that fails, from 1; 0 or nothing: none
+//              opens them, every other error all calls
+// FAIL_AT      the call that fails, from 1; 0 or nothing: none. Once, whatever processes there are
 // FAIL_WHILE   instead: all calls that change something fail while this file exists
 // FAIL_ONLY    only in processes whose command line has this word
 // FAIL_NOT     not in those
-// FAIL_NOTES   file to append to: "failed CALL PATH", and at the end "calls N"
+// FAIL_NOTES   needed: file to append to: "failed CALL PATH", and at the end "calls N"
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -69,6 +68,14 @@ struct plan {
     static_cast<void>(::write(fd, line.data(), line.size()) < 0);
     ::close(fd);
   }
+  // True in the first process that asks.
+  [[nodiscard]] bool first() const {
+    static const auto real_open = next_of<int (*)(const char*, int, ...)>("open");
+    const std::string mark = notes + ".struck";
+    const int fd = real_open(mark.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd >= 0) ::close(fd);
+    return fd >= 0;
+  }
   std::string under;
   std::string during;
   std::string notes;
@@ -94,7 +101,7 @@ bool fails(const char* call, const char* path, effect what, bool opens) {
   } else {
     if (p.error == ENOSPC && what != effect::grows) return false;
     if (p.error == EMFILE && !opens) return false;
-    if (++p.calls != p.at) return false;
+    if (++p.calls != p.at || !p.first()) return false;
   }
   p.note((std::string("failed ") + call).c_str(), path);
   errno = p.error;
