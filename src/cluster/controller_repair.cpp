@@ -64,7 +64,11 @@ node_id controller::impl::choose_target(const volume_info& info, const volume_re
   wish.min_free_bytes = info.length + settings_.life.min_grant_bytes;
   wish.exclude = info.members;
   wish.exclude.push_back(record.repair_avoid);
-  for (const reported_replica& r : record.replicas) wish.exclude.push_back(r.node);
+  std::vector<node_id> without_damaged = wish.exclude;
+  for (const reported_replica& r : record.replicas) {
+    wish.exclude.push_back(r.node);
+    if (r.report.state != replica_state::damaged) without_damaged.push_back(r.node);
+  }
   for (const node_id member : info.members) {
     const node_view* node = registry_.find(member);
     if (node != nullptr && leaves != member) wish.used_racks.push_back(node->rack);
@@ -75,7 +79,12 @@ node_id controller::impl::choose_target(const volume_info& info, const volume_re
   });
   // Streams to a node count like volumes that are open there: they spread.
   for (placement_candidate& c : list) c.open_volumes += nodes_[c.node].repairs_in;
-  const std::vector<node_id> chosen = choose_members(list, wish, random_);
+  std::vector<node_id> chosen = choose_members(list, wish, random_);
+  if (chosen.empty()) {
+    // In place of a damaged replica: with few nodes, no other may ever be free.
+    wish.exclude = std::move(without_damaged);
+    chosen = choose_members(list, wish, random_);
+  }
   return chosen.empty() ? node_id{} : chosen.front();
 }
 

@@ -83,7 +83,9 @@ void planner::plan_outsider(const replica_view& r, bool& copying) {
   switch (report.state) {
     case replica_state::open: want(r, order_kind::seal, report.generation); break;
     case replica_state::recovering: copy_to(r, copying); break;
-    case replica_state::damaged: break;
+    case replica_state::damaged:  // the copy takes its place, where no other node can have one
+      if (in_.repair_target == r.node) copy_to(r, copying);
+      break;
     case replica_state::sealed:
       if (same_content(info_, report)) {
         take_in(r.node);

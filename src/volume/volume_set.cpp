@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <set>
+#include <thread>
 
 namespace ssdfs::volume {
 namespace {
@@ -27,6 +29,16 @@ std::optional<volume_id> id_of(const std::string& name) {
   const auto [end, ec] = std::from_chars(name.data(), name.data() + 16, value, 16);
   if (ec != std::errc() || end != name.data() + 16) return std::nullopt;
   return volume_id(value);
+}
+
+// Without the list all volumes would seem to be gone: a failure is believed when it comes again.
+result<std::vector<io::directory_entry>> list_again(io::file_system& fs, const std::string& path) {
+  constexpr int tries = 3;
+  for (int failed = 0;;) {
+    auto listed = fs.list(path);
+    if (listed || ++failed == tries) return listed;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
 }
 
 bool is_nil(const cluster_id& id) { return id.value.is_nil(); }
@@ -162,7 +174,7 @@ environment volume_set::environment_of(data_directory& home) const {
 }
 
 void volume_set::open_volumes(data_directory& home) {
-  auto listed = options_.fs->list(home.volumes_path());
+  auto listed = list_again(*options_.fs, home.volumes_path());
   if (!listed) {
     home.fail(listed.error());
     return;

@@ -173,6 +173,16 @@ BOOST_AUTO_TEST_CASE(a_repair_target_gets_a_copy) {
   BOOST_TEST((find(run(), 3, order_kind::copy) == nullptr));
 }
 
+BOOST_AUTO_TEST_CASE(a_damaged_outsider_is_copied_over_where_it_is_the_target) {
+  info.members = {node(1)};
+  replicas = {member(1), member(3)};
+  quiet(volume_state::closed);
+  report(1, replica_state::damaged, 1);
+  BOOST_TEST((find(run(), 3, order_kind::copy) == nullptr));
+  in.repair_target = node(3);
+  BOOST_TEST((find(run(), 3, order_kind::copy) != nullptr));
+}
+
 BOOST_AUTO_TEST_CASE(a_move_copies_then_changes_members_then_drops) {
   quiet(volume_state::closed);
   replicas.push_back(member(3));

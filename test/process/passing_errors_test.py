@@ -281,7 +281,7 @@ class OneCall(Errors):
     def test_a_disk_that_takes_nothing_for_a_while_is_used_again(self):
         """As after a file system that was made read-only, and writable again: the node leaves the
         cluster, and comes back."""
-        c = Cluster(datanodes=3, master=[*REMOVING, "--dead-after=5s"])
+        c = Cluster(datanodes=2, master=[*REMOVING, "--dead-after=5s"])
         node = c.datanodes[0]
         stop = os.path.join(self.work, "stop")
         self.in_front_of(node, f"{c.directory}/node1", errno.EROFS, FAIL_WHILE=stop)
@@ -294,7 +294,7 @@ class OneCall(Errors):
             for i in range(5):
                 c.ok("verify", self.picture, f"/p/{i}")
             os.unlink(stop)
-            c.wait_live(3, 60)
+            c.wait_live(2, 60)
             self.assertTrue(node.running())
             for i in range(5):
                 c.ok("put", self.picture, f"/q/{i}")
