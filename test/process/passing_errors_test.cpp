@@ -15,6 +15,7 @@
 #include "util/temp_dir.hpp"
 #include "wire/admin_messages.hpp"
 #include "wire/chunk_messages.hpp"
+#include "wire/journal_messages.hpp"
 #include "wire/namespace_messages.hpp"
 
 #include <boost/test/unit_test.hpp>
