@@ -4,10 +4,9 @@
 #include "base/seldom.hpp"
 #include "http/connection.hpp"
 #include "io/clock.hpp"
-#include "net/address.hpp"
+#include "net/listen.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
@@ -16,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -75,13 +75,11 @@ exchange_handler whole_request_handler(handler answer) {
 
 class listener final : public server {
  public:
-  listener(asio::io_context& io, tcp::acceptor acceptor, std::size_t max_connections)
+  listener(asio::io_context& io, std::size_t max_connections)
       : io_(io),
-        acceptor_(std::move(acceptor)),
-        pause_(acceptor_.get_executor()),
-        address_(text_of(acceptor_.local_endpoint())),
+        strand_(asio::make_strand(io)),
         max_connections_(max_connections),
-        sweep_(acceptor_.get_executor()),
+        sweep_(strand_),
         state_(std::make_shared<server_state>()) {}
   ~listener() override { stop(); }
 
@@ -93,8 +91,20 @@ class listener final : public server {
   }
   const server_stats& stats() const override { return state_->stats; }
 
+  // One socket for each address. Before start().
+  boost::system::error_code take(std::vector<net::listening_socket> sockets) {
+    address_ = net::listening_text(sockets.front().endpoint());
+    boost::system::error_code ec;
+    for (net::listening_socket& socket : sockets) {
+      doors_.push_back(std::make_unique<door>(strand_));
+      doors_.back()->acceptor.assign(socket.endpoint().protocol(), socket.release(), ec);
+      if (ec) break;
+    }
+    return ec;
+  }
+
   void start() override {
-    accept();
+    for (const auto& at : doors_) accept(*at);
     sweep();
   }
 
@@ -102,10 +112,12 @@ class listener final : public server {
 
   void stop() override {
     if (begin_stop()) {
-      asio::post(acceptor_.get_executor(), [this, state = state_] {
+      asio::post(strand_, [this, state = state_] {
         boost::system::error_code ignored;  // closing twice is fine
-        acceptor_.close(ignored);
-        pause_.cancel();
+        for (const auto& at : doors_) {
+          at->acceptor.close(ignored);
+          at->pause.cancel();
+        }
         sweep_.cancel();
         const std::lock_guard inner(state->mutex);
         closed_ = true;
@@ -115,7 +127,7 @@ class listener final : public server {
     }
     std::unique_lock lock(state_->mutex);
     state_->idle.wait(
-        lock, [this] { return state_->open.empty() && closed_ && !accepting_ && !sweeping_; });
+        lock, [this] { return state_->open.empty() && closed_ && accepting_ == 0 && !sweeping_; });
   }
 
  private:
@@ -182,20 +194,27 @@ class listener final : public server {
                        << (times > 1 ? " (" + std::to_string(times) + " times)" : std::string());
   }
 
-  void accept() {
+  struct door {
+    explicit door(const asio::strand<asio::io_context::executor_type>& on)
+        : acceptor(on), pause(on) {}
+    tcp::acceptor acceptor;
+    asio::steady_timer pause;
+  };
+
+  void accept(door& at) {
     {
       const std::lock_guard lock(state_->mutex);
       if (state_->stopping) return;
-      accepting_ = true;
+      ++accepting_;
     }
-    acceptor_.async_accept(
-        io_, [this, state = state_](boost::system::error_code ec, tcp::socket socket) {
+    at.acceptor.async_accept(
+        io_, [this, &at, state = state_](boost::system::error_code ec, tcp::socket socket) {
           std::shared_ptr<connection> next;
           bool go_on = false;
           bool full = false;
           {
             const std::lock_guard lock(state->mutex);
-            accepting_ = false;
+            --accepting_;
             go_on = !state->stopping;
             full = state->open.size() >= max_connections_;
             if (!ec && go_on && !full) {
@@ -212,50 +231,43 @@ class listener final : public server {
             state->stats.refused.fetch_add(1, std::memory_order_relaxed);
             make_room();
           }
-          if (!ec || ec == asio::error::connection_aborted) return accept();
+          if (!ec || ec == asio::error::connection_aborted) return accept(at);
           accept_failed(ec);
-          accept_later();  // the next try would fail at once, too
+          accept_later(at);  // the next try would fail at once, too
         });
   }
 
-  void accept_later() {
+  void accept_later(door& at) {
     {
       const std::lock_guard lock(state_->mutex);
       if (state_->stopping) return;
-      accepting_ = true;
+      ++accepting_;
     }
-    pause_.expires_after(accept_pause);
-    pause_.async_wait([this, state = state_](boost::system::error_code) {
+    at.pause.expires_after(accept_pause);
+    at.pause.async_wait([this, &at, state = state_](boost::system::error_code) {
       {
         const std::lock_guard lock(state->mutex);
-        accepting_ = false;
+        --accepting_;
         if (state->stopping) {
           state->idle.notify_all();
           return;
         }
       }
-      accept();
+      accept(at);
     });
   }
 
-  // 0.0.0.0 and not [::]: the text is also used to connect to this machine.
-  static std::string text_of(const tcp::endpoint& local) {
-    const auto at = local.address();
-    const bool every = at.is_v6() && at.is_unspecified();
-    return net::format_host_port({every ? "0.0.0.0" : at.to_string(), local.port()});
-  }
-
   asio::io_context& io_;
-  tcp::acceptor acceptor_;
-  asio::steady_timer pause_;  // on the acceptor's strand
+  const asio::strand<asio::io_context::executor_type> strand_;
+  std::vector<std::unique_ptr<door>> doors_;  // on the strand
   std::string address_;
   std::size_t max_connections_;
-  seldom accept_failures_{accept_log_pause_ms};  // on the acceptor's strand
+  seldom accept_failures_{accept_log_pause_ms};  // on the strand
   asio::steady_timer sweep_;                     // likewise
   std::shared_ptr<server_state> state_;
-  bool accepting_ = false;  // guarded by state_->mutex: an accept or a pause is under way
-  bool sweeping_ = false;   // guarded by state_->mutex
-  bool closed_ = false;     // guarded by state_->mutex
+  int accepting_ = 0;      // guarded by state_->mutex: accepts and pauses that are under way
+  bool sweeping_ = false;  // guarded by state_->mutex
+  bool closed_ = false;    // guarded by state_->mutex
 };
 
 // As many as were asked for, as far as descriptors allow.
@@ -263,22 +275,6 @@ std::size_t connection_limit(std::size_t wanted) {
   rlimit descriptors{};
   if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return wanted;
   return std::clamp<std::size_t>(descriptors.rlim_cur / connection_share, 1, wanted);
-}
-
-boost::system::error_code listen_on(tcp::acceptor& acceptor, const tcp::endpoint& where) {
-  boost::system::error_code ec;
-  acceptor.open(where.protocol(), ec);
-  // A restarted server must not wait for its old connections to leave TIME_WAIT; a second process
-  // on the port is still refused.
-  if (!ec) acceptor.set_option(asio::socket_base::reuse_address(true), ec);
-  if (!ec && where.address().is_v6()) {
-    acceptor.set_option(asio::ip::v6_only(!where.address().is_unspecified()), ec);
-  }
-  if (!ec) acceptor.bind(where, ec);
-  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
-  boost::system::error_code ignored;  // the first error is the one that counts
-  if (ec) acceptor.close(ignored);
-  return ec;
 }
 
 }  // namespace
@@ -296,24 +292,13 @@ http_response text_response(const http_request& request, bhttp::status status, s
 
 result<std::unique_ptr<server>> server::listen(asio::io_context& io, const std::string& address,
                                                std::size_t max_connections) {
-  const auto parsed = net::parse_host_port(address);
-  if (!parsed) return parsed.error();
-  tcp::acceptor acceptor(asio::make_strand(io));
-  boost::system::error_code ec;
-  if (parsed->host.empty()) {
-    // Every address: IPv6 with IPv4 mapped, or only IPv4 on a machine without IPv6.
-    ec = listen_on(acceptor, {asio::ip::address_v6::any(), parsed->port});
-    if (ec) ec = listen_on(acceptor, {asio::ip::address_v4::any(), parsed->port});
-  } else {
-    tcp::resolver resolver(io);
-    const auto found =
-        resolver.resolve(parsed->host, std::to_string(parsed->port),
-                         tcp::resolver::passive | tcp::resolver::numeric_service, ec);
-    if (!ec) ec = listen_on(acceptor, found.begin()->endpoint());
+  auto listening = net::listen_everywhere(address);
+  if (!listening) return std::move(listening).error();
+  auto out = std::make_unique<listener>(io, connection_limit(max_connections));
+  if (const auto ec = out->take(std::move(*listening))) {
+    return failure(errc::io, "cannot listen on " + address + ": " + ec.message());
   }
-  if (ec) return failure(errc::io, "cannot listen on " + address + ": " + ec.message());
-  return std::unique_ptr<server>(
-      std::make_unique<listener>(io, std::move(acceptor), connection_limit(max_connections)));
+  return std::unique_ptr<server>(std::move(out));
 }
 
 void route_health(server& to, std::function<std::string()> not_ready) {

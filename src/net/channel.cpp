@@ -64,7 +64,7 @@ wire::hello_reply channel_impl::server() const {
 
 std::string channel_impl::local_address() const {
   const std::lock_guard lock(mutex_);
-  return link_ && link_->up ? link_->local : std::string();
+  return link_ && link_->up ? link_->way->local : std::string();
 }
 
 // --- calls ------------------------------------------------------------------------------------
@@ -179,8 +179,8 @@ void channel_impl::stop() {
 // --- running ----------------------------------------------------------------------------------
 
 void channel_impl::read(const link_ptr& at) {
-  const bytes_span room = at->in.space();
-  at->socket.async_read_some(
+  const bytes_span room = at->way->in.space();
+  at->way->socket.async_read_some(
       boost::asio::buffer(room.data(), room.size()),
       [self = self(), at](const error_code& ec, std::size_t n) { self->on_read(at, ec, n); });
 }
@@ -191,7 +191,11 @@ void channel_impl::on_read(const link_ptr& at, const error_code& ec, std::size_t
         at, connection_failure(ec == boost::asio::error::eof ? "the server closed the connection"
                                                              : ec.message()));
   }
-  at->in.received(n);
+  at->way->in.received(n);
+  take_in(at);
+}
+
+void channel_impl::take_in(const link_ptr& at) {
   if (!collect(at)) return;
   deliver(at);
   bool flusher = false;
@@ -206,17 +210,15 @@ void channel_impl::on_read(const link_ptr& at, const error_code& ec, std::size_t
 
 // Takes the frames that are there and finds their calls. False if the link is lost.
 bool channel_impl::collect(const link_ptr& at) {
-  if (!at->up && !greeted(at)) return false;
   wire::decode_result next;
   bool bad = false;
   {
     const std::lock_guard lock(mutex_);
     if (at->lost) return false;
     at->heard_ms = io::steady_ms();
-    if (!at->up) return true;  // hello has not arrived whole
     at->corked = true;
     for (;;) {
-      next = at->in.next();
+      next = at->way->in.next();
       if (next.status != wire::decode_status::complete) break;
       if (!next.frame.header.is_reply()) {
         bad = true;
@@ -240,7 +242,7 @@ bool channel_impl::collect(const link_ptr& at) {
 
 void channel_impl::deliver(const link_ptr& at) {
   at->out.settle();
-  for (answered& a : at->batch) a.handler(outcome_of(a.frame, at->in.hold()));
+  for (answered& a : at->batch) a.handler(outcome_of(a.frame, at->way->in.hold()));
   at->batch.clear();
 }
 
@@ -263,7 +265,7 @@ void channel_impl::flush(const link_ptr& at) {
         return;
       }
     }
-    const output::progress sent = at->out.send(at->socket.native_handle());
+    const output::progress sent = at->out.send(at->way->socket.native_handle());
     std::unique_lock lock(mutex_);
     if (at->lost) continue;
     at->out.sent(sent.bytes);
@@ -274,8 +276,8 @@ void channel_impl::flush(const link_ptr& at) {
       return lose(at, connection_failure(ec.message()));
     }
     if (sent.state == output::status::blocked) {
-      at->socket.async_wait(tcp::socket::wait_write,
-                            [self = self(), at](const error_code&) { self->flush(at); });
+      at->way->socket.async_wait(tcp::socket::wait_write,
+                                 [self = self(), at](const error_code&) { self->flush(at); });
       return;  // still the flusher
     }
   }
@@ -283,14 +285,10 @@ void channel_impl::flush(const link_ptr& at) {
 
 std::vector<call_table::call> channel_impl::detach(const link_ptr& at, const failure& why) {
   at->lost = true;
-  if (at->connected) {
-    // Reader and flusher hold the link; its socket is closed with the last of them.
-    ::shutdown(at->socket.native_handle(), SHUT_RDWR);
-  } else {
-    error_code ignored;
-    at->resolver.cancel();
-    at->socket.close(ignored);
-  }
+  at->resolver.cancel();
+  for (const path_ptr& p : at->tries) drop_path(*p);
+  at->tries.clear();
+  if (at->way) drop_path(*at->way);
   if (link_ != at) return {};
   link_.reset();
   const std::int64_t now_ms = io::steady_ms();
@@ -350,10 +348,16 @@ void channel_impl::tick() {
     if (!link_ && options_.keep_connected && now_ms >= retry_at_ms_) open_link(now_ms);
     if (link_) {
       std::int64_t limit_ms = link_->since_ms + options_.connect_timeout_ms;
-      if (link_->connected && options_.silence_ms > 0) {  // and waits for the answer to hello
+      const bool last = link_->next_target == link_->targets.size();
+      if (link_->connected && last && options_.silence_ms > 0) {  // waits for the answer to hello
         limit_ms = std::min(limit_ms, link_->waiting_ms + options_.silence_ms);
       }
-      if (link_->up) limit_ms = link_->heard_ms + options_.ping_interval_ms;
+      if (link_->up) {
+        limit_ms = link_->heard_ms + options_.ping_interval_ms;
+      } else if (now_ms >= link_->next_try_ms) {
+        try_next(link_);
+      }
+      next_ms = std::min(next_ms, link_->next_try_ms);
       if (now_ms >= limit_ms) {
         if (!link_->up) silent = link_;
         if (link_->up && !link_->pinging) {

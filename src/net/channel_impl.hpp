@@ -50,11 +50,14 @@ class call_table {
   std::size_t size_ = 0;
 };
 
-/// Operation: a *link* is one TCP connection from its first attempt to its loss; a call without a
-/// link makes one, unless a back-off runs. Calls are encoded into the link's output at once, also
-/// while it connects; they leave when the handshake is done. Per link there is one reader and at
-/// most one flusher, as in a session. One timer serves deadlines, connecting and keep-alive: it is
-/// set to the earliest of them and moved only when an earlier one appears.
+/// Operation: a *link* is a connection from its first attempt to its loss; a call without a link
+/// makes one, unless a back-off runs. The server's name may have several addresses, and those that
+/// come first may be the ones that do not answer: each is tried with a *path* of its own, a moment
+/// behind the one before, and the first over which the server has greeted becomes the link's. Calls
+/// are encoded into the link's output at once, also while it connects; they leave when the
+/// handshake is done. Per link there is one reader and at most one flusher, as in a session. One
+/// timer serves deadlines, connecting and keep-alive: it is set to the earliest of them and moved
+/// only when an earlier one appears.
 ///
 /// Concurrency: one mutex guards everything but the reader's input and the sending side of the
 /// output. Handlers are called without it, on the executor.
@@ -82,17 +85,31 @@ class channel_impl final : public channel {
     raw_handler handler;
     wire::frame_view frame;
   };
+  // One TCP connection. Of a link that is not up yet there may be several.
+  struct path {
+    explicit path(const boost::asio::any_io_executor& executor) : socket(executor) {}
+    tcp::socket socket;
+    tcp::endpoint target;
+    bool connected = false;  // the socket belongs to reader and flusher: shut it down only
+    bool over = false;       // failed, or given up for another one
+    std::string local;
+    input in;  // reader only
+  };
+  using path_ptr = std::shared_ptr<path>;
   struct link {
     link(const boost::asio::any_io_executor& executor, std::int64_t now_ms)
-        : socket(executor), resolver(executor), since_ms(now_ms), heard_ms(now_ms) {}
-    tcp::socket socket;
+        : resolver(executor), since_ms(now_ms), heard_ms(now_ms) {}
     tcp::resolver resolver;
     output out;
     std::vector<tcp::endpoint> targets;
     std::size_t next_target = 0;
-    std::vector<std::byte> hello;  // the frame
-    bool connected = false;        // the socket belongs to reader and flusher: shut it down only
-    bool up = false;               // the handshake is done
+    std::int64_t next_try_ms = never;  // when the next target is tried beside those under way
+    std::vector<path_ptr> tries;       // until the link is up
+    failure why_not;                   // what the tries that failed say
+    path_ptr way;                      // once it is up
+    std::vector<std::byte> hello;      // the frame
+    bool connected = false;            // one of the tries is: it waits for the answer to hello
+    bool up = false;                   // the handshake is done
     bool lost = false;
     bool corked = false;  // the reader calls handlers: what they queue leaves together
     bool flushing = false;
@@ -103,10 +120,7 @@ class channel_impl final : public channel {
     std::int64_t heard_ms;        // last bytes from the server
     std::int64_t waiting_ms = 0;  // since when calls have been in flight without a pause
     cluster_id cluster;           // ours, as told in hello
-    std::string local;
-    // Reader only.
-    input in;
-    std::vector<answered> batch;
+    std::vector<answered> batch;  // reader only
   };
   using link_ptr = std::shared_ptr<link>;
 
@@ -118,13 +132,21 @@ class channel_impl final : public channel {
   // Connecting. Each step starts the next under mutex_, unless the link is lost meanwhile.
   void open_link(std::int64_t now_ms);
   void resolve(const link_ptr& at);
-  void connect_next(const link_ptr& at);
-  void connected(const link_ptr& at, const error_code& ec);
-  [[nodiscard]] bool greeted(const link_ptr& at);
+  void resolved(const link_ptr& at, std::vector<tcp::endpoint> targets);
+  void try_next(const link_ptr& at);  // under mutex_
+  void connected(const link_ptr& at, const path_ptr& by, const error_code& ec);
+  void make_hello(link& at);  // under mutex_
+  void wait_for_greeting(const link_ptr& at, const path_ptr& by);
+  void greeting_came(const link_ptr& at, const path_ptr& by, const error_code& ec, std::size_t n);
+  [[nodiscard]] result<wire::hello_reply> check_greeting(const link& at,
+                                                         const wire::decode_result& first) const;
+  void try_failed(const link_ptr& at, const path_ptr& by, failure why);
+  static void drop_path(path& by) noexcept;  // under mutex_
 
   // Running.
   void read(const link_ptr& at);
   void on_read(const link_ptr& at, const error_code& ec, std::size_t n);
+  void take_in(const link_ptr& at);
   [[nodiscard]] bool collect(const link_ptr& at);
   void deliver(const link_ptr& at);
   [[nodiscard]] bool start_flush(link& at) noexcept;  // under mutex_; true: call or post flush()
@@ -167,6 +189,7 @@ class channel_impl final : public channel {
   std::int64_t backoff_ms_ = 0;
   std::int64_t retry_at_ms_ = 0;  // calls fail at once until then,
   failure last_failure_;          // with this
+  tcp::endpoint last_target_;     // of the last link that was up: tried first
   wire::hello_reply server_;
   boost::asio::steady_timer timer_;
   std::int64_t armed_ms_ = never;

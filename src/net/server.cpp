@@ -3,20 +3,20 @@
 #include "base/log.hpp"
 #include "base/seldom.hpp"
 #include "io/clock.hpp"
-#include "net/address.hpp"
+#include "net/listen.hpp"
 #include "net/session.hpp"
-#include "net/socket.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 namespace ssdfs::net {
 namespace {
@@ -37,10 +37,7 @@ class server_impl final : public server, public session_host {
   using acceptor_type = asio::basic_socket_acceptor<tcp, executor>;
 
   server_impl(asio::io_context& context, service& to, server_options o)
-      : session_host(context, to, options_),
-        options_(std::move(o)),
-        acceptor_(context),
-        timer_(context) {}
+      : session_host(context, to, options_), options_(std::move(o)), timer_(context) {}
   ~server_impl() override { stop(); }
 
   result<void> open();
@@ -53,10 +50,16 @@ class server_impl final : public server, public session_host {
 
  private:
   // Under mutex_.
-  void accept();
+  struct door {
+    explicit door(asio::io_context& context) : acceptor(context) {}
+    acceptor_type acceptor;
+    bool accept_failed = false;  // out of descriptors: the tick tries again
+  };
+
+  void accept(door& at);
   void tick_later();
 
-  void accepted(const error_code& ec, session::socket_type socket);
+  void accepted(door& at, const error_code& ec, session::socket_type socket);
   void tick();
   [[nodiscard]] bool quiet() const noexcept { return sessions_.empty() && operations_ == 0; }
 
@@ -66,69 +69,28 @@ class server_impl final : public server, public session_host {
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
-  acceptor_type acceptor_;
+  std::vector<std::unique_ptr<door>> doors_;  // one an address; the same ones from open() on
   asio::basic_waitable_timer<std::chrono::steady_clock,
                              asio::wait_traits<std::chrono::steady_clock>, executor>
       timer_;
   boost::unordered_flat_map<session*, std::shared_ptr<session>> sessions_;
   int operations_ = 0;  // accept and tick that are pending or running
   bool accepting_ = false;
-  bool accept_failed_ = false;  // out of descriptors: the tick tries again
   bool stopped_ = false;
   seldom refusals_{complaint_pause_ms};
   seldom accept_failures_{complaint_pause_ms};
 };
 
-result<void> listen_on(server_impl::acceptor_type& acceptor, const tcp::endpoint& where) {
-  error_code ec;
-  const auto step = [&](auto&& action) {
-    if (!ec) action();
-  };
-  acceptor.open(where.protocol(), ec);
-  // A restarted server must not wait for its old connections to leave TIME_WAIT; a second process
-  // on the port is still refused.
-  step([&] { acceptor.set_option(asio::socket_base::reuse_address(true), ec); });
-  if (where.address().is_v6()) {
-    step([&] { acceptor.set_option(asio::ip::v6_only(!where.address().is_unspecified()), ec); });
-  }
-  step([&] { acceptor.bind(where, ec); });
-  step([&] { acceptor.listen(asio::socket_base::max_listen_connections, ec); });
-  if (!ec) return {};
-  error_code ignored;
-  acceptor.close(ignored);
-  std::string text = ec.message();
-  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] += 'a' - 'A';
-  return failure(errc::io, text);
-}
-
 result<void> server_impl::open() {
-  result<host_port> where = parse_host_port(options_.listen);
-  if (!where) return where.error();
-  const auto failed = [&](const failure& f) {
-    return failure(errc::io, "cannot listen on " + options_.listen + ": " + f.message());
-  };
-  if (where->host.empty()) {
-    // Every address: IPv6 with IPv4 mapped, or only IPv4 on a machine without IPv6.
-    if (!listen_on(acceptor_, {asio::ip::address_v6::any(), where->port})) {
-      auto v4 = listen_on(acceptor_, {asio::ip::address_v4::any(), where->port});
-      if (!v4) return failed(v4.error());
-    }
-  } else {
+  auto listening = listen_everywhere(options_.listen);
+  if (!listening) return std::move(listening).error();
+  address_ = listening_text(listening->front().endpoint());
+  for (listening_socket& socket : *listening) {
+    doors_.push_back(std::make_unique<door>(io));
     error_code ec;
-    tcp::resolver resolver(io);
-    const auto found =
-        resolver.resolve(where->host, std::to_string(where->port),
-                         tcp::resolver::passive | tcp::resolver::numeric_service, ec);
-    if (ec) return failed(failure(ec));
-    auto opened = listen_on(acceptor_, found.begin()->endpoint());
-    if (!opened) return failed(opened.error());
+    doors_.back()->acceptor.assign(socket.endpoint().protocol(), socket.release(), ec);
+    if (ec) return failure(errc::io, "cannot listen on " + options_.listen + ": " + ec.message());
   }
-  error_code ec;
-  const tcp::endpoint bound = acceptor_.local_endpoint(ec);
-  if (ec) return failed(failure(ec));
-  // 0.0.0.0 and not *: the text is also used to connect to this machine.
-  address_ =
-      where->host.empty() ? format_host_port({"0.0.0.0", bound.port()}) : endpoint_text(bound);
   const std::int64_t shortest = std::min({options_.handshake_timeout_ms, options_.frame_timeout_ms,
                                           options_.idle_timeout_ms, 4 * session::sign_of_life_ms});
   tick_ms_ = std::clamp<std::int64_t>(shortest / 4, 10, 1000);
@@ -139,19 +101,19 @@ void server_impl::start() {
   const std::lock_guard lock(mutex_);
   if (stopped_ || accepting_) return;
   accepting_ = true;
-  accept();
+  for (const auto& at : doors_) accept(*at);
   tick_later();
 }
 
-void server_impl::accept() {
+void server_impl::accept(door& at) {
   ++operations_;
-  accept_failed_ = false;
-  acceptor_.async_accept([this](const error_code& ec, session::socket_type socket) {
-    accepted(ec, std::move(socket));
+  at.accept_failed = false;
+  at.acceptor.async_accept([this, &at](const error_code& ec, session::socket_type socket) {
+    accepted(at, ec, std::move(socket));
   });
 }
 
-void server_impl::accepted(const error_code& ec, session::socket_type socket) {
+void server_impl::accepted(door& at, const error_code& ec, session::socket_type socket) {
   std::shared_ptr<session> added;
   const std::lock_guard lock(mutex_);
   if (!ec && !stopped_) {
@@ -171,12 +133,12 @@ void server_impl::accepted(const error_code& ec, session::socket_type socket) {
   }
   if (accepting_) {
     if (!ec || ec == asio::error::connection_aborted) {
-      accept();
+      accept(at);
     } else {
       if (const auto times = accept_failures_.happened(io::steady_ms()); times != 0) {
         SSDFS_LOG(warning) << address_ << ": accept: " << ec.message() << times_text(times);
       }
-      accept_failed_ = true;
+      at.accept_failed = true;
     }
   }
   --operations_;
@@ -194,7 +156,9 @@ void server_impl::tick() {
   if (!stopped_) {
     const std::int64_t now_ms = io::steady_ms();
     for (const auto& [at, s] : sessions_) at->check(now_ms);
-    if (accepting_ && accept_failed_) accept();
+    for (const auto& at : doors_) {
+      if (accepting_ && at->accept_failed) accept(*at);
+    }
     tick_later();
   }
   --operations_;
@@ -216,7 +180,7 @@ void server_impl::stop_accepting() {
   const std::lock_guard lock(mutex_);
   accepting_ = false;
   error_code ignored;  // the descriptor is gone either way
-  acceptor_.close(ignored);
+  for (const auto& at : doors_) at->acceptor.close(ignored);
 }
 
 void server_impl::stop() {
