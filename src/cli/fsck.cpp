@@ -193,6 +193,7 @@ void print_summary(const totals& t, const cluster_health& health, const std::str
                 {"missing", t.missing},
                 {"orphans", orphans},
                 {"orphans_waiting", waiting},
+                {"one_rack", health.one_rack},
                 {"doubts", std::move(doubts)}});
     return;
   }
@@ -203,6 +204,10 @@ void print_summary(const totals& t, const cluster_health& health, const std::str
   if (orphans > 0) {
     std::cout << orphans << " orphans set aside, of which " << waiting
               << " wait for --repair (more than 1 % of their volume)\n";
+  }
+  if (health.one_rack > 0) {
+    std::cout << counted(health.one_rack, "volume")
+              << " with copies in one rack, which the cluster moves by itself\n";
   }
   for (const auto& doubt : health.doubts) std::cout << "not sure: " << doubt << "\n";
   std::cout << state << "\n";

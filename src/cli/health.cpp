@@ -112,6 +112,7 @@ result<cluster_health> gather_health(session& from) {
     if (!page) return page.error();
     for (const auto& v : page->volumes) {
       ++out.volumes;
+      if (v.reason == "one_rack") ++out.one_rack;
       // A volume without chunks has nothing to lose; an open one may get some at any time.
       if (v.info.state == volume_state::closed && v.info.digest.count == 0) continue;
       volume_health h = health_of(v, bad);

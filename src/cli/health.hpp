@@ -44,6 +44,7 @@ struct cluster_health {
   std::map<volume_id, volume_health> troubled;  ///< volumes that are not whole
   std::vector<orphan_health> orphans;
   std::uint64_t volumes = 0;
+  std::uint64_t one_rack = 0;       ///< volumes whose copies share a rack though others have room
   std::vector<std::string> doubts;  ///< why the picture may be wrong, one line each
 };
 

@@ -1,5 +1,6 @@
 #include "cli/option_check.hpp"
 
+#include "base/host_kind.hpp"
 #include "base/units.hpp"
 #include "net/address.hpp"
 
@@ -40,6 +41,10 @@ result<void> check_address(const option_spec& spec, const std::string& text) {
     if (!address) return bad_value(spec.name, address.error().message());
     if (spec.choices == "told" && (address->host.empty() || address->port == 0)) {
       return bad_value(spec.name, "'" + text + "': others need a host and a port to connect to");
+    }
+    if (spec.choices == "told" && kind_of_host(part) == host_kind::wildcard) {
+      return bad_value(spec.name, "'" + text + "' stands for every address of a machine: others " +
+                                      "need one that they can connect to");
     }
     ++addresses;
   }

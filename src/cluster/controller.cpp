@@ -81,6 +81,30 @@ void controller::impl::forget_replicas(node_id node) {
 }
 
 /// Only a member's word counts, and only about the generation that is open now.
+/// A node that nobody knows, at the address of one that is silent and whose volumes are needed, is
+/// rather the same one without its disk: begun anew on whatever lies below the mount point.
+result<void> controller::impl::check_successor(const node_registration& registration,
+                                               time_ms now) const {
+  if (registration.volume_count > 0) return {};
+  if (registry_.find(registration.node) != nullptr) return {};
+  const node_view* before = registry_.other_at(registration.address, registration.node);
+  if (before == nullptr || before->state == node_state::dead ||
+      before->wish == node_wish::leaving) {
+    return {};
+  }
+  const auto known = nodes_.find(before->node);
+  if (known == nodes_.end() || known->second.member_of.empty()) return {};
+  const std::int64_t silent_s = (now - before->last_heard) / 1'000;
+  return failure(errc::duplicate_node,
+                 registration.address + " was the address of node " + to_string(before->node) +
+                     " (" + before->name + "), silent for " + std::to_string(silent_s) +
+                     " s, which holds " + std::to_string(known->second.member_of.size()) +
+                     " volumes; node " + to_string(registration.node) +
+                     " is new and empty: is the disk of its data directory mounted? A disk that "
+                     "was replaced is taken once the old node counts as dead, or at once when it "
+                     "is decommissioned");
+}
+
 void controller::impl::take_failure(node_id from, const chain_failure& failure) {
   const volume_info* info = state_.find(failure.volume);
   if (info == nullptr || info->state != volume_state::open ||
@@ -114,6 +138,7 @@ void controller::impl::take_result(node_id node, const order_result& result) {
 void controller::impl::nodes_changed(time_ms now) {
   const std::vector<node_id> changed = registry_.take_changed();
   if (!changed.empty()) {
+    watch_racks();
     for (const volume_id volume : repairing_) {
       if (contains(changed, *volumes_.at(volume).repair_target)) mark(volume);
     }
@@ -169,6 +194,7 @@ controller::~controller() = default;
 
 result<void> controller::register_node(const node_registration& registration,
                                        connection_number connection, time_ms now) {
+  SSDFS_TRY(impl_->check_successor(registration, now));
   SSDFS_TRY(impl_->registry_.register_node(registration, connection, now));
   impl_->forget_replicas(registration.node);
   impl_->book_.forget_session(registration.node);

@@ -129,6 +129,7 @@ struct cluster_counts {
   std::uint64_t volumes_ready = 0;
   std::uint64_t under_replicated = 0;  ///< volumes with fewer good copies than wanted
   std::uint64_t over_replicated = 0;   ///< volumes with more replicas than wanted
+  std::uint64_t one_rack = 0;          ///< volumes in that condition
   std::uint64_t missing = 0;           ///< chunks in volumes without any reported replica
   std::uint64_t bad_records = 0;       ///< quarantined records on replicas
   std::uint64_t unknown_replicas = 0;  ///< replicas of volumes that the log does not have
@@ -202,7 +203,8 @@ class controller {
   // ---- from datanodes -------------------------------------------------------------------------
 
   /// The cluster id has been checked by the caller, and a heartbeat of the node that is still held
-  /// is dropped: its connection is gone. errc::duplicate_node, errc::invalid_argument.
+  /// is dropped: its connection is gone. errc::duplicate_node (also for a new node where one was
+  /// that is silent and needed), errc::invalid_argument.
   /// Its volumes follow with report_volumes. After each call the caller looks at deposed_by().
   [[nodiscard]] result<void> register_node(const node_registration& registration,
                                            connection_number connection, time_ms now);

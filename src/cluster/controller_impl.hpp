@@ -44,6 +44,7 @@ struct volume_share {
   bool has_copy = false;
   bool unknown = false;
   bool narrow = false;
+  bool one_rack = false;
   std::uint8_t replication = 0;
   std::uint64_t missing = 0;
   std::uint64_t bad_records = 0;
@@ -77,6 +78,7 @@ struct volume_record {
   node_id repair_source;                 ///< whose streams the copy counts for
   node_id repair_avoid;                  ///< a target that failed
   std::optional<node_id> move_from;      ///< gives its place to repair_target
+  bool spreads = false;                  ///< it does so to get the copies into other racks
   time_ms held_closed_until = 0;         ///< a move has been planned
 
   volume_condition condition = volume_condition::opening;
@@ -106,6 +108,8 @@ struct controller::impl {
   void take_report(node_id node, const replica_report& report);
   void forget_replica(node_id node, volume_id id);
   void forget_replicas(node_id node);
+  [[nodiscard]] result<void> check_successor(const node_registration& registration,
+                                             time_ms now) const;
   void take_failure(node_id from, const chain_failure& failure);
   [[nodiscard]] volume_record* record_of(volume_id id) {
     const auto at = volumes_.find(id);
@@ -181,6 +185,7 @@ struct controller::impl {
   [[nodiscard]] bool can_go(const volume_info& info) const;
   [[nodiscard]] bool has_other_node(const volume_info& info) const;
   [[nodiscard]] std::string held_up(const node_view& node, const node_record& record) const;
+  [[nodiscard]] copy_meter& meter_of(const volume_record& record);
   void sample_copies(time_ms now);
   void empty_leaving_nodes();
   void go_on_rebalancing(time_ms now);
@@ -190,6 +195,14 @@ struct controller::impl {
   [[nodiscard]] balance_input balance(double threshold) const;
   [[nodiscard]] std::vector<node_id> coming_members(volume_id id, const volume_info& info,
                                                     const volume_record& record) const;
+
+  // controller_racks.cpp: copies that share a rack
+  void watch_racks();
+  [[nodiscard]] std::vector<std::string_view> racks_of(const std::vector<node_id>& nodes) const;
+  [[nodiscard]] bool shares_rack(const volume_info& info) const;
+  [[nodiscard]] bool could_spread(const volume_info& info) const;
+  [[nodiscard]] node_id crowded_member(const volume_info& info) const;
+  void spread_over_racks();
 
   controller_settings settings_;
   const durable_state& state_;
@@ -234,6 +247,10 @@ struct controller::impl {
   bool ready_changed_ = false;
   time_ms last_arrival_;      ///< when a node last became usable
   time_ms no_add_until_ = 0;  ///< the log refused an ADD_VOLUME
+
+  // Racks.
+  std::set<std::string> racks_;   ///< of the nodes that take data
+  std::set<volume_id> one_rack_;  ///< volumes in that condition
 
   // Repair.
   std::set<volume_id> repairing_;  ///< volumes with a target: repairs and moves

@@ -53,12 +53,12 @@ bool controller::impl::is_leaving(node_id node) const {
 /// The reason for which the move began still holds.
 bool controller::impl::move_wanted(const volume_record& record) const {
   if (!record.move_from) return false;
-  if (is_leaving(*record.move_from)) return true;
+  if (is_leaving(*record.move_from) || record.spreads) return true;
   return rebalance_.running && !rebalance_.paused;
 }
 
 std::uint64_t controller::impl::copy_rate(const volume_record& record) const {
-  const bool balances = record.move_from && !is_leaving(*record.move_from);
+  const bool balances = record.move_from && !record.spreads && !is_leaving(*record.move_from);
   const std::uint64_t all = balances ? settings_.rebalance_rate : settings_.announced.repair_rate;
   return all == 0 ? 0 : std::max<std::uint64_t>(all / settings_.copies_per_node, 1);
 }
@@ -73,6 +73,13 @@ std::uint64_t controller::impl::copied_bytes(volume_id id, const volume_record& 
   return 0;
 }
 
+/// Copies that get a volume into another rack make good what is wrong, as repairs do.
+copy_meter& controller::impl::meter_of(const volume_record& record) {
+  if (!record.move_from) return repairs_;
+  if (is_leaving(*record.move_from)) return decommissions_;
+  return record.spreads ? repairs_ : rebalanced_;
+}
+
 void controller::impl::sample_copies(time_ms now) {
   std::uint64_t repaired = repairs_.finished_bytes;
   std::uint64_t left = decommissions_.finished_bytes;
@@ -80,7 +87,8 @@ void controller::impl::sample_copies(time_ms now) {
   for (const volume_id id : repairing_) {
     const volume_record& record = volumes_.at(id);
     const std::uint64_t bytes = copied_bytes(id, record);
-    (!record.move_from ? repaired : is_leaving(*record.move_from) ? left : balanced) += bytes;
+    const copy_meter& meter = meter_of(record);
+    (&meter == &repairs_ ? repaired : &meter == &decommissions_ ? left : balanced) += bytes;
   }
   repairs_.sample(repaired, now);
   decommissions_.sample(left, now);
@@ -89,6 +97,7 @@ void controller::impl::sample_copies(time_ms now) {
 
 void controller::impl::plan_moves(time_ms now) {
   empty_leaving_nodes();
+  spread_over_racks();
   go_on_rebalancing(now);
 }
 
@@ -262,11 +271,12 @@ void controller::impl::go_on_rebalancing(time_ms now) {
   balance_input input = balance(rebalance_.threshold);
   input.max_moves = ahead - pending_moves_.size();
   const balance_plan plan = ssdfs::cluster::plan_rebalance(input);
-  const bool moving = !pending_moves_.empty() ||
-                      std::any_of(repairing_.begin(), repairing_.end(), [&](volume_id id) {
-                        const volume_record& record = volumes_.at(id);
-                        return record.move_from && !is_leaving(*record.move_from);
-                      });
+  const bool moving =
+      !pending_moves_.empty() ||
+      std::any_of(repairing_.begin(), repairing_.end(), [&](volume_id id) {
+        const volume_record& record = volumes_.at(id);
+        return record.move_from && !record.spreads && !is_leaving(*record.move_from);
+      });
   // What was moved is still on its old nodes until it has been dropped there.
   if (plan.moves.empty() && !moving && counts_.over_replicated == 0) {
     return end_rebalance("done: " + plan.reason);

@@ -31,7 +31,7 @@ replica_view controller::impl::view_of(const volume_record& record, node_id node
   }
   view.state = known->state;
   view.usable = known->usable();
-  view.parting = known->wish != node_wish::normal;
+  view.parting = !known->stays();
   if (replica != nullptr) {
     view.report = replica->report;
     view.drop_ordered = replica->drop_ordered;
@@ -86,6 +86,7 @@ void controller::impl::fill_situation(volume_id id, const volume_record& record,
   into.repair_target = record.repair_target;
   into.move_from = record.move_from;
   into.held_closed = record.move_from.has_value() || now < record.held_closed_until;
+  into.rack_shared = could_spread(*info);
 }
 
 void controller::impl::evaluate(volume_id id, time_ms now) {
@@ -216,6 +217,8 @@ void controller::impl::take_share(volume_id id, volume_record& record) {
   ready_[cls].erase(id);
   reopenable_[cls].erase(id);
   narrow_[cls].erase(id);
+  one_rack_.erase(id);
+  counts_.one_rack -= share.one_rack ? 1 : 0;
   const bool was_ready = share.ready;
   const bool was_supply = share.supply;
   share = {};
@@ -278,6 +281,9 @@ void controller::impl::give_share(volume_id id, volume_record& record, const vol
   if (share.ready) ready_[cls].insert(id);
   if (decision.reopenable && !record.wanted_open) reopenable_[cls].insert(id);
   if (share.narrow) narrow_[cls].insert(id);
+  share.one_rack = decision.condition == volume_condition::one_rack;
+  if (share.one_rack) one_rack_.insert(id);
+  counts_.one_rack += share.one_rack ? 1 : 0;
   if (share.ready && !was_ready) ready_changed_ = true;
   if (share.supply != was_supply || share.ready != was_ready) pool_dirty_ = true;
   record.condition = decision.condition;

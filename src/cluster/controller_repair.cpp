@@ -36,6 +36,7 @@ void controller::impl::end_repair(volume_id id, volume_record& record) {
   --nodes_[record.repair_source].repairs_out;
   record.repair_target.reset();
   record.move_from.reset();
+  record.spreads = false;
   repairing_.erase(id);
   mark(id);
 }
@@ -118,7 +119,7 @@ bool controller::impl::is_over(volume_id id, const volume_record& record) const 
   const volume_info* info = state_.find(id);
   if (info == nullptr || info->state != volume_state::closed) return true;
   const node_view* target = registry_.find(*record.repair_target);
-  if (target == nullptr || target->state != node_state::live || target->wish != node_wish::normal ||
+  if (target == nullptr || target->state != node_state::live || !target->stays() ||
       contains(info->members, target->node)) {
     return true;
   }
@@ -133,9 +134,7 @@ void controller::impl::end_what_is_over() {
     const volume_info* info = state_.find(id);
     if (is_over(id, record)) {
       const bool arrived = info != nullptr && contains(info->members, *record.repair_target);
-      copy_meter& meter = !record.move_from               ? repairs_
-                          : is_leaving(*record.move_from) ? decommissions_
-                                                          : rebalanced_;
+      copy_meter& meter = meter_of(record);
       if (arrived) {
         meter.finished_bytes += info->length;
         ++meter.finished_volumes;
@@ -144,6 +143,7 @@ void controller::impl::end_what_is_over() {
       next_repair_ = 0;  // its streams are free for the next
     } else if (record.move_from && info->members.size() < info->replication) {
       record.move_from.reset();  // another member is gone: the copy is needed beside this one
+      record.spreads = false;
       mark(id);
     }
   }

@@ -1,6 +1,7 @@
 #include "cluster/registry.hpp"
 
 #include "base/assert.hpp"
+#include "base/host_kind.hpp"
 
 #include <algorithm>
 
@@ -39,7 +40,9 @@ std::string_view name_of(node_state state) noexcept {
 
 std::string_view standing_of(const node_view& node) noexcept {
   switch (node.wish) {
-    case node_wish::normal: break;
+    case node_wish::normal:
+      if (node.apart && node.state == node_state::live) return "unreachable";
+      break;
     case node_wish::maintenance: return "maintenance";
     case node_wish::leaving:
       if (node.emptied) return "decommissioned";
@@ -47,6 +50,11 @@ std::string_view standing_of(const node_view& node) noexcept {
       break;
   }
   return name_of(node.state);
+}
+
+std::string normal_rack(std::string_view rack) {
+  while (rack.size() > 1 && rack.ends_with('/')) rack.remove_suffix(1);
+  return std::string(rack.empty() || rack == "/" ? default_rack : rack);
 }
 
 std::uint64_t node_view::capacity_bytes() const noexcept {
@@ -107,6 +115,14 @@ void registry::set_emptied(node_id node, bool emptied) {
 result<void> registry::register_node(const node_registration& registration,
                                      connection_number connection, time_ms now) {
   SSDFS_TRY(check_registration(registration));
+  if (const node_view* other = other_at(registration.address, registration.node);
+      other != nullptr && other->connected && now - other->last_heard < settings_.stale_after_ms) {
+    return failure(errc::duplicate_node,
+                   registration.address + " is the address of node " + to_string(other->node) +
+                       " (" + other->name + "), which is live; node " +
+                       to_string(registration.node) + " (" + registration.name +
+                       ") is refused: give it an address of its own (--listen, --advertise)");
+  }
   node_view& node = nodes_[registration.node];
   session& talk = sessions_[registration.node];
   const bool other_process = talk.registered && node.incarnation != registration.incarnation;
@@ -124,7 +140,7 @@ result<void> registry::register_node(const node_registration& registration,
   node.node = registration.node;
   node.incarnation = registration.incarnation;
   node.name = registration.name;
-  node.rack = registration.rack;
+  node.rack = normal_rack(registration.rack);
   node.address = registration.address;
   node.http_address = registration.http_address;
   node.disks = registration.disks;
@@ -133,7 +149,42 @@ result<void> registry::register_node(const node_registration& registration,
   talk = {.connection = connection, .next_page = 0, .next_heartbeat = 1, .registered = true};
   node.connected = false;  // so that mark_heard() tells of the change
   mark_heard(node, now);
+  update_apart();
   return {};
+}
+
+const node_view* registry::other_at(std::string_view address, node_id than) const {
+  const node_view* last = nullptr;
+  if (address.empty()) return last;
+  for (const auto& [id, node] : nodes_) {
+    if (id == than || node.address != address) continue;
+    if (last == nullptr || node.last_heard > last->last_heard) last = &node;
+  }
+  return last;
+}
+
+/// Nodes that are gone for good count no more.
+void registry::update_apart() {
+  const auto is_elsewhere = [](const auto& entry) {
+    const node_view& node = entry.second;
+    return node.state != node_state::dead && !node.address.empty() &&
+           kind_of_host(node.address) != host_kind::loopback;
+  };
+  const bool elsewhere = std::any_of(nodes_.begin(), nodes_.end(), is_elsewhere);
+  for (auto& [id, node] : nodes_) {
+    const bool apart =
+        elsewhere && !node.address.empty() && kind_of_host(node.address) == host_kind::loopback;
+    if (apart == node.apart) continue;
+    node.apart = apart;
+    changed_.push_back(id);
+  }
+}
+
+std::string registry::notice_for(node_id node) const {
+  const node_view* view = find(node);
+  if (view == nullptr || !view->apart) return {};
+  return view->address + " is a loopback address, which nodes and clients on other machines " +
+         "cannot reach: the node gets nothing new; start it with --advertise HOST:PORT";
 }
 
 result<bool> registry::page_received(const volume_page& page, connection_number connection,
@@ -243,8 +294,10 @@ void registry::mark_heard(node_view& node, time_ms now) {
 }
 
 void registry::set_state(node_view& node, node_state state) {
+  const bool died_or_rose = (node.state == node_state::dead) != (state == node_state::dead);
   node.state = state;
   changed_.push_back(node.node);
+  if (died_or_rose) update_apart();
 }
 
 std::vector<node_id> registry::take_changed() {
@@ -269,7 +322,7 @@ std::size_t registry::staying_count() const noexcept {
   return static_cast<std::size_t>(
       std::count_if(nodes_.begin(), nodes_.end(), [](const auto& entry) {
         const node_view& node = entry.second;
-        return node.state != node_state::dead && node.wish == node_wish::normal;
+        return node.state != node_state::dead && node.stays();
       }));
 }
 

@@ -47,6 +47,8 @@ struct node_view {
   node_wish wish = node_wish::normal;
   time_ms excused_until = 0;  ///< silence up to here, in maintenance, does not count
   bool emptied = false;       ///< it was to leave, and no volume needs it any more
+  /// Its address means each machine itself, and there are nodes on other machines.
+  bool apart = false;
 
   [[nodiscard]] std::uint64_t capacity_bytes() const noexcept;
   [[nodiscard]] std::uint64_t used_bytes() const noexcept;
@@ -56,11 +58,18 @@ struct node_view {
   [[nodiscard]] bool usable() const noexcept {
     return state == node_state::live && reported && connected;
   }
-  /// Usable, and wanted to stay: may get new replicas and grants.
-  [[nodiscard]] bool takes_data() const noexcept { return usable() && wish == node_wish::normal; }
+  /// May get new replicas and grants, when it is usable.
+  [[nodiscard]] bool stays() const noexcept { return wish == node_wish::normal && !apart; }
+  [[nodiscard]] bool takes_data() const noexcept { return usable() && stays(); }
 };
 
-/// As operators see it: live, stale, dead, decommissioning, decommissioned or maintenance.
+/// The rack of a node that names none.
+inline constexpr std::string_view default_rack = "/default";
+/// How a rack is compared and shown: no name is the default one, slashes at the end do not count.
+[[nodiscard]] std::string normal_rack(std::string_view rack);
+
+/// As operators see it: live, stale, dead, decommissioning, decommissioned, maintenance or
+/// unreachable (live, but apart).
 [[nodiscard]] std::string_view standing_of(const node_view& node) noexcept;
 
 /// One reign of the edits log: its START record. A node's witness must fit into the list of them.
@@ -93,6 +102,10 @@ using connection_number = std::uint64_t;
 /// as it is connected and not stale; the other is refused with errc::duplicate_node, and the detail
 /// names both. A restarted node gets in as soon as its old connection is closed or stale.
 ///
+/// Addresses: of two live nodes with one address the one that came first keeps it. A node whose
+/// address is a loopback one can be reached from its own machine only: it is `apart` while there
+/// are nodes with other addresses, gets nothing new, and hears why (notice_for).
+///
 /// Silence: after a gap between two ticks (this process was paused) all timers restart. When more
 /// than a third of the nodes (and more than one) are silent at once, it is taken for a network
 /// fault: none of them becomes dead until it passes, mass_silence_max_ms go by, or an operator ends
@@ -116,7 +129,8 @@ class registry {
   void set_emptied(node_id node, bool emptied);
 
   /// Takes a registration; the node is live but not `reported` until its last page is in.
-  /// errc::duplicate_node; errc::invalid_argument for a nil identity or too long texts;
+  /// errc::duplicate_node: the identity, or the address, is that of another live process;
+  /// errc::invalid_argument for a nil identity or too long texts;
   /// errc::connection if the node has a newer connection.
   [[nodiscard]] result<void> register_node(const node_registration& registration,
                                            connection_number connection, time_ms now);
@@ -142,6 +156,10 @@ class registry {
   [[nodiscard]] std::vector<node_id> take_changed();
 
   [[nodiscard]] const node_view* find(node_id node) const;
+  /// Another node that was last heard of at this address; the one heard last, if there are several.
+  [[nodiscard]] const node_view* other_at(std::string_view address, node_id than) const;
+  /// What is wrong with the node as others see it, for its log and its readiness; or empty.
+  [[nodiscard]] std::string notice_for(node_id node) const;
   [[nodiscard]] const std::map<node_id, node_view>& nodes() const noexcept { return nodes_; }
   /// Nodes that take new data.
   [[nodiscard]] std::size_t usable_count() const noexcept;
@@ -177,6 +195,7 @@ class registry {
   void set_state(node_view& node, node_state state);
   void update_silence(time_ms now);
   void restart_timers(time_ms now);
+  void update_apart();
 
   registry_settings settings_;
   std::vector<reign> history_;

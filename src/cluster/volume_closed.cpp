@@ -12,6 +12,7 @@ void planner::plan_closed() {
   bool copying = false;
   for (const replica_view& r : members_) restore_member(r, copying);
   if (out_.holders == 0 && info_.digest.count > 0) worsen(volume_condition::missing);
+  if (in_.rack_shared) worsen(volume_condition::one_rack);
   if (info_.members.size() < info_.replication) worsen(volume_condition::degraded);
   take_off_dead_members();
   for (const replica_view& r : outsiders_) plan_outsider(r, copying);
@@ -154,7 +155,7 @@ void planner::plan_upkeep() {
   const bool wide = info_.members.size() >= info_.replication || !in_.more_members_possible;
   const std::uint64_t length = longest();
   const bool stays =
-      !in_.held_closed && !surplus_parts() &&
+      !in_.held_closed && !in_.rack_shared && !surplus_parts() &&
       std::none_of(members_.begin(), members_.end(), [](const auto& r) { return r.parting; });
   out_.reopenable = wide && stays && !in_.reclaim_due && !in_.busy && !in_.grants_outstanding &&
                     settings_.has_reopen_room(length);

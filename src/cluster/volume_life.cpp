@@ -132,6 +132,7 @@ std::string_view name_of(volume_condition condition) noexcept {
     case volume_condition::sealed_for_members: return "sealed_for_members";
     case volume_condition::sealed_without_copy: return "sealed_without_copy";
     case volume_condition::healthy: return "healthy";
+    case volume_condition::one_rack: return "one_rack";
     case volume_condition::degraded: return "degraded";
     case volume_condition::removing: return "removing";
     case volume_condition::comparing: return "comparing";

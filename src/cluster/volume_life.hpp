@@ -76,6 +76,7 @@ struct volume_situation {
   /// surplus then, and dropped like any other: when all wanted copies are complete without it.
   std::optional<node_id> move_from;
   bool held_closed = false;  ///< is moved, or shall be soon: not to be reopened
+  bool rack_shared = false;  ///< members share a rack, and a node in another one has room
   std::int64_t open_for_ms = 0;
   std::uint64_t first_pending_removal = 0;  ///< lowest batch still kept, 0 for none
 };
@@ -126,6 +127,7 @@ enum class volume_condition : std::uint8_t {
   sealed_for_members,   ///< waits for members to ack the seal: they do, or are dead and taken off
   sealed_without_copy,  ///< no member has its replica: waits for one to come back
   healthy,              ///< closed, all wanted copies complete
+  one_rack,             ///< whole, but copies share a rack though others have room: moved
   degraded,             ///< closed, all members complete, but fewer than wanted: repaired
   removing,             ///< replicas apply removal batches
   comparing,            ///< replicas differ from the namespace: reconciled
@@ -133,8 +135,8 @@ enum class volume_condition : std::uint8_t {
   missing,              ///< closed, and no replica is reported: waits for one to come back
 };
 BOOST_DESCRIBE_ENUM(volume_condition, open, opening, waiting_for_log, sealed_for_grants,
-                    sealed_for_members, sealed_without_copy, healthy, degraded, removing, comparing,
-                    member_silent, missing)
+                    sealed_for_members, sealed_without_copy, healthy, one_rack, degraded, removing,
+                    comparing, member_silent, missing)
 [[nodiscard]] std::string_view name_of(volume_condition condition) noexcept;
 
 struct volume_decision {

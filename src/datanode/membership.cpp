@@ -1,7 +1,6 @@
 #include "datanode/membership.hpp"
 
 #include "base/log.hpp"
-#include "datanode/local_address.hpp"
 #include "io/clock.hpp"
 #include "net/address.hpp"
 #include "net/await.hpp"
@@ -89,6 +88,11 @@ bool membership::registered() const {
 std::string membership::problem() const {
   const std::lock_guard lock(mutex_);
   return problem_;
+}
+
+std::string membership::notice() const {
+  const std::lock_guard lock(mutex_);
+  return notice_;
 }
 
 std::shared_ptr<net::channel> membership::master() const {
@@ -213,37 +217,24 @@ void membership::perform(cluster::action::connect& a) {
     const std::lock_guard lock(mutex_);
     channel_ = net::channel::make(strand_, a.master, channel_options());
   }
-  if (options_.agent.address.empty()) {
-    find_address(connection_);
-  } else {
-    greet(connection_);
-  }
-}
-
-// A wildcard listener is told to others by the address that the master sees.
-void membership::find_address(std::uint64_t connection) {
-  find_local_address(
-      strand_, master_address_, [self = shared_from_this(), connection](result<std::string> local) {
-        if (self->stopped_ || self->connection_ != connection) return;
-        if (!local) {
-          self->lost(local.error());
-          return self->pump();
-        }
-        {
-          const std::lock_guard lock(self->mutex_);
-          self->address_ = net::format_host_port({std::move(*local), self->options_.port});
-        }
-        self->greet(connection);
-      });
+  greet();
 }
 
 // The channel connects with its first call.
-void membership::greet(std::uint64_t connection) {
-  static_cast<void>(connection);
+void membership::greet() {
   call(wire::ping_request{}, [](membership& m, auto answer) {
-    if (answer) return m.agent_->connected(io::steady_ms());
-    m.lost(answer.error());
+    if (!answer) return m.lost(answer.error());
+    m.learn_address();
+    m.agent_->connected(io::steady_ms());
   });
+}
+
+// A wildcard listener is told to others by the address that the master sees.
+void membership::learn_address() {
+  if (!options_.agent.address.empty()) return;
+  const auto local = net::parse_host_port(master()->local_address());
+  const std::lock_guard lock(mutex_);
+  if (local) address_ = net::format_host_port({local->host, options_.port});
 }
 
 void membership::perform(cluster::action::disconnect&) { close_channel(); }
@@ -274,6 +265,14 @@ void membership::set_problem(std::string text) {
   problem_ = std::move(text);
 }
 
+void membership::set_notice(std::string text) {
+  const std::lock_guard lock(mutex_);
+  if (text == notice_) return;
+  if (!text.empty()) SSDFS_LOG(warning) << text;
+  if (text.empty()) SSDFS_LOG(info) << "no more: " << notice_;
+  notice_ = std::move(text);
+}
+
 template <class Request, class Handler>
 void membership::call(const Request& message, Handler handler) {
   std::shared_ptr<net::channel> to = master();
@@ -302,6 +301,7 @@ void membership::perform(cluster::action::send_registration& a) {
       self.set_problem(self.master_address_ + ": " + answer.error().message());
       return self.agent_->register_answered(answer.error(), io::steady_ms());
     }
+    self.set_notice(std::move(answer->message.notice));
     self.join(connection, answer->message.cluster,
               {answer->message.reign, answer->message.settings});
   });
@@ -337,6 +337,7 @@ void membership::perform(cluster::action::send_heartbeat& a) {
   call(wire::heartbeat_request{std::move(a.heartbeat)}, [number](membership& m, auto answer) {
     if (!answer) return m.agent_->heartbeat_answered(number, answer.error(), io::steady_ms());
     wire::heartbeat_reply& r = answer->message;
+    m.set_notice(std::move(r.notice));
     m.agent_->heartbeat_answered(
         number, cluster::heartbeat_answer{r.reign, r.settings, std::move(r.orders)},
         io::steady_ms());

@@ -71,6 +71,8 @@ class membership final : public std::enable_shared_from_this<membership> {
   /// Why the witness cannot be stored at the moment; empty if it can. Orders that remove something
   /// wait as long.
   [[nodiscard]] std::string witness_problem() const;
+  /// What the master says is wrong with the node as others see it; empty if nothing is.
+  [[nodiscard]] std::string notice() const;
   /// The connection to the master that the node follows; null if there is none. For orders.
   [[nodiscard]] std::shared_ptr<net::channel> master() const;
 
@@ -95,13 +97,14 @@ class membership final : public std::enable_shared_from_this<membership> {
   void perform(cluster::action::execute& a);
   void perform(cluster::action::cancel& a);
   void perform(cluster::action::complain& a);
-  void find_address(std::uint64_t connection);
-  void greet(std::uint64_t connection);
+  void greet();
+  void learn_address();
   void join(std::uint64_t connection, cluster_id cluster, cluster::registration_answer answer);
   void close_channel();
   void lost(const failure& why);
   void stored(const witness& value, const result<void>& outcome);
   void set_problem(std::string text);
+  void set_notice(std::string text);
   void report_volume(volume_id id);
   void report_disks();
   [[nodiscard]] net::channel_options channel_options() const;
@@ -129,6 +132,7 @@ class membership final : public std::enable_shared_from_this<membership> {
   std::string address_;
   std::string problem_ = "no master has answered yet";
   std::string witness_problem_;
+  std::string notice_;
   bool registered_ = false;
   std::unordered_set<volume_id> changed_;  // reports that are asked for and not made yet
   std::set<std::tuple<volume_id, generation_t, node_id>> failures_logged_;

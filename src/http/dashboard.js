@@ -101,7 +101,8 @@ function showFigures(status) {
     ["Content", bytes(status.bytes), "one copy"],
     ["Stored", bytes(used), capacity ? `of ${bytes(capacity)}` : "all copies"],
     ["Datanodes", `${live} of ${status.nodes.length}`, "answer"],
-    ["Too few copies", count(status.under_replicated), "volumes"],
+    ["Too few copies", count(status.under_replicated),
+      status.one_rack ? `volumes; ${count(status.one_rack)} in one rack` : "volumes"],
     ["Unreadable", count(status.missing), `chunks; ${count(status.corrupt)} damaged records`],
   ];
   at("figures").replaceChildren(...rows.map(([term, value, note]) =>

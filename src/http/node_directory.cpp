@@ -1,5 +1,6 @@
 #include "http/node_directory.hpp"
 
+#include "base/host_kind.hpp"
 #include "client/tools.hpp"
 #include "io/clock.hpp"
 #include "net/address.hpp"
@@ -76,6 +77,16 @@ std::string choose_node(const http_nodes& nodes, const std::vector<std::string>&
   const auto& from = good.empty() ? live : good;
   if (from.empty()) return {};
   return from[io::random_u64() % from.size()]->http;
+}
+
+std::string seen_by_caller(const std::string& node, std::string_view host) {
+  if (kind_of_host(node) != host_kind::loopback || kind_of_host(host) != host_kind::ordinary) {
+    return node;
+  }
+  constexpr std::uint16_t http_port = 80;
+  const auto own = net::parse_host_port(node);
+  const auto callers = net::parse_host_port(host, http_port);
+  return own && callers ? net::format_host_port({callers->host, own->port}) : node;
 }
 
 }  // namespace ssdfs::http

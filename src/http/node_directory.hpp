@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ssdfs::http {
@@ -41,5 +42,9 @@ class node_directory : public std::enable_shared_from_this<node_directory> {
 [[nodiscard]] std::string choose_node(const http_nodes& nodes,
                                       const std::vector<std::string>& holders,
                                       const std::vector<std::string>& excluded = {});
+
+/// The node's address as a caller can use it who reached this server as `host` (its Host field): a
+/// node at a loopback address is on the same machine, of which the caller has said its own name.
+[[nodiscard]] std::string seen_by_caller(const std::string& node, std::string_view host);
 
 }  // namespace ssdfs::http

@@ -48,7 +48,8 @@ void webhdfs::redirect_to(const call& c, const std::vector<std::string>& holders
   files_->nodes().get([self = shared_from_this(), c, holders,
                        parameters](result<std::shared_ptr<const http_nodes>> nodes) {
     if (!nodes) return respond_remote_exception(*c->e, nodes.error(), c->path);
-    const std::string node = choose_node(**nodes, holders, excluded_nodes(*c));
+    const std::string node = seen_by_caller(choose_node(**nodes, holders, excluded_nodes(*c)),
+                                            c->e->request().get(field::host));
     if (node.empty()) {
       return respond_remote_exception(
           *c->e, failure(errc::no_datanodes, "no datanode answers HTTP"), c->path);

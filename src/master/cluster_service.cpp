@@ -1,4 +1,5 @@
 // Requests of datanodes, and the log's side of what the controller decides.
+#include "base/host_kind.hpp"
 #include "base/log.hpp"
 #include "master/journal_service.hpp"
 #include "master/mutate.hpp"
@@ -10,6 +11,25 @@ namespace {
 
 constexpr std::uint32_t live_chunks_limit = 16'384;
 
+// Whether what the node tells others can be their way to it, as far as its own way here shows.
+result<void> check_told_address(const node_registration& told, const std::string& comes_from) {
+  const auto refuse = [&](const std::string& why) {
+    return failure(errc::invalid_argument, "node " + told.name + " says that it is at " +
+                                               told.address + ", " + why +
+                                               ": start it with --advertise HOST:PORT");
+  };
+  switch (kind_of_host(told.address)) {
+    case host_kind::ordinary: return {};
+    case host_kind::wildcard: return refuse("which is no address to connect to");
+    case host_kind::link_local:
+      return refuse("which means nothing without an interface of the caller");
+    case host_kind::loopback:
+      if (kind_of_host(comes_from) == host_kind::loopback) return {};
+      return refuse("a loopback address, but comes from " + comes_from);
+  }
+  return {};
+}
+
 }  // namespace
 
 void service::register_node(net::request r) {
@@ -19,10 +39,16 @@ void service::register_node(net::request r) {
   if (node != r.from().peer().node) {
     return r.fail(failure(errc::invalid_argument, "the hello named another node"));
   }
-  const auto done =
-      core_.nodes().register_node(q.registration, connection_of(r), core::steady_now_ms());
+  auto done = check_told_address(q.registration, r.from().remote_address());
+  if (done) {
+    done = core_.nodes().register_node(q.registration, connection_of(r), core::steady_now_ms());
+  }
   check_standing();
-  if (!done) return r.fail(done.error());
+  if (!done) {
+    note_refusal(node, done.error());
+    return r.fail(done.error());
+  }
+  refusals_.erase(node);
   // What the node's former connection waits for would take its orders to nowhere.
   drop_heartbeat(node);
   SSDFS_LOG(info) << "datanode " << q.registration.name << " (" << to_string(node) << ") at "
@@ -33,7 +59,24 @@ void service::register_node(net::request r) {
   reply.cluster = core_.state().cluster();
   reply.reign = core_.reign();
   reply.settings = core_.nodes().settings().announced;
+  reply.notice = core_.nodes().nodes().notice_for(node);
   r.reply(reply);
+}
+
+// A node that is refused comes again every few seconds: people need to read it once.
+void service::note_refusal(node_id node, const failure& why) {
+  constexpr std::size_t remembered = 1'024;
+  const auto at = refusals_.find(node);
+  std::string text = why.message();
+  // What changes by itself, such as the seconds of a silence, is no news.
+  const auto essence = [](std::string s) {
+    std::erase_if(s, [](char c) { return c >= '0' && c <= '9'; });
+    return s;
+  };
+  if (at != refusals_.end() && at->second == essence(text)) return;
+  if (refusals_.size() >= remembered) refusals_.clear();
+  refusals_[node] = essence(text);
+  SSDFS_LOG(warning) << "a datanode is refused: " << text;
 }
 
 void service::report_volumes(net::request r) {
@@ -62,6 +105,7 @@ void service::heartbeat(net::request r) {
 
 void service::answer_heartbeat(net::request r, std::vector<order> orders) {
   wire::heartbeat_reply reply;
+  reply.notice = core_.nodes().nodes().notice_for(r.from().peer().node);
   reply.reign = core_.reign();
   reply.settings = core_.nodes().settings().announced;
   reply.orders = std::move(orders);

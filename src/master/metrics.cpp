@@ -54,6 +54,8 @@ void write_volumes(http::metrics_text& to, const snapshot& s) {
   to.gauge("volumes_ready", "Open volumes that can be granted.", c.volumes_ready);
   to.gauge("volumes_under_replicated", "Volumes with fewer good copies than wanted.",
            c.under_replicated);
+  to.gauge("volumes_in_one_rack", "Volumes whose copies share a rack though others have room.",
+           c.one_rack);
   to.gauge("volumes_over_replicated", "Volumes with more copies than wanted.", c.over_replicated);
   to.gauge("volumes_in_repair", "Closed volumes that are copied, compared or waited for.",
            s.volumes.repairing);

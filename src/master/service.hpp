@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -100,6 +101,7 @@ class service final : public net::service, public std::enable_shared_from_this<s
   void answer_heartbeat(net::request r, std::vector<order> orders);
   void release_heartbeat(node_id node);
   void drop_heartbeat(node_id node);
+  void note_refusal(node_id node, const failure& why);
   void connection_ended(const wire::hello_request& peer, std::uint64_t number);
   /// Logs what the controller asks for and answers who waits for it. After every turn.
   void settle();
@@ -182,6 +184,7 @@ class service final : public net::service, public std::enable_shared_from_this<s
 
   std::deque<waiting_grant> waiting_grants_;
   std::map<node_id, held_heartbeat> held_;
+  std::map<node_id, std::string> refusals_;  // of datanodes, as logged last
   live_lists live_lists_;
   client_id mover_;  ///< owner of the grants for relocations
   relocator relocator_;

@@ -112,6 +112,9 @@ health_verdict health_of(const snapshot& s) {
   if (c.under_replicated > 0) {
     return {"warning", plural(c.under_replicated, "volume") + " with too few copies."};
   }
+  if (c.one_rack > 0) {
+    return {"warning", plural(c.one_rack, "volume") + " with copies in one rack, being moved."};
+  }
   if (s.safe_mode) return {"ok", "Safe mode after a start: reads and writes work, repair waits."};
   return {"ok", "All well: " + plural(s.files, "file") + " on " +
                     plural(s.nodes.size(), "datanode") + ", every copy in its place."};
@@ -146,6 +149,7 @@ std::string status_json(const snapshot& s) {
       {"conditions", std::move(conditions)},
       {"under_replicated", s.counts.under_replicated},
       {"over_replicated", s.counts.over_replicated},
+      {"one_rack", s.counts.one_rack},
       {"missing", s.counts.missing},
       {"corrupt", s.counts.bad_records},
       {"orders", s.counts.orders_outstanding},

@@ -8,6 +8,7 @@
 #include <boost/describe/class.hpp>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace ssdfs::wire {
@@ -16,8 +17,9 @@ struct register_node_reply {
   cluster_id cluster;  ///< a node without a cluster adopts and persists it
   witness reign;       ///< epoch, leader and durable txid of the master that answers
   cluster_settings settings;
+  std::string notice;  ///< what is wrong with the node as others see it, for people; or empty
 };
-BOOST_DESCRIBE_STRUCT(register_node_reply, (), (cluster, reign, settings))
+BOOST_DESCRIBE_STRUCT(register_node_reply, (), (cluster, reign, settings, notice))
 struct register_node_request {
   static constexpr opcode code = opcode::register_node;
   using reply = register_node_reply;
@@ -41,8 +43,9 @@ struct heartbeat_reply {
   witness reign;
   cluster_settings settings;
   std::vector<order> orders;
+  std::string notice;  ///< as in register_node_reply, as of now
 };
-BOOST_DESCRIBE_STRUCT(heartbeat_reply, (), (reign, settings, orders))
+BOOST_DESCRIBE_STRUCT(heartbeat_reply, (), (reign, settings, orders, notice))
 struct heartbeat_request {
   static constexpr opcode code = opcode::heartbeat;
   using reply = heartbeat_reply;

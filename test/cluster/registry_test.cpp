@@ -82,6 +82,74 @@ BOOST_AUTO_TEST_CASE(the_later_of_two_live_processes_is_refused_and_both_are_nam
   BOOST_TEST(nodes.find(node(1))->incarnation == 1);
 }
 
+BOOST_AUTO_TEST_CASE(the_later_of_two_live_nodes_with_one_address_is_refused_and_both_are_named) {
+  join(1, 1, 1, 0);
+  node_registration copied = registration(2);
+  copied.address = registration(1).address;
+  const auto second = nodes.register_node(copied, 2, 100);
+  BOOST_REQUIRE(!second);
+  BOOST_TEST((second.error() == errc::duplicate_node));
+  for (const std::string& named : {copied.address, to_string(node(1)), to_string(node(2))}) {
+    BOOST_TEST(second.error().detail.find(named) != std::string::npos, second.error().detail);
+  }
+  BOOST_TEST(nodes.find(node(2)) == nullptr);
+  BOOST_TEST(nodes.find(node(1))->usable());
+  // The first has gone: now the address is free.
+  nodes.connection_closed(node(1), 1);
+  BOOST_TEST(nodes.register_node(copied, 3, 200).has_value());
+  // When it comes back at the same address, it is the later one.
+  BOOST_TEST((nodes.register_node(registration(1, 2), 4, 300).error() == errc::duplicate_node));
+}
+
+BOOST_AUTO_TEST_CASE(a_silent_node_keeps_its_address_until_it_is_stale) {
+  join(1, 1, 1, 0);
+  node_registration copied = registration(2);
+  copied.address = registration(1).address;
+  BOOST_TEST((nodes.register_node(copied, 2, 4'999).error() == errc::duplicate_node));
+  BOOST_TEST(nodes.register_node(copied, 3, 5'000).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_loopback_node_gets_nothing_while_others_are_elsewhere) {
+  node_registration local = registration(1);
+  local.address = "127.0.0.1:9610";
+  BOOST_REQUIRE(nodes.register_node(local, 1, 0));
+  BOOST_REQUIRE(nodes.page_received(last_page(1, 1), 1, 0).value());
+  node_registration also_local = registration(2);
+  also_local.address = "localhost:9612";
+  BOOST_REQUIRE(nodes.register_node(also_local, 2, 0));
+  BOOST_TEST(nodes.find(node(1))->takes_data());  // a cluster of one machine
+  BOOST_TEST(nodes.notice_for(node(1)).empty());
+  static_cast<void>(nodes.take_changed());
+
+  join(3, 1, 3, 100);
+  BOOST_TEST(!nodes.find(node(1))->takes_data());
+  BOOST_TEST(nodes.find(node(1))->usable());  // what is there can be read
+  BOOST_TEST(standing_of(*nodes.find(node(1))) == "unreachable");
+  BOOST_TEST(nodes.notice_for(node(1)).find("127.0.0.1:9610") != std::string::npos);
+  BOOST_TEST(nodes.notice_for(node(2)).find("--advertise") != std::string::npos);
+  BOOST_TEST(nodes.notice_for(node(3)).empty());
+  BOOST_TEST(nodes.take_changed().size() == 3U);
+  BOOST_TEST(nodes.staying_count() == 1U);
+
+  // With an address of its own it is like all others.
+  local.address = "host1:9610";
+  local.incarnation = 2;
+  nodes.connection_closed(node(1), 1);
+  BOOST_REQUIRE(nodes.register_node(local, 4, 200));
+  BOOST_TEST(!nodes.find(node(1))->apart);
+  BOOST_TEST(nodes.find(node(2))->apart);
+}
+
+BOOST_AUTO_TEST_CASE(racks_have_one_name) {
+  BOOST_TEST(normal_rack("") == "/default");
+  BOOST_TEST(normal_rack("/") == "/default");
+  BOOST_TEST(normal_rack("/default") == "/default");
+  BOOST_TEST(normal_rack("/a/") == "/a");
+  BOOST_TEST(normal_rack("a") == "a");
+  BOOST_REQUIRE(nodes.register_node(registration(1, 1, ""), 1, 0));
+  BOOST_TEST(nodes.find(node(1))->rack == "/default");
+}
+
 BOOST_AUTO_TEST_CASE(a_restarted_node_gets_in_when_its_old_connection_ended) {
   join(1, 1, 1, 0);
   nodes.connection_closed(node(1), 1);

@@ -4,6 +4,7 @@
 #include "cluster/fixtures.hpp"
 
 #include <map>
+#include <string>
 #include <vector>
 
 namespace ssdfs::cluster::test {
@@ -23,7 +24,15 @@ class small_cluster {
     m.beats = 0;
     std::vector<replica_report> replicas;
     for (const auto& [id, report] : m.disk) replicas.push_back(report);
-    (void)brain.register_node(registration(number), m.connection, now);
+    node_registration r = registration(number, 1, m.rack);
+    if (!m.address.empty()) r.address = m.address;
+    r.volume_count = replicas.size();
+    m.refused = {};
+    if (const auto done = brain.register_node(r, m.connection, now); !done) {
+      m.refused = done.error();
+      m.up = false;
+      return;
+    }
     (void)brain.report_volumes({}, last_page(number, 1, replicas), m.connection, now);
     settle();
   }
@@ -55,6 +64,9 @@ class small_cluster {
     connection_number connection = 0;
     std::uint64_t beats = 0;
     std::map<volume_id, replica_report> disk;
+    std::string rack = "/default";
+    std::string address;  ///< if it is not the usual one
+    failure refused;      ///< its last registration
   };
   fake_state state;
   controller brain;
