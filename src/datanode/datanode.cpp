@@ -66,19 +66,6 @@ net::channel_options chain_options(const volume::volume_set& set) {
   return out;
 }
 
-// The share of the largest disk, where it is not the volume set's own default.
-std::optional<std::uint64_t> reserve_of(const datanode_options& o, io::file_system& fs) {
-  constexpr double usual_percent = 2.0;
-  if (o.reserved_percent == usual_percent) return {};
-  if (o.reserved_percent <= 0) return o.reserved_bytes;
-  std::uint64_t largest = 0;
-  for (const data_dir& d : o.data_dirs) {
-    const auto space = fs.space(d.path);
-    if (space) largest = std::max(largest, space->capacity);
-  }
-  return static_cast<std::uint64_t>(static_cast<double>(largest) * o.reserved_percent / 100);
-}
-
 result<std::unique_ptr<volume::volume_set>> open_volumes(const datanode_options& o) {
   volume::volume_set_options to;
   to.fs = o.files != nullptr ? o.files : &io::system_files();
@@ -88,7 +75,11 @@ result<std::unique_ptr<volume::volume_set>> open_volumes(const datanode_options&
     if (d.capacity_bytes > 0) dir.capacity = d.capacity_bytes;
     to.directories.push_back(std::move(dir));
   }
-  to.reserved_bytes = reserve_of(o, *to.fs);
+  if (o.reserved_percent > 0) {
+    to.reserved_share = o.reserved_percent / 100;
+  } else {
+    to.reserved_bytes = o.reserved_bytes;
+  }
   to.sync = o.sync;
   // How large volumes grow is decided by the grants of the master.
   to.max_volume_size = volume::max_file_size;
@@ -165,8 +156,11 @@ class node_impl final : public datanode, public cluster_link {
   readiness_state readiness() const override {
     for (const auto& q : set_->status()) {
       if (!q.problem.empty()) continue;
-      if (membership_->registered()) return {true, {}};
-      return {false, "not registered: " + membership_->problem()};
+      if (!membership_->registered()) {
+        return {false, "not registered: " + membership_->problem()};
+      }
+      std::string notice = membership_->notice();
+      return {notice.empty(), std::move(notice)};
     }
     return {false, "no data directory can be used"};
   }

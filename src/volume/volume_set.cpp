@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -71,7 +72,7 @@ result<std::unique_ptr<volume_set>> volume_set::open(volume_set_options options)
     return failure(errc::invalid_argument, "no data directory");
   }
   std::unique_ptr<volume_set> set(new volume_set(std::move(options)));
-  SSDFS_TRY(set->open_directories());
+  SSDFS_TRY(set->look_at_directories());
   SSDFS_TRY(set->agree_on_identity());
   for (const auto& home : set->directories_) {
     if (home->usable()) set->open_volumes(*home);
@@ -80,23 +81,49 @@ result<std::unique_ptr<volume_set>> volume_set::open(volume_set_options options)
   return set;
 }
 
-result<void> volume_set::open_directories() {
-  std::string problems;
-  for (const directory_options& d : options_.directories) {
+result<void> volume_set::look_at_directories() {
+  for (directory_options d : options_.directories) {
+    while (d.path.size() > 1 && d.path.ends_with('/')) d.path.pop_back();
     for (const auto& other : directories_) {
       if (other->path() == d.path) {
         return failure(errc::invalid_argument, d.path + ": given twice");
       }
     }
-    directories_.push_back(
-        std::make_unique<data_directory>(*options_.fs, d, options_.reserved_bytes));
-    SSDFS_TRY(directories_.back()->open());
-    if (!directories_.back()->usable()) problems += " " + directories_.back()->problem();
+    directories_.push_back(std::make_unique<data_directory>(
+        *options_.fs, std::move(d),
+        disk_reserve{options_.reserved_bytes, options_.reserved_share}));
+    SSDFS_TRY(directories_.back()->look());
   }
-  const bool any = std::any_of(directories_.begin(), directories_.end(),
-                               [](const auto& d) { return d->usable(); });
-  if (!any) return failure(errc::io, "no data directory is usable:" + problems);
+  SSDFS_TRY(check_given_twice());
+  return check_any_usable("no data directory is usable");
+}
+
+// Links, mounts and dots make one directory look like two.
+result<void> volume_set::check_given_twice() const {
+  const auto same = [](const io::directory_place& a, const io::directory_place& b) {
+    return a != io::directory_place{} && a == b;
+  };
+  for (std::size_t i = 0; i < directories_.size(); ++i) {
+    for (std::size_t other = 0; other < i; ++other) {
+      const data_directory& one = *directories_[other];
+      const data_directory& two = *directories_[i];
+      const bool both = same(one.place(), two.place());
+      if (!both && !same(one.volumes_place(), two.volumes_place())) continue;
+      const std::string below = both ? "" : "/volumes";
+      return failure(errc::invalid_argument,
+                     two.path() + below + ": given twice, it is " + one.path() + below);
+    }
+  }
   return {};
+}
+
+result<void> volume_set::check_any_usable(const char* what) const {
+  std::string problems;
+  for (const auto& d : directories_) {
+    if (d->usable()) return {};
+    problems += " " + d->problem();
+  }
+  return failure(errc::io, std::string(what) + ":" + problems);
 }
 
 // All directories belong to one node of one cluster; new ones are made its own.
@@ -121,27 +148,154 @@ result<void> volume_set::agree_on_identity() {
                                               to_string(own->cluster));
     }
   }
-  if (!own) own = io::identity{"datanode", node_id(io::random_uuid()), {}};
+  if (own) {
+    set_aside_known(*own);
+  } else {
+    own = io::identity{"datanode", node_id(io::random_uuid()), {}, {}, {}};
+    for (const auto& d : directories_) {
+      if (!d->usable()) continue;
+      SSDFS_LOG(warning) << d->path() << ": is new and empty: a new node begins here, "
+                         << to_string(own->node);
+    }
+  }
   node_ = own->node;
+  SSDFS_TRY(take_directories());
   return write_identities(*own);
 }
 
-result<void> volume_set::write_identities(const io::identity& own) {
-  failure last(errc::io, "no data directory can be used");
-  bool any = false;
+// A directory of this node that is empty or missing is one whose disk is not mounted: what would be
+// written below the mount point would fill another disk, and be hidden one day.
+void volume_set::set_aside_known(const io::identity& own) {
   for (const auto& d : directories_) {
-    if (!d->usable()) continue;
-    if (!d->identity() || *d->identity() != own) {
-      if (auto written = d->set_identity(own); !written) {
+    if (!d->usable() || !d->identity()) continue;
+    for (const io::known_directory& k : d->identity()->directories) {
+      const bool is_new = std::none_of(known_.begin(), known_.end(),
+                                       [&](const auto& other) { return other.path == k.path; });
+      if (is_new) known_.push_back(k);
+    }
+  }
+  for (const auto& d : directories_) {
+    if (!d->usable() || d->identity()) continue;
+    const bool known = std::any_of(known_.begin(), known_.end(),
+                                   [&](const auto& k) { return k.path == d->path(); });
+    if (known && !d->declared_new()) {
+      d->fail(failure(errc::io, d->path() + (d->present() ? " is empty" : " is missing") +
+                                    ", but node " + to_string(own.node) +
+                                    " has volumes there: is its disk mounted? (If it was "
+                                    "replaced: put an empty file NEW into it)"));
+    } else {
+      SSDFS_LOG(info) << d->path() << ": becomes a data directory of node " << to_string(own.node);
+    }
+  }
+}
+
+result<void> volume_set::take_directories() {
+  for (const auto& d : directories_) {
+    if (d->usable()) d->make();
+  }
+  SSDFS_TRY(check_given_twice());
+  for (const auto& d : directories_) {
+    if (d->usable()) SSDFS_TRY(d->take());
+  }
+  SSDFS_TRY(check_given_twice());
+  SSDFS_TRY(check_any_usable("no data directory is usable"));
+  share_disks();
+  return {};
+}
+
+// Space that two directories have in common is counted once: each has its part, as large as what an
+// operator allows it, else an equal one.
+void volume_set::share_disks() {
+  std::map<std::uint64_t, std::vector<data_directory*>> by_disk;
+  for (const auto& d : directories_) {
+    if (d->usable()) by_disk[d->volumes_place().device].push_back(d.get());
+  }
+  for (const auto& [device, sharing] : by_disk) {
+    const auto whole = sharing.front()->disk_capacity();
+    if (sharing.size() < 2 || !whole || *whole == 0) continue;
+    std::string names;
+    double given = 0;
+    std::size_t unlimited = 0;
+    const auto limit_of = [&](const data_directory& d) {
+      return static_cast<double>(std::min(*d.capacity_option(), *whole)) /
+             static_cast<double>(*whole);
+    };
+    for (const data_directory* d : sharing) {
+      names += (names.empty() ? "" : ", ") + d->path();
+      if (d->capacity_option()) {
+        given += limit_of(*d);
+      } else {
+        ++unlimited;
+      }
+    }
+    const double all = static_cast<double>(sharing.size());
+    const double rest =
+        unlimited == 0 ? 0 : std::max((1 - given) / static_cast<double>(unlimited), 1 / all / all);
+    const double sum = std::max(given + rest * static_cast<double>(unlimited), 1.0);
+    for (data_directory* d : sharing) {
+      d->set_capacity_share((d->capacity_option() ? limit_of(*d) : rest) / sum);
+    }
+    sharing_.push_back(sharing);
+    SSDFS_LOG(warning) << names << ": are on one disk, whose space is counted once";
+  }
+  share_free_space();
+}
+
+// What is free is divided by what each may still take.
+void volume_set::share_free_space() {
+  for (const auto& sharing : sharing_) {
+    double all = 0;
+    for (const data_directory* d : sharing) all += static_cast<double>(d->allowed());
+    for (data_directory* d : sharing) {
+      d->set_free_share(all > 0 ? static_cast<double>(d->allowed()) / all
+                                : 1 / static_cast<double>(sharing.size()));
+    }
+  }
+}
+
+result<void> volume_set::write_identities(const io::identity& own) {
+  failure last(errc::io, "no data directory takes the node's identity");
+  std::vector<io::known_directory> known;
+  for (const auto& d : directories_) {
+    if (d->usable()) {
+      const bool begun = !d->identity() || d->identity()->directory.is_nil() || d->declared_new();
+      known.push_back({begun ? io::random_uuid() : d->identity()->directory, d->path()});
+      continue;
+    }
+    for (const io::known_directory& k : known_) {
+      if (k.path == d->path()) known.push_back(k);
+    }
+  }
+  for (const io::known_directory& k : known_) {
+    const bool given = std::any_of(directories_.begin(), directories_.end(),
+                                   [&](const auto& d) { return d->path() == k.path; });
+    if (!given) SSDFS_LOG(warning) << k.path << ": is no data directory of this node any more";
+  }
+  // Each says first who it is, then all say which there are: a directory that is known has an
+  // identity, also after a crash in between.
+  for (const bool all : {false, true}) {
+    for (const auto& d : directories_) {
+      if (!d->usable()) continue;
+      const auto entry = std::find_if(known.begin(), known.end(),
+                                      [&](const auto& k) { return k.path == d->path(); });
+      const bool named = d->identity() && d->identity()->directory == entry->id;
+      if (!all && named) continue;
+      io::identity its = own;
+      its.directory = entry->id;
+      its.directories = all ? known : std::vector<io::known_directory>{*entry};
+      if (named && *d->identity() == its) continue;
+      if (auto written = d->set_identity(its); !written) {
         last = written.error();
         SSDFS_LOG(error) << d->path() << ": does not take the node's identity: " << last.message();
         d->trouble();
-        continue;
       }
     }
-    any = true;
   }
+  const bool any = std::any_of(directories_.begin(), directories_.end(), [&](const auto& d) {
+    return d->usable() && d->identity() && d->identity()->node == own.node;
+  });
   if (!any) return last;
+  known_ = std::move(known);
   const std::lock_guard lock(mutex_);
   cluster_ = own.cluster;
   return {};
@@ -159,7 +313,7 @@ result<void> volume_set::bind_cluster(cluster_id cluster) {
     return failure(errc::wrong_cluster, "the data directories belong to cluster " + to_string(own) +
                                             ", not " + to_string(cluster));
   }
-  return write_identities({"datanode", node_, cluster});
+  return write_identities({"datanode", node_, cluster, {}, {}});
 }
 
 const std::string& volume_set::primary_directory() const {
@@ -401,6 +555,7 @@ std::vector<std::shared_ptr<volume>> volume_set::measure() {
   for (const auto& d : directories_) {
     if (d->usable()) d->refresh(by_home[d.get()].used, by_home[d.get()].largest);
   }
+  share_free_space();
   return volumes;
 }
 

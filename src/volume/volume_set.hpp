@@ -29,7 +29,8 @@ result<directory_options> parse_directory(std::string_view text);
 struct volume_set_options {
   io::file_system* fs = nullptr;                ///< outlives the set
   std::vector<directory_options> directories;   ///< at least one
-  std::optional<std::uint64_t> reserved_bytes;  ///< kept free on each disk; default 2 % of it
+  std::optional<std::uint64_t> reserved_bytes;  ///< kept free on each disk; if not set, a share:
+  double reserved_share = 0.02;
   sync_policy sync = sync_policy::interval;
   std::uint64_t max_volume_size = std::uint64_t{1} << 30;  ///< appends beyond: errc::no_space
 };
@@ -64,10 +65,12 @@ struct quarantined_volume {
 /// Concurrency: thread-safe; everything but find(), reports() and status() blocks.
 class volume_set {
  public:
-  /// Locks and opens the directories, making them if missing, and all their volumes. A set of
-  /// empty directories gets a new random node identity. errc::locked, errc::wrong_cluster,
-  /// errc::invalid_argument (bad options, directories of different nodes or of another role);
-  /// errc::io if no directory is usable.
+  /// Locks and opens the directories and all their volumes. A set of empty or missing directories
+  /// is made, with a new random node identity. A directory of a node that has been here before is
+  /// made only if the node did not know it, or with an operator's word (data_directory); else it is
+  /// out of use: its disk is not there. Directories on one disk share its space.
+  /// errc::locked, errc::wrong_cluster, errc::invalid_argument (bad options, one directory given
+  /// twice, directories of different nodes or of another role); errc::io if no directory is usable.
   static result<std::unique_ptr<volume_set>> open(volume_set_options options);
   /// As stop().
   ~volume_set();
@@ -154,9 +157,15 @@ class volume_set {
   };
 
   explicit volume_set(volume_set_options options);
-  result<void> open_directories();
+  result<void> look_at_directories();
+  [[nodiscard]] result<void> check_given_twice() const;
   result<void> agree_on_identity();
+  void set_aside_known(const io::identity& own);
+  result<void> take_directories();
+  void share_disks();
+  void share_free_space();
   result<void> write_identities(const io::identity& own);
+  [[nodiscard]] result<void> check_any_usable(const char* what) const;
   std::vector<std::shared_ptr<volume>> measure();
   std::size_t check_disks();
   void open_volumes(data_directory& home);
@@ -174,6 +183,8 @@ class volume_set {
   const volume_set_options options_;
   std::atomic<std::uint64_t> volume_size_;
   std::vector<std::unique_ptr<data_directory>> directories_;
+  std::vector<std::vector<data_directory*>> sharing_;  // of those on one disk, by disk
+  std::vector<io::known_directory> known_;             // of the node, as its directories say
   node_id node_;
   std::mutex change_mutex_;   // one create or drop at a time; before mutex_
   mutable std::mutex mutex_;  // guards what follows; held for moments only

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "io/file.hpp"
+#include "io/place.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -13,7 +14,7 @@
 namespace ssdfs::test {
 
 /// Files of which those below one path fail from some time on, as on a disk that dies.
-class dying_disk final : public io::file_system {
+class dying_disk final : public io::file_system, public io::place_source {
  public:
   dying_disk(io::file_system& below, std::string path) : below_(below), path_(std::move(path)) {}
   void die() { dead_ = true; }
@@ -58,6 +59,10 @@ class dying_disk final : public io::file_system {
   result<io::disk_space> space(const std::string& path) override {
     if (gone(path)) return eio();
     return below_.space(path);
+  }
+  result<io::directory_place> place(const std::string& directory) override {
+    if (gone(directory)) return eio();
+    return io::place_of(below_, directory);
   }
   result<std::unique_ptr<io::directory_lock>> lock(const std::string& directory) override {
     return below_.lock(directory);

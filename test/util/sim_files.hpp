@@ -8,9 +8,11 @@
 #pragma once
 
 #include "io/file.hpp"
+#include "io/place.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,7 +44,7 @@ enum class fault {
 ///
 /// A failed sync loses what it should have covered: it stays readable, but a later successful sync
 /// does not make it durable, as on Linux.
-class sim_files final : public io::file_system {
+class sim_files final : public io::file_system, public io::place_source {
  public:
   explicit sim_files(std::uint64_t capacity = std::uint64_t{1} << 40) : capacity_(capacity) {
     now_["/"] = durable_["/"] = {nullptr, true};
@@ -224,6 +226,19 @@ class sim_files final : public io::file_system {
     const std::lock_guard lock(mutex_);
     if (dead_) return died();
     return io::disk_space{capacity_, capacity_ > used_ ? capacity_ - used_ : 0};
+  }
+
+  /// Each directory below the root is a disk of its own, unless share_disk() was called.
+  result<io::directory_place> place(const std::string& directory) override {
+    const std::lock_guard lock(mutex_);
+    if (dead_) return died();
+    if (!is_directory(directory)) return failure(errc::not_found, directory + ": not found");
+    const std::string disk = shared_disk_ ? "/" : directory.substr(0, directory.find('/', 1));
+    return io::directory_place{std::hash<std::string>{}(disk), std::hash<std::string>{}(directory)};
+  }
+  void share_disk() {
+    const std::lock_guard lock(mutex_);
+    shared_disk_ = true;
   }
 
   result<std::unique_ptr<io::directory_lock>> lock(const std::string& directory) override {
@@ -532,6 +547,7 @@ class sim_files final : public io::file_system {
   std::uint64_t fail_reads_ = 0;
   fault fault_ = fault::io;
   bool fail_on_ = false;
+  bool shared_disk_ = false;
   bool dead_ = false;
   bool partial_ = false;
   std::string last_call_;

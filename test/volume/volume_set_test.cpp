@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(a_dropped_volume_stays_away_and_its_readers_finish) {
   fs.power_loss(unsynced::drop);
   set = volume_set::open(options_of(fs, {"/a"})).value();
   BOOST_TEST(set->reports().empty());
-  BOOST_TEST(fs.list("/a/volumes").value().empty());
+  BOOST_TEST(fs.list("/a/volumes").value().size() == 1U);  // home.json
 }
 
 BOOST_AUTO_TEST_CASE(a_volume_dropped_during_its_compaction_stays_away) {
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(a_volume_dropped_during_its_compaction_stays_away) {
   };
   BOOST_TEST(v->compact(std::move(options)).has_error());
   BOOST_TEST(pieces >= 10);
-  BOOST_TEST(fs.list("/a/volumes").value().empty());
+  BOOST_TEST(fs.list("/a/volumes").value().size() == 1U);  // home.json
 }
 
 BOOST_AUTO_TEST_CASE(a_full_disk_refuses_early_and_still_deletes_and_compacts) {
@@ -323,7 +323,7 @@ BOOST_AUTO_TEST_CASE(a_failed_background_sync_fences_the_volume_for_good) {
   set = volume_set::open(options_of(fs, {"/a"})).value();
   BOOST_TEST((set->reports().at(0).state == replica_state::damaged));
   BOOST_REQUIRE(set->drop(volume_id(1)));
-  BOOST_TEST(fs.list("/a/volumes").value().empty());
+  BOOST_TEST(fs.list("/a/volumes").value().size() == 1U);  // home.json
 }
 
 // 100,000 chunks of 4 KiB, index and everything included.
