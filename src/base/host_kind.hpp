@@ -13,6 +13,9 @@ enum class host_kind : std::uint8_t {
   link_local,  ///< fe80::/10: means something only together with an interface of the caller
 };
 
+/// The host of "HOST:PORT", "[V6]:PORT" or a host alone; without brackets.
+[[nodiscard]] std::string_view host_of(std::string_view address) noexcept;
+
 /// The kind of "HOST:PORT", "[V6]:PORT" or a host alone.
 [[nodiscard]] host_kind kind_of_host(std::string_view address) noexcept;
 

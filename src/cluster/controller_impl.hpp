@@ -1,6 +1,7 @@
 // Inside of the controller: shared by controller*.cpp only.
 #pragma once
 
+#include "base/host_kind.hpp"
 #include "cluster/controller.hpp"
 #include "cluster/order_book.hpp"
 #include "cluster/placement.hpp"

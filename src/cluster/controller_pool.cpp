@@ -76,6 +76,7 @@ std::vector<placement_candidate> controller::impl::candidates() const {
     if (!node.takes_data() || at == nodes_.end() || at->second.no_volumes_until > now_) continue;
     list.push_back({.node = id,
                     .rack = node.rack,
+                    .host = std::string(host_of(node.address)),
                     .capacity_bytes = node.capacity_bytes(),
                     .used_bytes = node.used_bytes() + at->second.reserved_bytes,
                     .free_bytes = node_room(node),

@@ -72,7 +72,9 @@ node_id controller::impl::choose_target(const volume_info& info, const volume_re
   }
   for (const node_id member : info.members) {
     const node_view* node = registry_.find(member);
-    if (node != nullptr && leaves != member) wish.used_racks.push_back(node->rack);
+    if (node == nullptr || leaves == member) continue;
+    wish.used_racks.push_back(node->rack);
+    if (!node->address.empty()) wish.used_hosts.emplace_back(host_of(node->address));
   }
   std::vector<placement_candidate> list = candidates();
   std::erase_if(list, [&](const placement_candidate& c) {

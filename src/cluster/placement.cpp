@@ -44,14 +44,22 @@ std::vector<node_id> choose_members(std::span<const placement_candidate> candida
 
   std::vector<node_id> chosen;
   std::vector<std::string> racks = wish.used_racks;
-  // First pass: new racks only. Second pass: whoever is left.
-  for (const bool any_rack : {false, true}) {
+  std::vector<std::string> hosts = wish.used_hosts;
+  const auto is_new = [](const std::vector<std::string>& used, const std::string& name) {
+    return std::find(used.begin(), used.end(), name) == used.end();
+  };
+  // New racks only, then new machines (several nodes of one die together), then whoever is left.
+  enum class pass { racks, hosts, all };
+  for (const pass which : {pass::racks, pass::hosts, pass::all}) {
     for (const rated& r : fitting) {
       if (chosen.size() >= wish.replicas) break;
       if (contains(chosen, r.node->node)) continue;
-      if (!any_rack && std::find(racks.begin(), racks.end(), r.node->rack) != racks.end()) continue;
+      if (which == pass::racks && !is_new(racks, r.node->rack)) continue;
+      const bool known = !r.node->host.empty();
+      if (which == pass::hosts && known && !is_new(hosts, r.node->host)) continue;
       chosen.push_back(r.node->node);
       racks.push_back(r.node->rack);
+      if (known) hosts.push_back(r.node->host);
     }
   }
   if (chosen.size() < std::max<std::size_t>(wish.min_replicas, 1)) return {};

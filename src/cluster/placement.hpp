@@ -19,6 +19,7 @@ using random_source = std::mt19937_64;
 struct placement_candidate {
   node_id node;
   std::string rack;
+  std::string host;  ///< the machine, as far as the node's address names it; may be empty
   std::uint64_t capacity_bytes = 0;
   std::uint64_t used_bytes = 0;    ///< written, plus what grants have reserved
   std::uint64_t free_bytes = 0;    ///< what may still be granted, reservations taken off
@@ -32,12 +33,14 @@ struct placement_wish {
   std::vector<node_id> exclude;
   node_id needed;                       ///< must be among them, unless it is nil
   std::vector<std::string> used_racks;  ///< racks of copies that exist already: avoided
+  std::vector<std::string> used_hosts;  ///< and their machines: avoided where racks do not help
 };
 
-/// Chooses members in chain order: distinct nodes, distinct racks as far as there are some, full
-/// nodes never. Prefers the smaller share of used capacity, but spreads: a node that already has
-/// more open volumes than the others waits, so an empty node is not flooded. Empty if fewer than
-/// min_replicas nodes fit. Pure: equal arguments and equal `random` state give equal results.
+/// Chooses members in chain order: distinct nodes, distinct racks as far as there are some,
+/// distinct machines within them, full nodes never. Prefers the smaller share of used capacity, but
+/// spreads: a node that already has more open volumes than the others waits, so an empty node is
+/// not flooded. Empty if fewer than min_replicas nodes fit. Pure: equal arguments and equal
+/// `random` state give equal results.
 [[nodiscard]] std::vector<node_id> choose_members(std::span<const placement_candidate> candidates,
                                                   const placement_wish& wish,
                                                   random_source& random);

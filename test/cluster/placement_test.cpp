@@ -48,6 +48,29 @@ BOOST_AUTO_TEST_CASE(members_are_distinct_nodes_in_distinct_racks) {
   }
 }
 
+// Several datanodes of one machine die together.
+BOOST_AUTO_TEST_CASE(machines_differ_as_far_as_there_are_some) {
+  random_source random(5);
+  std::vector<placement_candidate> list;
+  for (std::uint8_t n = 1; n <= 6; ++n) {
+    list.push_back({.node = node(n),
+                    .rack = "/default",
+                    .host = n <= 4 ? "big" : "small",
+                    .capacity_bytes = 1'000,
+                    .free_bytes = 1'000});
+  }
+  for (int i = 0; i < 100; ++i) {
+    const auto two = choose_members(list, {.replicas = 2}, random);
+    BOOST_TEST_REQUIRE(two.size() == 2U);
+    const auto on_small = [&](node_id n) { return n == node(5) || n == node(6); };
+    BOOST_TEST(on_small(two[0]) != on_small(two[1]));
+    BOOST_TEST(choose_members(list, {.replicas = 3}, random).size() == 3U);
+    const auto more = choose_members(
+        list, {.replicas = 1, .used_racks = {"/default"}, .used_hosts = {"big"}}, random);
+    BOOST_TEST(on_small(more[0]));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(full_and_excluded_nodes_are_never_chosen) {
   random_source random(2);
   auto list = nodes_of(4, 1);

@@ -129,6 +129,83 @@ class Addresses(unittest.TestCase):
                 second.start()
                 c.wait_live(2)
 
+    def test_a_name_that_moves_to_another_address_is_looked_up_again(self):
+        if not can_mount():
+            self.skipTest("needs root and mount namespaces, for a hosts file of its own")
+        with tempfile.TemporaryDirectory() as work:
+            hosts = os.path.join(work, "hosts")
+
+            def point_to(address):
+                with open(hosts, "w", encoding="ascii") as f:
+                    f.write(f"127.0.0.1 localhost\n{address} moving\n")
+            point_to("127.0.0.2")
+            port = free_port()
+            own_hosts = bound(hosts, "/etc/hosts")
+            master = Process(work, "master", [
+                "--role=master", f"--data-dir={work}/m", f"--listen=127.0.0.2:{port}",
+                "--http=off"])
+            node = Process(work, "node", [
+                "--role=datanode", f"--data-dir={work}/n", f"--listen=127.0.0.1:{free_port()}",
+                f"--http=127.0.0.1:{free_port()}", f"--master=moving:{port}"])
+            node.prefix = own_hosts
+            for p in (master, node):
+                p.start()
+                self.addCleanup(lambda p=p: p.running() and p.kill())
+            wait_until(lambda: get(node.http(), "/readyz")[0] == 200, "ready")
+            master.stop()
+            point_to("127.0.0.3")
+            master.arguments[2] = f"--listen=127.0.0.3:{port}"
+            master.start()
+            wait_until(lambda: get(node.http(), "/readyz")[0] == 503, "the loss is noticed")
+            wait_until(lambda: get(node.http(), "/readyz")[0] == 200, "ready again", 60)
+
+    def test_a_node_that_comes_back_at_another_address_is_found_there(self):
+        with Cluster(datanodes=2) as c:
+            files = Files(self, c, "/p")
+            moved = c.datanodes[0]
+            moved.stop()
+            moved.arguments[2] = f"--listen=127.0.0.1:{free_port()}"
+            c.datanodes[1].stop()
+            moved.start()
+            files.check()
+
+    def test_an_address_that_needs_an_interface_is_refused(self):
+        with Cluster(datanodes=1) as c:
+            node = Process(c.directory, "local", [
+                "--role=datanode", f"--data-dir={c.directory}/local",
+                f"--listen=127.0.0.1:{free_port()}", "--advertise=[fe80::1%eth0]:9610",
+                "--http=off", f"--master={c.address}", "--reserved=0"])
+            c.datanodes.append(node)
+            node.start()
+            wait_until(lambda: "means nothing without an interface" in node.log(), "the refusal")
+            self.assertEqual(len(c.report()["nodes"]), 1)
+
+    def test_addresses_of_ipv6_keep_their_brackets(self):
+        try:
+            with socket.socket(socket.AF_INET6) as s:
+                s.bind(("::1", 0))
+        except OSError as why:
+            self.skipTest(f"no IPv6 on the loopback interface: {why}")
+        with tempfile.TemporaryDirectory() as work:
+            port = free_port()
+            master = Process(work, "master", [
+                "--role=master", f"--data-dir={work}/m", f"--listen=[::1]:{port}", "--http=off"])
+            node = Process(work, "node", [
+                "--role=datanode", f"--data-dir={work}/n", "--listen=[::1]:0", "--http=[::1]:0",
+                f"--master=[::1]:{port}"])
+            for p in (master, node):
+                p.start()
+                self.addCleanup(lambda p=p: p.running() and p.kill())
+
+            def report():
+                done = subprocess.run([BINARY, "admin", "report", "--json",
+                                       f"--master=[::1]:{port}"],
+                                      capture_output=True, text=True, check=True, timeout=60)
+                return json.loads(done.stdout)["nodes"]
+            wait_until(report, "registered")
+            self.assertRegex(report()[0]["address"], r"^\[::1\]:\d+$")
+            self.assertRegex(report()[0]["http"], r"^\[::1\]:\d+$")
+
     def test_a_server_listens_on_all_addresses_of_a_name(self):
         if not can_mount():
             self.skipTest("needs root and mount namespaces, for a hosts file of its own")

@@ -108,6 +108,26 @@ BOOST_AUTO_TEST_CASE(a_directory_that_is_added_is_made_and_one_that_is_taken_awa
   BOOST_TEST(problem_of(*d.open({"one", "two"}).value(), d.at("two")).empty());
 }
 
+BOOST_AUTO_TEST_CASE(disks_may_change_places) {
+  const disks d;
+  node_id node;
+  {
+    auto set = d.open({"one", "two"}).value();
+    node = set->node();
+    for (std::uint64_t id = 1; id <= 4; ++id) {
+      auto v = set->create({volume_id(id), 1}).value();
+      BOOST_REQUIRE(!append(*v, 1, make_content(id, 5000)));
+    }
+  }
+  files::rename(d.at("one"), d.at("aside"));
+  files::rename(d.at("two"), d.at("one"));
+  files::rename(d.at("aside"), d.at("two"));
+  auto set = d.open({"one", "two"}).value();
+  BOOST_TEST((set->node() == node));
+  for (const auto& s : set->status()) BOOST_TEST(s.problem.empty(), s.problem);
+  BOOST_TEST(set->all().size() == 4U);
+}
+
 BOOST_AUTO_TEST_CASE(volumes_that_were_on_a_disk_of_their_own_are_missed) {
   const disks d;
   { auto set = d.open({"one", "two"}).value(); }
