@@ -332,6 +332,17 @@ bool controller::impl::fill_order(order_book::entry& entry, order& out) {
     }
     out.rate_bytes_per_s = copy_rate(volumes_[entry.volume]);
   }
+  if (wish.kind == order_kind::create || wish.kind == order_kind::reopen) {
+    // All members in the order of the chain: the only way that writes of that generation may take.
+    const volume_info* info = state_.find(entry.volume);
+    if (info == nullptr) return false;
+    for (const node_id member : info->members) {
+      const node_view* node = registry_.find(member);
+      if (node == nullptr || node->address.empty()) return false;
+      out.sources.push_back({member, node->address});
+    }
+    return true;
+  }
   for (const node_id source : wish.sources) {
     const node_view* node = registry_.find(source);
     if (node != nullptr && !node->address.empty()) out.sources.push_back({source, node->address});

@@ -1,5 +1,6 @@
 #include "datanode/chain.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace ssdfs::datanode {
@@ -20,6 +21,30 @@ result<chain_place> find_place(std::string_view chain, node_id self) {
     return failure(errc::wrong_node, "node " + to_string(self) + " is not in the chain");
   }
   return out;
+}
+
+result<std::shared_ptr<const volume_route>> volume_route::make(
+    generation_t generation, std::span<const replica_address> members, node_id self) {
+  std::shared_ptr<volume_route> out(new volume_route());
+  out->generation_ = generation;
+  out->text_ = wire::chain_text(members);
+  auto place = find_place(out->text_, self);
+  if (!place) return std::move(place).error();
+  out->place_ = std::move(*place);
+  return std::shared_ptr<const volume_route>(std::move(out));
+}
+
+result<chain_place> volume_route::check(std::string_view chain) const {
+  if (chain == text_) return place_;
+  // An address may have changed since the writer's grant was given.
+  const auto named = wire::parse_chain(chain);
+  if (!named) return named.error();
+  const bool same =
+      std::equal(named->begin(), named->end(), place_.members.begin(), place_.members.end(),
+                 [](const auto& a, const auto& b) { return a.node == b.node; });
+  if (!same)
+    return failure(errc::stale_generation, "the chain is not that of the volume's members");
+  return place_;
 }
 
 failure chain::blame(failure why, std::string address) {

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,27 @@ struct chain_place {
 
 /// errc::invalid_argument as wire::parse_chain; errc::wrong_node if `self` is not in the chain.
 [[nodiscard]] result<chain_place> find_place(std::string_view chain, node_id self);
+
+/// The way that writes of one generation of a volume take, as the master told it: nothing is
+/// forwarded anywhere else, whatever a writer says. Immutable, so thread-safe.
+class volume_route {
+ public:
+  /// Failures as find_place.
+  [[nodiscard]] static result<std::shared_ptr<const volume_route>> make(
+      generation_t generation, std::span<const replica_address> members, node_id self);
+
+  [[nodiscard]] generation_t generation() const noexcept { return generation_; }
+  /// This node's place, with the addresses that the master told; they alias the route.
+  /// errc::stale_generation unless `chain` names just these nodes, in this order.
+  [[nodiscard]] result<chain_place> check(std::string_view chain) const;
+
+ private:
+  volume_route() = default;
+
+  generation_t generation_ = 0;
+  std::string text_;
+  chain_place place_;  // aliases text_
+};
 
 /// Forwards writes. One connection a member and distance from the chain's end, so that a connection
 /// whose reader pauses holds up only writes that may wait for each other (see byte_budget).

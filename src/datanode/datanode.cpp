@@ -111,7 +111,7 @@ class node_impl final : public datanode, public cluster_link {
         down_(io.get_executor(), chain_options(*set_), options_.chain_timeout_ms),
         peers_(io.get_executor(), peer_options(*set_)),
         witnesses_(fs_, usable_directories(*set_)),
-        orders_({*set_, volumes_, large_, background_, disk_, peers_,
+        orders_({*set_, volumes_, large_, background_, disk_, set_->node(), peers_,
                  [this] { return membership_ ? membership_->master() : nullptr; }}),
         scrubs_({fs_,
                  set_->primary_directory(),

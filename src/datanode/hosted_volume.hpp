@@ -33,6 +33,16 @@ class hosted_volume : public std::enable_shared_from_this<hosted_volume> {
     return store_;
   }
 
+  /// The way of its writes; null if the master has not told it since this process started.
+  [[nodiscard]] std::shared_ptr<const volume_route> route() const {
+    const std::lock_guard lock(mutex_);
+    return route_;
+  }
+  void set_route(std::shared_ptr<const volume_route> route) {
+    const std::lock_guard lock(mutex_);
+    route_ = std::move(route);
+  }
+
   /// Queues a small write; it starts with the next kick().
   void push(write_ref task);
   /// Queues a piece of a large chunk: `write` does it, its outcome finishes the task's local half.
@@ -61,10 +71,11 @@ class hosted_volume : public std::enable_shared_from_this<hosted_volume> {
   const std::shared_ptr<volume::volume> store_;
   io::disk_pool& disk_;
 
-  std::mutex mutex_;
-  std::vector<write_ref> waiting_;    // under mutex_
-  std::deque<piece> waiting_pieces_;  // under mutex_
-  bool draining_ = false;             // under mutex_; a job is queued or runs
+  mutable std::mutex mutex_;
+  std::shared_ptr<const volume_route> route_;  // under mutex_
+  std::vector<write_ref> waiting_;             // under mutex_
+  std::deque<piece> waiting_pieces_;           // under mutex_
+  bool draining_ = false;                      // under mutex_; a job is queued or runs
 
   // Used by the running job alone; kept for their memory.
   std::vector<write_ref> batch_;

@@ -16,14 +16,6 @@ std::string_view name_of(order_kind kind) {
   return boost::describe::enum_to_string(kind, "unknown");
 }
 
-// An order may be given again after it was done: what it asks for is then there already.
-result<void> reopen(volume::volume& v, generation_t generation) {
-  const replica_report now = v.report();
-  if (now.state == replica_state::open && now.generation == generation) return {};
-  SSDFS_TRY(v.reopen(generation));
-  return {};
-}
-
 result<void> without_value(result<replica_report> r) {
   if (!r) return std::move(r).error();
   return {};
@@ -114,7 +106,7 @@ result<void> order_executor::dispatch(order_job& job) {
   volume::volume& v = (*found)->store();
   switch (what.kind) {
     case order_kind::seal: return without_value(v.seal(what.generation));
-    case order_kind::reopen: return reopen(v, what.generation);
+    case order_kind::reopen: return reopen(what);
     case order_kind::set_generation: return without_value(v.set_generation(what.generation));
     case order_kind::remove_keys: return v.remove_keys(what.removal_number, what.keys);
     case order_kind::compact: return compact(job);
@@ -129,15 +121,38 @@ result<std::shared_ptr<hosted_volume>> order_executor::hosted(volume_id id) cons
   return v;
 }
 
+// An order may be given again after it was done: what it asks for is then there already, but for
+// the members' addresses, which may be others by now. The way is known before the first write can
+// come.
 result<void> order_executor::create(const order& what) {
+  auto route = volume_route::make(what.generation, what.sources, parts_.node);
+  if (!route) return std::move(route).error();
   if (const auto here = parts_.volumes.find(what.volume)) {
     const replica_report report = here->store().report();
-    if (report.generation == what.generation && report.state == replica_state::open) return {};
-    return failure(errc::exists, "the volume is here already, in another state");
+    if (report.generation != what.generation || report.state != replica_state::open) {
+      return failure(errc::exists, "the volume is here already, in another state");
+    }
+    here->set_route(std::move(*route));
+    return {};
   }
   auto made = parts_.set.create({.id = what.volume, .generation = what.generation});
   if (!made) return std::move(made).error();
-  parts_.volumes.insert(std::make_shared<hosted_volume>(std::move(*made), parts_.disk));
+  auto hosted = std::make_shared<hosted_volume>(std::move(*made), parts_.disk);
+  hosted->set_route(std::move(*route));
+  parts_.volumes.insert(std::move(hosted));
+  return {};
+}
+
+result<void> order_executor::reopen(const order& what) {
+  const auto found = hosted(what.volume);
+  if (!found) return found.error();
+  auto route = volume_route::make(what.generation, what.sources, parts_.node);
+  if (!route) return std::move(route).error();
+  volume::volume& v = (*found)->store();
+  const replica_report now = v.report();
+  if (now.generation <= what.generation) (*found)->set_route(std::move(*route));
+  if (now.state == replica_state::open && now.generation == what.generation) return {};
+  SSDFS_TRY(v.reopen(what.generation));
   return {};
 }
 

@@ -42,6 +42,7 @@ class order_executor {
     large_writes& large;
     io::disk_pool& background;
     io::disk_pool& disk;  ///< of the volumes' queues
+    node_id node;
     net::channel_pool& peers;
     /// The master that the node follows now; null if there is none.
     std::function<std::shared_ptr<net::channel>()> master;
@@ -64,6 +65,7 @@ class order_executor {
   order_outcome run(order_job& job);
   result<void> dispatch(order_job& job);
   result<void> create(const order& what);
+  result<void> reopen(const order& what);
   result<void> drop(const order& what);
   result<void> compact(order_job& job);
   result<void> copy(order_job& job);

@@ -76,20 +76,46 @@ void service::refuse_write(net::request& r, const op_subject& what, const failur
   r.fail(why);
 }
 
+result<void> service::find_way(const net::request& r, const hosted_volume& v,
+                               std::string_view chain, write_task::description& d) {
+  d.route = v.route();
+  if (!d.route) {
+    // This process has begun after the volume was opened, before the master saw it open: it cannot
+    // be written here, so it has to be sealed.
+    const replica_report now = v.store().report();
+    if (now.state == replica_state::open) {
+      parts_.link.chain_failed({now.id, now.generation, parts_.node}, "this node");
+    }
+    return failure(errc::sealed, "the volume's members are not known here");
+  }
+  if (d.route->generation() != d.generation) {
+    return failure(errc::stale_generation, "generation " + std::to_string(d.generation) +
+                                               "; writes here are of " +
+                                               std::to_string(d.route->generation()));
+  }
+  auto place = d.route->check(chain);
+  if (!place) return std::move(place).error();
+  d.place = std::move(*place);
+  // What begins in the middle is on some members only.
+  if (d.place.here != 0 && r.from().peer().role == wire::peer_role::client) {
+    return failure(errc::invalid_argument, "a write begins at the first member of its chain");
+  }
+  return {};
+}
+
 template <class Message>
-write_ref service::start(net::request& r, Message& m, write_task::description d) {
-  auto place = find_place(m.chain, parts_.node);
-  if (!place) {
-    refuse_write(r, d.what, place.error());
+write_ref service::start(net::request& r, const hosted_volume& v, Message& m,
+                         write_task::description d) {
+  if (const auto way = find_way(r, v, m.chain, d); !way) {
+    refuse_write(r, d.what, way.error());
     return nullptr;
   }
-  if (!parts_.budget.take(place->hops(), r.body().size())) {
+  if (!parts_.budget.take(d.place.hops(), r.body().size())) {
     refuse_write(r, d.what, failure(errc::busy, "too many writes wait here"));
     return nullptr;
   }
-  d.place = std::move(*place);
   const shared_bytes body{r.body(), r.hold()};
-  // The views of `m` and of the place alias the frame, which the task keeps from here on.
+  // The views of `m` alias the frame, which the task keeps from here on.
   write_ref task(new write_task(around_, std::move(r), d));
   if (d.place.hops() > 0) {
     parts_.down.forward(m, d.place, body,
@@ -127,7 +153,7 @@ void service::write_chunk(net::request r, touched_volumes& touched) {
   }
   // Whoever is behind answers when the rest has it, so that a failure is noticed here.
   m.ack = wire::ack_mode::all;
-  const write_ref task = start(r, m, d);
+  const write_ref task = start(r, *v, m, d);
   if (!task) return;
   v->push(task);
   if (std::find(touched.begin(), touched.end(), v) == touched.end()) touched.push_back(v);
@@ -143,7 +169,7 @@ void service::write_begin(net::request r) {
   }
   const auto v = find(r, m.volume);
   if (!v) return;
-  if (const write_ref task = start(r, m, d)) parts_.large.begin(v, task);
+  if (const write_ref task = start(r, *v, m, d)) parts_.large.begin(v, task);
 }
 
 void service::write_piece(net::request r) {
@@ -157,7 +183,7 @@ void service::write_piece(net::request r) {
   }
   const auto v = find(r, m.volume);
   if (!v) return;
-  if (const write_ref task = start(r, m, d)) parts_.large.piece(v, task, m.offset);
+  if (const write_ref task = start(r, *v, m, d)) parts_.large.piece(v, task, m.offset);
 }
 
 void service::write_end(net::request r) {
@@ -167,7 +193,7 @@ void service::write_end(net::request r) {
                                   .generation = m.generation};
   const auto v = find(r, m.volume);
   if (!v) return;
-  if (const write_ref task = start(r, m, d)) parts_.large.end(v, task);
+  if (const write_ref task = start(r, *v, m, d)) parts_.large.end(v, task);
 }
 
 }  // namespace ssdfs::datanode

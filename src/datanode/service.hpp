@@ -60,7 +60,10 @@ class service final : public net::service {
   /// What the four writes have in common: checks, budget, the half down the chain. Returns null if
   /// the request was refused (and answered). `m` is what is forwarded.
   template <class Message>
-  write_ref start(net::request& r, Message& m, write_task::description d);
+  write_ref start(net::request& r, const hosted_volume& v, Message& m, write_task::description d);
+  /// Where this node stands on the way of a write, with the way: d.place and d.route.
+  [[nodiscard]] result<void> find_way(const net::request& r, const hosted_volume& v,
+                                      std::string_view chain, write_task::description& d);
   [[nodiscard]] std::shared_ptr<hosted_volume> find(net::request& r, volume_id id);
   void refuse_write(net::request& r, const op_subject& what, const failure& why);
 

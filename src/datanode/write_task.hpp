@@ -55,7 +55,8 @@ class write_task : public boost::intrusive_ref_counter<write_task> {
     std::uint32_t crc = 0;
     bool crc_verified = false;  ///< the body has been checked against it
     wire::ack_mode ack = wire::ack_mode::all;
-    chain_place place;  ///< aliases the request's frame
+    chain_place place;  ///< aliases the route
+    std::shared_ptr<const volume_route> route;
   };
 
   write_task(const write_surroundings& around, net::request from, const description& d);

@@ -53,6 +53,7 @@ BOOST_AUTO_TEST_SUITE(failures)
 BOOST_AUTO_TEST_CASE(a_hung_member_costs_one_deadline_and_is_named) {
   node_fixture f(1, [](datanode::datanode_options& o) { o.chain_timeout_ms = 200; });
   hung_member hung(f.threads.context());
+  f.tell(0, {f.address_of(0), {hung.id(), hung.address()}});
   const byte_vector content = random_bytes(5000, 1);
   const std::int64_t began = io::steady_ms();
   const auto written = f.write(1, content, {.chain = hung.behind(f)});
@@ -67,6 +68,7 @@ BOOST_AUTO_TEST_CASE(a_hung_member_costs_one_deadline_and_is_named) {
 BOOST_AUTO_TEST_CASE(writes_that_wait_for_a_hung_member_are_bounded_and_others_go_on) {
   node_fixture f(1, [](datanode::datanode_options& o) { o.chain_timeout_ms = 1000; });
   hung_member hung(f.threads.context());
+  f.tell(0, {f.address_of(0), {hung.id(), hung.address()}});
   const byte_vector content = random_bytes(wire::small_chunk_max, 1);
   // One connection alone is bounded by the server; together they meet the node's own bound.
   std::vector<std::shared_ptr<net::channel>> writers;
@@ -89,6 +91,7 @@ BOOST_AUTO_TEST_CASE(writes_that_wait_for_a_hung_member_are_bounded_and_others_g
   BOOST_TEST(busy > 0u);
   BOOST_TEST(busy < calls.size());
   // A write that ends here waits for nobody.
+  f.tell(0, {f.address_of(0)});
   BOOST_TEST(f.write(++key, content, {.chain = f.member(0)}).has_value());
   for (auto& w : writers) w->stop();
 }

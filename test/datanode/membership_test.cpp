@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(the_life_of_a_volume_by_orders) {
   BOOST_REQUIRE(f.write(2, content));
   // Every order is given twice: the second time it finds its work done.
   for (int i = 0; i < 2; ++i) {
-    f.require_done(0, {.kind = order_kind::create, .volume = f.volume, .generation = 1});
+    f.tell(0, {f.address_of(0)});
   }
   const order stale{.kind = order_kind::seal, .volume = f.volume, .generation = 7};
   BOOST_TEST(f.order_to(0, stale).status == static_cast<std::uint16_t>(errc::stale_generation));
@@ -99,7 +99,10 @@ BOOST_AUTO_TEST_CASE(the_life_of_a_volume_by_orders) {
     f.require_done(0, {.kind = order_kind::set_generation, .volume = f.volume, .generation = 2});
   }
   for (int i = 0; i < 2; ++i) {
-    f.require_done(0, {.kind = order_kind::reopen, .volume = f.volume, .generation = 3});
+    f.require_done(0, {.kind = order_kind::reopen,
+                       .volume = f.volume,
+                       .generation = 3,
+                       .sources = {f.address_of(0)}});
   }
   BOOST_TEST((f.write(4, content).error() == errc::stale_generation));
   BOOST_TEST(f.write(5, content, {.generation = 3}).has_value());
@@ -193,6 +196,7 @@ BOOST_AUTO_TEST_CASE(a_reconcile_makes_the_replica_equal_to_the_list) {
   const byte_vector c = random_bytes(7000, 3);
   // 1 is everywhere, 2 only on the first (an orphan there), 3 only on the second.
   BOOST_REQUIRE(f.write(1, a));
+  for (std::size_t i : {0u, 1u}) f.tell(i, {f.address_of(i)});
   BOOST_REQUIRE(f.write(2, b, {.chain = f.member(0)}));
   auto to_second = f.small_write(3, c, {.chain = f.member(1)});
   BOOST_REQUIRE(f.call(1, to_second, c));

@@ -96,8 +96,10 @@ class node_fixture {
       nodes.push_back(std::make_unique<test_node>(
           threads.context(), std::vector<std::string>{master.address()}, adjust));
       master.wait_registered(nodes.back()->id());
-      require_done(i, {.kind = order_kind::create, .volume = volume, .generation = 1});
     }
+    std::vector<replica_address> all;
+    for (std::size_t i = 0; i < size; ++i) all.push_back(address_of(i));
+    for (std::size_t i = 0; i < size; ++i) tell(i, all);
   }
   ~node_fixture() {
     for (auto& n : nodes) n->stop();
@@ -118,6 +120,17 @@ class node_fixture {
   void require_done(std::size_t node, order what) {
     const order_result done = order_to(node, std::move(what));
     BOOST_REQUIRE_MESSAGE(done.status == 0, done.detail);
+  }
+
+  [[nodiscard]] replica_address address_of(std::size_t node) const {
+    return {nodes[node]->id(), nodes[node]->address()};
+  }
+  /// The node has the volume, open at generation 1, and writes of it take this way.
+  void tell(std::size_t node, std::vector<replica_address> members) {
+    require_done(node, {.kind = order_kind::create,
+                        .volume = volume,
+                        .generation = 1,
+                        .sources = std::move(members)});
   }
 
   /// A node as a chain names it.

@@ -105,29 +105,75 @@ BOOST_AUTO_TEST_CASE(bad_requests_are_refused) {
   BOOST_TEST(f.write(3, content).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(a_write_reaches_the_nodes_that_its_chain_names_and_no_others) {
+BOOST_AUTO_TEST_CASE(a_write_reaches_the_members_and_no_others) {
+  node_fixture f(3);
+  f.tell(0, {f.address_of(0), f.address_of(1)});
+  f.tell(1, {f.address_of(0), f.address_of(1)});
+  const byte_vector content = random_bytes(5000, 1);
+  const auto refused = [&](const std::string& chain, errc why) {
+    const auto written = f.write(1, content, {.chain = chain});
+    BOOST_TEST_REQUIRE(written.has_error());
+    BOOST_TEST((written.error() == why), written.error().message());
+  };
+  // To others than the members, to fewer, in another order, and back to a node that had it already.
+  const replica_address nobody{node_id(io::random_uuid()), "127.0.0.1:1"};
+  refused(f.member(1), errc::stale_generation);
+  refused(f.member(0), errc::stale_generation);
+  refused(f.member(1) + "," + f.member(0), errc::stale_generation);
+  refused(f.member(0) + "," + f.member(2), errc::stale_generation);
+  refused(f.chain(), errc::stale_generation);
+  refused(f.member(0) + "," + wire::chain_text({&nobody, 1}), errc::stale_generation);
+  refused(f.member(0) + "," + f.member(0), errc::invalid_argument);
+  // A writer begins at the first.
+  const std::string both = f.member(0) + "," + f.member(1);
+  auto middle = f.small_write(1, content, {.chain = both});
+  const auto written = f.call(1, middle, content);
+  BOOST_TEST_REQUIRE(written.has_error());
+  BOOST_TEST((written.error() == errc::invalid_argument));
+  // The right members at a wrong address: it goes where the master said.
+  const replica_address moved{f.nodes[1]->id(), f.nodes[2]->address()};
+  BOOST_TEST(f.write(2, content, {.chain = f.member(0) + "," + wire::chain_text({&moved, 1})})
+                 .has_value());
+  BOOST_TEST(f.read(1, 2, content).has_value());
+  for (const std::size_t node : {0U, 1U, 2U}) {
+    BOOST_TEST((f.read(node, 1, content).error() == errc::not_found));
+  }
+  // Nothing of that was the fault of a member: the next report is about one that is.
+  f.nodes[1]->stop();
+  BOOST_TEST(f.write(3, content, {.chain = both}).has_error());
+  BOOST_TEST((f.master.wait_failure(f.nodes[0]->id()).node == f.nodes[1]->id()));
+}
+
+BOOST_AUTO_TEST_CASE(where_another_node_answers_nothing_is_written) {
   node_fixture f(3);
   const byte_vector content = random_bytes(5000, 1);
-  const auto at = [&](std::size_t who, std::size_t where) {
-    const replica_address member{f.nodes[who]->id(), f.nodes[where]->address()};
-    return wire::chain_text({&member, 1});
-  };
-  // To a node that is not in the chain, and back to a node that had it already.
-  BOOST_TEST((f.write(1, content, {.chain = f.member(1)}).error() == errc::wrong_node));
-  const std::string twice = f.member(0) + "," + f.member(0);
-  BOOST_TEST((f.write(2, content, {.chain = twice}).error() == errc::invalid_argument));
-  // Another node answers where the second member is said to be: this one, or a third.
-  for (const std::size_t where : {0U, 2U}) {
-    const std::string chain = f.member(0) + "," + at(1, where);
-    const auto written = f.write(3, content, {.chain = chain});
-    BOOST_TEST_REQUIRE(written.has_error());
-    BOOST_TEST((written.error() == (where == 0 ? errc::invalid_argument : errc::wrong_node)),
-               written.error().message());
-  }
+  const replica_address elsewhere{f.nodes[1]->id(), f.nodes[2]->address()};
+  f.tell(0, {f.address_of(0), elsewhere});
+  const auto written = f.write(3, content, {.chain = f.member(0) + "," + f.member(1)});
+  BOOST_TEST_REQUIRE(written.has_error());
+  BOOST_TEST((written.error() == errc::wrong_node), written.error().message());
   BOOST_TEST((f.master.wait_failure(f.nodes[0]->id()).node == f.nodes[1]->id()));
-  for (const chunk_key key : {1U, 2U, 3U}) {
-    BOOST_TEST((f.read(2, key, content).error() == errc::not_found));
-  }
+  BOOST_TEST((f.read(2, 3, content).error() == errc::not_found));
+  // Members that lie at one address are no two.
+  const order_result twice =
+      f.order_to(0, {.kind = order_kind::create,
+                     .volume = f.volume,
+                     .generation = 1,
+                     .sources = {f.address_of(0), {f.nodes[1]->id(), f.nodes[0]->address()}}});
+  BOOST_TEST(twice.status == static_cast<std::uint16_t>(errc::invalid_argument));
+}
+
+BOOST_AUTO_TEST_CASE(a_volume_whose_members_are_not_known_takes_nothing_and_is_sealed) {
+  node_fixture f(1);
+  const byte_vector content = random_bytes(5000, 1);
+  BOOST_REQUIRE(f.write(1, content));
+  f.nodes[0]->stop();
+  f.nodes[0]->start();
+  f.master.wait_registered(f.nodes[0]->id());
+  BOOST_TEST((f.write(2, content).error() == errc::sealed));
+  BOOST_TEST((f.master.wait_failure(f.nodes[0]->id()).node == f.nodes[0]->id()));
+  f.tell(0, {f.address_of(0)});
+  BOOST_TEST(f.write(2, content).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(ack_one_answers_before_the_chain_and_the_chain_goes_on) {

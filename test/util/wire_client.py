@@ -1,15 +1,18 @@
 """A small client of the protocol (docs/protocol.md), for tests that need many operations from one
-process and exact knowledge of what was answered. Only what needs no datanode: directories and empty
-files."""
+process and exact knowledge of what was answered: directories, empty files, and by hand what a writer
+says to master and datanodes, or a stranger."""
 
 import os
 import socket
 import struct
 import threading
 import time
+import uuid
 
 HELLO, PING, LOOKUP, LIST, COMMIT, MKDIR, RENAME, REMOVE = 1, 2, 16, 18, 20, 21, 22, 23
+GRANT, END_GRANT, WRITE_CHUNK = 32, 33, 80
 LOG_STATUS = 101
+PERMISSION_DENIED, INVALID_ARGUMENT, KEY_CONFLICT, STALE_GENERATION = 8, 10, 43, 45
 # Failures after which the same operation is sent again.
 AGAIN = {21, 22, 23, 24, 25, 26, 29}
 
@@ -131,6 +134,35 @@ class Client:
                   struct.pack("<BQIqHB", 0, 0, 0, 0, 0o644, 0) + text("root") + text("") +
                   text("") + struct.pack("<I", 0) + text(""))
 
+    def grant(self, size=1 << 20, keys=64):
+        """A right to write: a dict of the reply's fields, `chain` as writes carry it."""
+        reply = self.call(GRANT, struct.pack("<BQIII", 0, size, keys, 0, 0) + text("") + text(""))
+        volume, generation, first, count, room = struct.unpack("<QIIIQ", reply[:28])
+        replicas, at = struct.unpack("<I", reply[28:32])[0], 32
+        members = []
+        for _ in range(replicas):
+            length = struct.unpack("<I", reply[at:at + 4])[0]
+            node = str(uuid.UUID(bytes=reply[at + 4:at + 20]))
+            address = reply[at + 24:at + 4 + length].decode()
+            members.append((node, address))
+            at += 4 + length
+        return {"volume": volume, "generation": generation, "first": first, "count": count,
+                "bytes": room, "members": members, "chain": chain_of(members)}
+
+    def end_grant(self, grant):
+        self.call(END_GRANT, struct.pack("<QII", grant["volume"], grant["generation"],
+                                         grant["first"]))
+
+    def commit(self, path, grant, key, content, client=None):
+        """Makes a file of one chunk, whether or not it was written."""
+        self.sequence += 1
+        operation = struct.pack("<I16sQQ", 32, client or self.uuid, self.sequence, self.sequence)
+        chunk = struct.pack("<IQIIII", 24, grant["volume"], key, len(content), crc32c(content),
+                            grant["generation"])
+        self.call(COMMIT, operation + struct.pack("<I", 0) + text(path) +
+                  struct.pack("<BQIqHB", 0, len(content), crc32c(content), 0, 0o644, 0) +
+                  text("root") + text("") + text("") + struct.pack("<I", 1) + chunk + text(""))
+
     def mkdir(self, path):
         self.call(MKDIR, self.operation() + text(path) + struct.pack("<BH", 1, 0o755) +
                   text("root") + text("") + text(""))
@@ -158,6 +190,21 @@ class Client:
                 at += 4 + size
             more = reply[at] != 0
         return out
+
+
+def chain_of(members):
+    return ",".join(f"{node}@{address}" for node, address in members)
+
+
+def write_chunk(address, grant, key, content, chain=None):
+    """A write by hand, at the datanode at that address."""
+    connection = Connection(address, bytes(16))
+    try:
+        connection.call(WRITE_CHUNK, struct.pack("<QIIIB", grant["volume"], grant["generation"], key,
+                                                 crc32c(content), 0) +
+                        text(grant["chain"] if chain is None else chain) + text(""), content)
+    finally:
+        connection.close()
 
 
 def log_status(address):
