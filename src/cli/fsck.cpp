@@ -165,7 +165,7 @@ std::size_t order_repair(session& from, const cluster_health& health) {
     }
   }
   for (const auto& o : health.orphans) {
-    if (o.what.orphans_wait) order(o.at, {o.what.volume, true});
+    if (o.what.orphans_waiting != 0) order(o.at, {o.what.volume, true});
   }
   return ordered;
 }
@@ -176,7 +176,7 @@ void print_summary(const totals& t, const cluster_health& health, const std::str
   std::uint64_t waiting = 0;
   for (const auto& o : health.orphans) {
     orphans += o.what.orphans;
-    if (o.what.orphans_wait) waiting += o.what.orphans;
+    waiting += o.what.orphans_waiting;
   }
   const bool sure = health.doubts.empty();
   const char* state = !sure ? "unknown" : t.healthy() ? "healthy" : "damaged";
@@ -203,7 +203,7 @@ void print_summary(const totals& t, const cluster_health& health, const std::str
             << " short of copies\n";
   if (orphans > 0) {
     std::cout << orphans << " orphans set aside, of which " << waiting
-              << " wait for --repair (more than 1 % of their volume)\n";
+              << " wait for --repair (lost history may have known them)\n";
   }
   if (health.one_rack > 0) {
     std::cout << counted(health.one_rack, "volume")

@@ -10,6 +10,7 @@
 #include "cli/session.hpp"
 #include "io/child_process.hpp"
 #include "io/clock.hpp"
+#include "io/epoch_file.hpp"
 #include "io/identity.hpp"
 #include "journal/image_store.hpp"
 #include "journal/restore.hpp"
@@ -111,6 +112,9 @@ result<meta::image_head> install_image(const std::string& image, const std::stri
   if (const auto copy = journal::check_image(files, temporary); !copy) return copy;
   auto placed = journal::place_image(files, directory, temporary, head->txid);
   if (!placed) return placed.error();
+  // Whatever was logged behind the image is missing.
+  SSDFS_TRY(
+      io::write_epoch_file(files, directory + "/" + io::history_cut_file, io::history_cut_now));
   SSDFS_TRY(
       io::write_identity(files, directory, {"master", node_id(io::random_uuid()), head->cluster}));
   return head;

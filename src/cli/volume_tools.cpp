@@ -24,6 +24,7 @@ boost::json::object record_json(const volume::dump_record& r) {
     out["live"] = r.live;
   }
   if (r.number != 0) out["number"] = r.number;
+  if (r.settled) out["settled"] = true;
   if (!r.keys.empty()) {
     boost::json::array keys;
     for (const auto key : r.keys) keys.emplace_back(std::to_string(key));

@@ -336,6 +336,8 @@ bool controller::impl::fill_order(order_book::entry& entry, order& out) {
     // All members in the order of the chain: the only way that writes of that generation may take.
     const volume_info* info = state_.find(entry.volume);
     if (info == nullptr) return false;
+    // The first that was never granted: what a replica knows beyond it burns nothing else.
+    if (wish.kind == order_kind::reopen) out.keys = {info->next_key};
     for (const node_id member : info->members) {
       const node_view* node = registry_.find(member);
       if (node == nullptr || node->address.empty()) return false;

@@ -42,7 +42,8 @@ void health_service::replica_health(net::request r) {
     const auto orphans = v->store().orphans();
     const auto bad = v->store().report().bad_records;
     if (bad == 0 && orphans.chunks == 0) continue;
-    reply.replicas.push_back({v->store().id(), bad, orphans.chunks, orphans.bytes, orphans.wait});
+    reply.replicas.push_back({v->store().id(), bad, orphans.chunks, orphans.bytes,
+                              orphans.waiting != 0, orphans.waiting});
   }
   std::sort(reply.replicas.begin(), reply.replicas.end(),
             [](const auto& a, const auto& b) { return a.volume < b.volume; });
@@ -69,9 +70,15 @@ void health_service::repair_replica(net::request r) {
   if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed repair_replica"));
   const auto v = volumes_.find(m.volume);
   if (!v) return r.fail(not_here());
-  if (m.release_orphans) v->store().release_orphans();
   scrubs_.repair_soon(m.volume);
-  r.reply(wire::repair_replica_reply{});
+  if (!m.release_orphans) return r.reply(wire::repair_replica_reply{});
+  auto waiting = std::make_shared<net::request>(std::move(r));
+  const auto queued = disk_.submit([v, waiting] {
+    const auto released = v->store().release_orphans();
+    if (!released) return waiting->fail(released.error());
+    waiting->reply(wire::repair_replica_reply{});
+  });
+  if (!queued) waiting->fail(queued.error());
 }
 
 }  // namespace ssdfs::datanode

@@ -7,11 +7,12 @@
 
 namespace ssdfs::datanode {
 
-/// One function an RPC. Thread-safe, answers from memory.
+/// One function an RPC. Thread-safe, answers from memory; what has to be stored first is in the
+/// disk pool.
 class health_service {
  public:
-  health_service(const volume_table& volumes, scrubber& scrubs)
-      : volumes_(volumes), scrubs_(scrubs) {}
+  health_service(const volume_table& volumes, scrubber& scrubs, io::disk_pool& disk)
+      : volumes_(volumes), scrubs_(scrubs), disk_(disk) {}
 
   void scrub(net::request r);
   void replica_health(net::request r);
@@ -21,6 +22,7 @@ class health_service {
  private:
   const volume_table& volumes_;
   scrubber& scrubs_;
+  io::disk_pool& disk_;
 };
 
 }  // namespace ssdfs::datanode

@@ -152,7 +152,7 @@ result<void> order_executor::reopen(const order& what) {
   const replica_report now = v.report();
   if (now.generation <= what.generation) (*found)->set_route(std::move(*route));
   if (now.state == replica_state::open && now.generation == what.generation) return {};
-  SSDFS_TRY(v.reopen(what.generation));
+  SSDFS_TRY(v.reopen(what.generation, what.keys.empty() ? 0 : what.keys.front()));
   return {};
 }
 

@@ -21,6 +21,9 @@ struct live_list {
   std::vector<wire::chunk_entry> chunks;  // by key
   generation_t generation = 0;
   std::uint64_t removal_number = 0;
+  chunk_key settled_from = 0;
+  chunk_key settled_end = 0;
+  std::int64_t settled_wait_ms = 0;
 };
 
 // A page of the list. The master may need a while to make it, and says that it is busy meanwhile.
@@ -51,7 +54,11 @@ result<live_list> fetch_live(net::channel& master, order_job& job) {
       if (from == 0) {
         out.generation = page->generation;
         out.removal_number = page->removal_number;
+        out.settled_from = page->settled_from;
+        out.settled_end = page->settled_end;
+        out.settled_wait_ms = page->settled_wait_ms;
       }
+      out.settled_end = std::min(out.settled_end, page->settled_end);
       torn = page->generation != out.generation || page->removal_number != out.removal_number;
       out.chunks.insert(out.chunks.end(), page->chunks.begin(), page->chunks.end());
       if (!page->more || page->chunks.empty()) break;
@@ -63,9 +70,22 @@ result<live_list> fetch_live(net::channel& master, order_job& job) {
   return failure(errc::changed, "the list of live chunks changed while it was read");
 }
 
-// Keys of live chunks that the list does not have, and of those that it has with other content.
-result<std::vector<chunk_key>> orphans_of(const volume::volume& v, const live_list& live) {
-  std::vector<chunk_key> out;
+// The chunk of that key; null if there is none.
+const wire::chunk_entry* find_chunk(const std::vector<wire::chunk_entry>& in, chunk_key key) {
+  const auto at = std::lower_bound(in.begin(), in.end(), key,
+                                   [](const auto& e, chunk_key k) { return e.key < k; });
+  return at != in.end() && at->key == key ? &*at : nullptr;
+}
+
+// Live chunks that the list does not have, or has with other content.
+struct orphan_keys {
+  std::vector<chunk_key> settled;  // that can never be live
+  std::vector<chunk_key> others;
+  [[nodiscard]] std::size_t size() const noexcept { return settled.size() + others.size(); }
+};
+
+result<orphan_keys> orphans_of(const volume::volume& v, const live_list& live) {
+  orphan_keys out;
   auto wanted = live.chunks.begin();
   for (chunk_key from = 0;;) {
     auto here = v.list_live(from, local_page);
@@ -74,7 +94,10 @@ result<std::vector<chunk_key>> orphans_of(const volume::volume& v, const live_li
       while (wanted != live.chunks.end() && wanted->key < c.key) ++wanted;
       const bool listed = wanted != live.chunks.end() && wanted->key == c.key &&
                           wanted->size == c.size && wanted->crc32c == c.crc;
-      if (!listed) out.push_back(c.key);
+      if (listed) continue;
+      const bool settled = c.key >= live.settled_from && c.key < live.settled_end &&
+                           find_chunk(live.chunks, c.key) == nullptr;
+      (settled ? out.settled : out.others).push_back(c.key);
     }
     if (here->size() < local_page) return out;
     from = here->back().key + 1;
@@ -96,13 +119,13 @@ result<void> in_batches(std::span<const chunk_key> keys, Record record) {
   return {};
 }
 
-// Keys of tombstones that the list names.
-std::vector<chunk_key> to_revive(const volume::volume& v, const live_list& live) {
+// Keys of tombstones that `chunks` name.
+std::vector<chunk_key> to_revive(const volume::volume& v,
+                                 const std::vector<wire::chunk_entry>& chunks) {
   std::vector<chunk_key> out;
   for (const volume::live_chunk& c : v.tombstoned()) {
-    const auto at = std::lower_bound(live.chunks.begin(), live.chunks.end(), c.key,
-                                     [](const auto& e, chunk_key key) { return e.key < key; });
-    if (at != live.chunks.end() && matches(*at, c)) out.push_back(c.key);
+    const wire::chunk_entry* listed = find_chunk(chunks, c.key);
+    if (listed != nullptr && matches(*listed, c)) out.push_back(c.key);
   }
   return out;
 }
@@ -128,8 +151,11 @@ result<void> reconcile_volume(volume::volume& v, net::channel& master, net::chan
   const auto orphans = orphans_of(v, *live);
   if (!orphans) return orphans.error();
   const std::int64_t now_ms = io::wall_ms();
-  SSDFS_TRY(in_batches(*orphans, [&](auto keys) { return v.tombstone_keys(now_ms, keys); }));
-  const auto revived = to_revive(v, *live);
+  SSDFS_TRY(in_batches(orphans->others, [&](auto keys) { return v.tombstone_keys(now_ms, keys); }));
+  SSDFS_TRY(in_batches(orphans->settled, [&](auto keys) {
+    return v.discard_keys(now_ms + live->settled_wait_ms, keys);
+  }));
+  const auto revived = to_revive(v, live->chunks);
   SSDFS_TRY(in_batches(revived, [&](auto keys) { return v.revive_keys(keys); }));
   const auto missing = to_fetch(v, *live);
   chunk_fetcher from(peers, job);
@@ -138,9 +164,10 @@ result<void> reconcile_volume(volume::volume& v, net::channel& master, net::chan
   totals.orphans += orphans->size();
   totals.revived += revived.size();
   totals.fetched += fetched ? fetched->stored : 0;
-  if (!orphans->empty() || !revived.empty() || !missing.empty()) {
-    SSDFS_LOG(info) << "volume " << v.id() << " reconciled: " << orphans->size()
-                    << " orphans set aside, " << revived.size() << " revived, " << missing.size()
+  if (orphans->size() != 0 || !revived.empty() || !missing.empty()) {
+    SSDFS_LOG(info) << "volume " << v.id() << " reconciled: " << orphans->others.size()
+                    << " orphans set aside, " << orphans->settled.size() << " discarded, "
+                    << revived.size() << " revived, " << missing.size()
                     << " missing or bad, of which " << (fetched ? fetched->stored : 0)
                     << " fetched";
   }

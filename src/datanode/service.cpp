@@ -12,7 +12,7 @@ service::service(parts p)
     : parts_(std::move(p)),
       around_{parts_.budget, parts_.metrics, parts_.link, parts_.flying},
       reads_({parts_.disk, parts_.volumes, parts_.metrics, parts_.link, parts_.flying}),
-      health_(parts_.volumes, parts_.scrubs) {}
+      health_(parts_.volumes, parts_.scrubs, parts_.disk) {}
 
 result<wire::hello_reply> service::hello(const wire::hello_request& caller, net::connection&) {
   if (caller.protocol_min > wire::protocol_max || caller.protocol_max < wire::protocol_min) {

@@ -1,4 +1,5 @@
 // Looking at logs without changing them, and giving up what is damaged.
+#include "io/epoch_file.hpp"
 #include "journal/log_scan.hpp"
 #include "journal/recovery.hpp"
 #include "meta/record_codec.hpp"
@@ -82,6 +83,7 @@ result<void> give_up(io::file_system& fs, const std::string& directory,
                      const std::vector<segment_name>& segments, const inspection& found) {
   const std::string aside = directory + "/cut-" + std::to_string(found.report.cut->txid.value);
   SSDFS_TRY(fs.make_directories(aside));
+  SSDFS_TRY(io::write_epoch_file(fs, directory + "/" + io::history_cut_file, io::history_cut_now));
   SSDFS_TRY(fs.sync_directory(directory));
   // The last first: at every moment what is left is a log that this function can go on with.
   for (std::size_t i = segments.size(); i-- > found.bad_segment + 1;) {

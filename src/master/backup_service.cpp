@@ -50,12 +50,16 @@ void service::admin_accept_loss(net::request r) {
   // It has to be known after a restart, too, before anything is built on it.
   auto waiting = std::make_shared<net::request>(std::move(r));
   backups_->in_background([this, waiting, reason = *reason, epoch = core_.state().epoch()] {
-    const auto kept = io::write_epoch_file(
-        core_.files(), core_.options().data_dir + "/" + io::accepted_loss_file, epoch);
+    const std::string& directory = core_.options().data_dir;
+    auto kept = io::write_epoch_file(core_.files(), directory + "/" + io::history_cut_file, epoch);
+    if (kept) {
+      kept = io::write_epoch_file(core_.files(), directory + "/" + io::accepted_loss_file, epoch);
+    }
     boost::asio::post(core_.strand(), [this, waiting, reason, epoch, kept] {
       if (!kept) return waiting->fail(kept.error());
       if (stopped_) return waiting->fail(errc::shutting_down);
       SSDFS_LOG(warning) << "an operator accepts the loss: " << reason;
+      core_.set_history_cut(epoch);
       core_.nodes().accept_loss(core::steady_now_ms());
       backups_->accept_loss(epoch);
       settle();

@@ -161,6 +161,9 @@ void service::live_chunks(net::request r) {
                              [](const wire::chunk_entry& e, chunk_key k) { return e.key < k; });
   for (; at != list->end() && reply.chunks.size() < q.limit; ++at) reply.chunks.push_back(*at);
   reply.more = at != list->end();
+  // Of these keys the log has the grant and its end, and every commit that there was.
+  if (core_.knows_all_of(q.volume)) reply.settled_end = volume->info.next_key;
+  reply.settled_wait_ms = core_.options().delete_grace_ms;
   answer_read(std::move(r), std::move(reply));
 }
 

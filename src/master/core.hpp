@@ -74,6 +74,13 @@ class core {
   result<void> open(const beginning& how);
   /// What was lost in epochs up to this one is accepted. Before begin().
   void set_accepted_loss(epoch_t upto) noexcept { accepted_loss_ = upto; }
+  /// Records of epochs below this one may be missing from the log; 0: none are. Any time on the
+  /// strand, and before begin().
+  void set_history_cut(epoch_t below) noexcept { history_cut_ = below; }
+  /// Whether the log has everything that was ever logged about a volume: it was made since then.
+  [[nodiscard]] bool knows_all_of(volume_id id) const noexcept {
+    return epoch_t(static_cast<std::uint32_t>(id.value >> 32)) >= history_cut_;
+  }
   /// Builds the cluster's side. After open().
   void begin();
 
@@ -198,6 +205,7 @@ class core {
   txid committed_;
   std::string sync_problem_;
   epoch_t accepted_loss_;
+  epoch_t history_cut_;
   std::deque<pending_answer> pending_;
   std::deque<watcher> watchers_;
 };

@@ -74,6 +74,9 @@ class running final : public master {
     // A backup may have heard of masters of whose log it got nothing: a promotion goes beyond them.
     const auto heard = io::read_epoch_file(files, options_.data_dir + "/" + io::heard_epoch_file);
     if (!heard) return heard.error();
+    // What the old master had and this one has not may be acknowledged.
+    const std::string cut_path = options_.data_dir + "/" + io::history_cut_file;
+    if (promoting_) SSDFS_TRY(io::write_epoch_file(files, cut_path, io::history_cut_now));
     const core::beginning begin{who->node, who->cluster, options_.promote, *heard, !promoting_};
     SSDFS_TRY(core_.open(begin));
     const cluster_id cluster = core_.state().cluster();
@@ -89,6 +92,13 @@ class running final : public master {
         io::read_epoch_file(files, options_.data_dir + "/" + io::accepted_loss_file);
     if (!accepted) return accepted.error();
     core_.set_accepted_loss(*accepted);
+    auto cut = io::read_epoch_file(files, cut_path);
+    if (!cut) return cut.error();
+    if (*cut == io::history_cut_now) {
+      cut = core_.state().epoch();
+      SSDFS_TRY(io::write_epoch_file(files, cut_path, *cut));
+    }
+    core_.set_history_cut(*cut);
     core_.begin();
     checkpoints_ = std::make_unique<checkpointer>(core_);
     service_ = std::make_shared<service>(io_, core_, *checkpoints_);

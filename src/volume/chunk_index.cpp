@@ -104,12 +104,16 @@ bool chunk_index::remove(chunk_key key) {
   return was_live;
 }
 
-bool chunk_index::set_aside(chunk_key key, std::int64_t at_ms) {
+bool chunk_index::set_aside(chunk_key key, const aside_time& at) {
+  if (const auto t = tombstones_.find(key); t != tombstones_.end()) {
+    t->second.at = at;
+    return false;
+  }
   const find_result old = find(key);
   if (old.state != key_state::live) return false;
   digest_.remove(key, old.entry.size, old.entry.crc);  // its extent is kept
   burn(key);
-  tombstones_[key] = {old.entry, at_ms};
+  tombstones_[key] = {old.entry, at};
   return true;
 }
 

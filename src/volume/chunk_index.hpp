@@ -54,13 +54,16 @@ class chunk_index {
   void add(const chunk_entry& entry);
   /// The key, live or tombstoned, is gone for good; an unknown one is burnt. True if it was live.
   bool remove(chunk_key key);
-  /// A live key is set aside. False if it is not live.
-  bool set_aside(chunk_key key, std::int64_t at_ms);
+  /// A live key is set aside; for one that is already only the time changes. False if it is not
+  /// live.
+  bool set_aside(chunk_key key, const aside_time& at);
   /// The reverse. False if the key is not tombstoned.
   bool revive(chunk_key key);
 
   /// Burns all keys up to the highest that are nowhere: they belong to grants that have ended.
   void burn_gaps() { burnt_floor_ = highest_key_ + 1; }
+  /// The same for those below `key`, and for no others.
+  void burn_below(chunk_key key) { burnt_floor_ = key; }
   void raise_highest(chunk_key key) { highest_key_ = std::max(highest_key_, key); }
 
   /// Calls visit(const chunk_entry&) for live chunks with key >= from in order of key until it

@@ -74,7 +74,9 @@ result<void> compactor::begin() {
     return listed;
   }
   for (const auto& [key, t] : volume_.index_.tombstones()) {
-    if (t.at_ms <= options_.now_ms - options_.tombstone_ms) continue;
+    const bool over = t.at.settled ? options_.drop_settled && t.at.ms <= options_.now_ms
+                                   : t.at.ms <= options_.now_ms - options_.tombstone_ms;
+    if (over) continue;
     tombstones_.push_back(t);
     chunks_.push_back(t.chunk);
   }
@@ -152,16 +154,14 @@ failure compactor::bad(const chunk_entry& e) {
 
 result<void> compactor::copy_tombstones() {
   std::sort(tombstones_.begin(), tombstones_.end(),
-            [](const auto& a, const auto& b) { return a.at_ms < b.at_ms; });
+            [](const auto& a, const auto& b) { return number_of(a.at) < number_of(b.at); });
   for (std::size_t i = 0; i < tombstones_.size();) {
-    const std::int64_t at_ms = tombstones_[i].at_ms;
+    const aside_time at = tombstones_[i].at;
     std::vector<chunk_key> keys;
-    for (; i < tombstones_.size() && tombstones_[i].at_ms == at_ms && keys.size() < max_batch_keys;
-         ++i) {
+    for (; i < tombstones_.size() && tombstones_[i].at == at && keys.size() < max_batch_keys; ++i) {
       keys.push_back(tombstones_[i].chunk.key);
     }
-    SSDFS_TRY(
-        put_control(record_kind::tombstone, encode_keys(static_cast<std::uint64_t>(at_ms), keys)));
+    SSDFS_TRY(put_control(record_kind::tombstone, encode_keys(number_of(at), keys)));
   }
   return {};
 }

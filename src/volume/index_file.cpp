@@ -85,7 +85,7 @@ std::vector<std::byte> index_builder::finish(const index_summary& summary) && {
   }
   for (const tombstone_entry& t : summary.tombstones) {
     put_entry(at, t.chunk);
-    store_le(at + entry_size, t.at_ms);
+    store_le(at + entry_size, number_of(t.at));
     at += tombstone_size;
   }
   store_le(out.data() + crc_at, prologue_crc(out));
@@ -163,7 +163,8 @@ result<void> index_file::parse_lists(bytes_view bytes) {
     summary_.pending.push_back(load_le<std::uint64_t>(at));
   }
   for (std::uint64_t i = 0; i < tombstones; ++i, at += tombstone_size) {
-    summary_.tombstones.push_back({get_entry(at), load_le<std::int64_t>(at + entry_size)});
+    summary_.tombstones.push_back(
+        {get_entry(at), aside_time_of(load_le<std::uint64_t>(at + entry_size))});
   }
   return {};
 }

@@ -32,7 +32,7 @@ struct chunk_entry {
 /// A chunk set aside as an orphan.
 struct tombstone_entry {
   chunk_entry chunk;
-  std::int64_t at_ms = 0;  ///< since 1970, when
+  aside_time at;
   friend bool operator==(const tombstone_entry&, const tombstone_entry&) = default;
 };
 

@@ -31,7 +31,22 @@ inline constexpr std::size_t status_size = 48;
 void encode(const replica_status& s, std::byte* out) noexcept;
 [[nodiscard]] std::optional<replica_status> decode_status(bytes_view payload) noexcept;
 
-/// A number (of the removal batch, or milliseconds since 1970 for tombstones) and keys.
+/// When a chunk was set aside, or, if that it may go needs nobody's word, from when on it may: in a
+/// tombstone record and in the index as one number.
+struct aside_time {
+  std::int64_t ms = 0;  ///< since 1970
+  bool settled = false;
+  friend bool operator==(const aside_time&, const aside_time&) = default;
+};
+inline constexpr std::uint64_t settled_bit = std::uint64_t{1} << 63;
+[[nodiscard]] inline std::uint64_t number_of(const aside_time& t) noexcept {
+  return (static_cast<std::uint64_t>(t.ms) & ~settled_bit) | (t.settled ? settled_bit : 0);
+}
+[[nodiscard]] inline aside_time aside_time_of(std::uint64_t number) noexcept {
+  return {static_cast<std::int64_t>(number & ~settled_bit), (number & settled_bit) != 0};
+}
+
+/// A number (of the removal batch, or number_of the time for tombstones) and keys.
 struct key_batch {
   std::uint64_t number = 0;
   std::vector<chunk_key> keys;

@@ -61,11 +61,11 @@ void replayer::apply_keys(const scanned_record& record) {
     ++bad_;
     return;
   }
-  const auto at_ms = static_cast<std::int64_t>(batch->number);
+  const aside_time at = aside_time_of(batch->number);
   for (const chunk_key key : batch->keys) {
     switch (record.header.kind) {
       case record_kind::removals: index_.remove(key); break;
-      case record_kind::tombstone: index_.set_aside(key, at_ms); break;
+      case record_kind::tombstone: index_.set_aside(key, at); break;
       default: index_.revive(key); break;
     }
   }

@@ -109,6 +109,11 @@ dump_record describe(const scanned_record& r) {
   } else if (!r.payload.empty()) {
     if (auto batch = decode_keys(r.payload)) {
       out.number = batch->number;
+      if (r.header.kind == record_kind::tombstone) {
+        const aside_time at = aside_time_of(batch->number);
+        out.number = static_cast<std::uint64_t>(at.ms);
+        out.settled = at.settled;
+      }
       out.keys = std::move(batch->keys);
     }
   }

@@ -36,13 +36,14 @@ struct dump_record {
   bool intact = true;        ///< content or payload matches its CRC
   bool live = false;         ///< it is what a read of its key returns
   std::uint64_t number = 0;  ///< of removals; milliseconds since 1970 of tombstones
+  bool settled = false;      ///< a tombstone whose chunks may go then without an operator's word
   std::vector<std::uint32_t> keys;  ///< of removals, tombstone, revive
   std::string state;                ///< of state records: open, sealed, recovering
   std::uint32_t generation = 0;     ///< of state records
 };
 BOOST_DESCRIBE_STRUCT(dump_record, (),
-                      (offset, kind, bytes, key, size, crc32c, intact, live, number, keys, state,
-                       generation))
+                      (offset, kind, bytes, key, size, crc32c, intact, live, number, settled, keys,
+                       state, generation))
 
 /// Calls `on_head` once and `on_record` for everything in the file, in order; on_record ends the
 /// dump by returning false. Changes nothing. errc::damaged if the file has no superblock.

@@ -102,6 +102,7 @@ struct live_chunk {
 struct compaction_options {
   std::int64_t now_ms = 0;  ///< wall clock: tombstones older than tombstone_ms are dropped
   std::int64_t tombstone_ms = 24 * 3600 * 1000;
+  bool drop_settled = true;  ///< those that need nobody's word, from their time on
   /// Called after every piece of work with its bytes; may sleep to limit the rate. False gives the
   /// compaction up (errc::cancelled), without effect.
   unique_function<bool(std::uint64_t bytes)> go_on;
@@ -223,8 +224,9 @@ class volume : public std::enable_shared_from_this<volume> {
   /// errc::precondition while recovering.
   result<replica_report> seal(generation_t generation);
   /// Takes appends again, of the new generation only, which must be higher. errc::precondition
-  /// unless sealed.
-  result<replica_report> reopen(generation_t generation);
+  /// unless sealed. Keys below `first_key` are burnt but for those that are here, and no others: a
+  /// key that nobody was granted must not take those behind it along. 0: all up to the highest.
+  result<replica_report> reopen(generation_t generation, chunk_key first_key = 0);
   /// A change of members of a sealed volume; the generation never falls (errc::stale_generation).
   /// Idempotent.
   result<replica_report> set_generation(generation_t generation);
@@ -240,20 +242,23 @@ class volume : public std::enable_shared_from_this<volume> {
   /// Sets live chunks aside as orphans: not readable, not in the digest, kept until compaction
   /// finds them old enough. Durable.
   result<void> tombstone_keys(std::int64_t now_ms, std::span<const chunk_key> keys);
+  /// The same for chunks that can never be live: compaction may drop them from `from_ms` on, wall
+  /// clock, however many they are. Those that are set aside already may go then, too.
+  result<void> discard_keys(std::int64_t from_ms, std::span<const chunk_key> keys);
   /// Makes tombstoned chunks live again; others are left alone. Durable.
   result<void> revive_keys(std::span<const chunk_key> keys);
   [[nodiscard]] std::vector<live_chunk> tombstoned() const;
-  /// What is set aside. More than 1 % of the volume's bytes wait for release_orphans() before
-  /// compaction may drop them, however old they are: so many are no leftovers of uploads.
+  /// What is set aside. Of what was not discarded, more than 1 % of the volume's bytes wait for
+  /// release_orphans() before compaction may drop them, however old they are: they may be what lost
+  /// history knew.
   struct orphan_state {
     std::uint64_t chunks = 0;
-    std::uint64_t bytes = 0;  ///< content
-    bool wait = false;
+    std::uint64_t bytes = 0;    ///< content
+    std::uint64_t waiting = 0;  ///< of the chunks, those that wait
   };
   [[nodiscard]] orphan_state orphans() const;
-  /// An operator has looked at the orphans of now: compaction may drop them. Not kept over a
-  /// restart.
-  void release_orphans();
+  /// An operator has looked at the orphans of now: compaction may drop them. Durable.
+  result<void> release_orphans();
   /// Counts the orphans that compaction may drop at this time as dead bytes from here on. For a
   /// timer.
   void expire_orphans(std::int64_t now_ms);
@@ -336,7 +341,7 @@ class volume : public std::enable_shared_from_this<volume> {
   result<void> append_status(const replica_status& status);
   result<void> change_status(replica_state state, generation_t generation,
                              std::uint64_t removal_number);
-  result<void> set_aside(record_kind kind, std::uint64_t number, std::span<const chunk_key> keys);
+  result<void> set_aside(record_kind kind, const aside_time& at, std::span<const chunk_key> keys);
   result<void> check_usable() const;
   failure fence(const failure& why);
   [[nodiscard]] replica_status status_locked() const;  // under index_mutex_
@@ -385,7 +390,6 @@ class volume : public std::enable_shared_from_this<volume> {
   bool compacting_ = false;
   bool compaction_void_ = false;              // something changed that compaction cannot follow
   std::vector<chunk_key> removed_meanwhile_;  // while compacting
-  std::uint64_t released_orphans_ = 0;        // so many chunks were looked at by an operator
   std::uint64_t expired_bytes_ = 0;  // extents of tombstones that compaction may drop by now
 
   group_sync sync_;

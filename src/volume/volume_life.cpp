@@ -116,7 +116,7 @@ result<replica_report> volume::seal(generation_t generation) {
   return report();
 }
 
-result<replica_report> volume::reopen(generation_t generation) {
+result<replica_report> volume::reopen(generation_t generation, chunk_key first_key) {
   const guard lock(append_mutex_);
   const replica_report now = report();
   if (now.state == replica_state::open && now.generation == generation) return now;
@@ -125,6 +125,10 @@ result<replica_report> volume::reopen(generation_t generation) {
     return failure(errc::precondition, "only a sealed volume is reopened");
   }
   SSDFS_TRY(change_status(replica_state::open, generation, now.removal_number));
+  if (first_key != 0) {
+    const guard index(index_mutex_);
+    index_.burn_below(first_key);
+  }
   return report();
 }
 
@@ -187,25 +191,30 @@ result<void> volume::remove_keys(std::uint64_t number, std::span<const chunk_key
 }
 
 result<void> volume::tombstone_keys(std::int64_t now_ms, std::span<const chunk_key> keys) {
-  return set_aside(record_kind::tombstone, static_cast<std::uint64_t>(now_ms), keys);
+  return set_aside(record_kind::tombstone, {.ms = now_ms}, keys);
+}
+
+result<void> volume::discard_keys(std::int64_t from_ms, std::span<const chunk_key> keys) {
+  return set_aside(record_kind::tombstone, {.ms = from_ms, .settled = true}, keys);
 }
 
 result<void> volume::revive_keys(std::span<const chunk_key> keys) {
-  return set_aside(record_kind::revive, 0, keys);
+  return set_aside(record_kind::revive, {}, keys);
 }
 
-result<void> volume::set_aside(record_kind kind, std::uint64_t number,
+result<void> volume::set_aside(record_kind kind, const aside_time& at,
                                std::span<const chunk_key> keys) {
   if (keys.size() > max_batch_keys) return errc::too_large;
   const guard lock(append_mutex_);
   SSDFS_TRY(check_usable());
-  auto written = append_control(kind, encode_keys(number, keys));
+  auto written = append_control(kind, encode_keys(number_of(at), keys));
   if (!written) return written.error();
   if (auto durable = sync_.wait(*written); !durable) return fence(durable.error());
   const guard index(index_mutex_);
   for (const chunk_key key : keys) {
     if (kind == record_kind::tombstone) {
-      index_.set_aside(key, static_cast<std::int64_t>(number));
+      index_.set_aside(key, at);
+      bad_.erase(key);  // nothing is lacking any more; a revived one is read again
     } else {
       index_.revive(key);
     }
@@ -217,11 +226,15 @@ result<void> volume::set_aside(record_kind kind, std::uint64_t number,
 
 volume::orphan_state volume::orphans_locked() const {
   orphan_state out;
+  std::uint64_t unsettled_bytes = 0;
   for (const auto& [key, t] : index_.tombstones()) {
     ++out.chunks;
     out.bytes += t.chunk.size;
+    if (t.at.settled) continue;
+    ++out.waiting;
+    unsettled_bytes += t.chunk.size;
   }
-  out.wait = out.bytes > length_ / 100 && out.chunks > released_orphans_;
+  if (unsettled_bytes <= length_ / 100) out.waiting = 0;
   return out;
 }
 
@@ -230,17 +243,25 @@ volume::orphan_state volume::orphans() const {
   return orphans_locked();
 }
 
-void volume::release_orphans() {
-  const guard lock(index_mutex_);
-  released_orphans_ = index_.tombstones().size();
+result<void> volume::release_orphans() {
+  std::vector<chunk_key> keys;
+  {
+    const guard lock(index_mutex_);
+    for (const auto& [key, t] : index_.tombstones()) {
+      if (!t.at.settled) keys.push_back(key);
+    }
+  }
+  for (std::span<const chunk_key> left = keys; !left.empty();) {
+    const std::size_t count = std::min(left.size(), max_batch_keys);
+    SSDFS_TRY(discard_keys(0, left.first(count)));
+    left = left.subspan(count);
+  }
+  return {};
 }
 
 std::int64_t volume::tombstone_age_ms() const {
   constexpr std::int64_t usual_ms = 24LL * 3600 * 1000;
-  const guard lock(index_mutex_);
-  const orphan_state now = orphans_locked();
-  if (now.wait) return std::numeric_limits<std::int64_t>::max();
-  return released_orphans_ != 0 && now.chunks <= released_orphans_ ? 0 : usual_ms;
+  return orphans().waiting != 0 ? std::numeric_limits<std::int64_t>::max() : usual_ms;
 }
 
 void volume::expire_orphans(std::int64_t now_ms) {
@@ -248,7 +269,7 @@ void volume::expire_orphans(std::int64_t now_ms) {
   const guard lock(index_mutex_);
   std::uint64_t bytes = 0;
   for (const auto& [key, t] : index_.tombstones()) {
-    if (t.at_ms <= now_ms - age) bytes += extent_of(t.chunk.size);
+    if (t.at.ms <= (t.at.settled ? now_ms : now_ms - age)) bytes += extent_of(t.chunk.size);
   }
   expired_bytes_ = bytes;
 }

@@ -41,6 +41,7 @@ result<void> volume_set::move(volume_id id, move_options options) {
   if (!m) return m.error();
   compaction_options rewrite;
   rewrite.tombstone_ms = std::numeric_limits<std::int64_t>::max();  // keeps all of them
+  rewrite.drop_settled = false;
   rewrite.go_on = [&](std::uint64_t bytes) {
     // Appends come first: what is kept free for them and for compaction is not for moves.
     return m->to->usable() && m->to->available() > 0 && (!options.go_on || options.go_on(bytes));

@@ -78,10 +78,13 @@ struct replica_trouble {
   std::uint32_t bad_records = 0;
   std::uint64_t orphans = 0;  ///< chunks set aside
   std::uint64_t orphan_bytes = 0;
-  bool orphans_wait = false;  ///< more than 1 % of the volume: kept until an operator agrees
+  bool orphans_wait = false;  ///< orphans_waiting is not 0
+  /// Of them, those kept until an operator agrees: lost history may have known them, and they are
+  /// more than 1 % of the volume.
+  std::uint64_t orphans_waiting = 0;
 };
 BOOST_DESCRIBE_STRUCT(replica_trouble, (),
-                      (volume, bad_records, orphans, orphan_bytes, orphans_wait))
+                      (volume, bad_records, orphans, orphan_bytes, orphans_wait, orphans_waiting))
 struct replica_health_reply {
   std::vector<replica_trouble> replicas;  ///< by volume; all others are fine
   bool more = false;

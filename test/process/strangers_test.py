@@ -1,18 +1,34 @@
 """What one client's word does to others: writes, commits and uploads by hand, right and wrong ones."""
 
+import json
 import os
+import tempfile
 import time
 import unittest
 import uuid
 
 import wire_client
-from local_cluster import Cluster
+from local_cluster import Cluster, wait_until
 
 MASTER = ["--volume-size=8MiB", "--delete-grace=500ms", "--trash-expiry=0s", "--dead-after=5s"]
 
 
 def volume_of(cluster, number):
     return next(v for v in cluster.volumes() if int(v["volume"]) == number)
+
+
+def is_whole(volume, after):
+    """Closed and compared, or opened again since."""
+    return volume["reason"] == "healthy" or (
+        volume["state"] == "open" and volume["generation"] > after)
+
+
+def close_volume(cluster, grant, client):
+    """Ends the grant, seals the volume, and waits until its copies have been compared."""
+    client.end_grant(grant)
+    cluster.ok("admin", "seal", str(grant["volume"]))
+    wait_until(lambda: is_whole(volume_of(cluster, grant["volume"]), grant["generation"]),
+               "volume closed and whole", 60)
 
 
 class StrangersTest(unittest.TestCase):
@@ -40,6 +56,27 @@ class StrangersTest(unittest.TestCase):
             self.assertEqual(volume_of(cluster, grant["volume"])["state"], "open")
             self.assertEqual(cluster.ok("cat", "/written", text=False), content)
 
+    def test_a_key_that_nobody_was_granted_keeps_nobody_from_writing(self):
+        with Cluster(datanodes=1, master=[*MASTER, "--replication=1"]) as cluster:
+            client = wire_client.Client([cluster.address])
+            content = os.urandom(1000)
+            made_up = 4_000_000_000
+            for _ in range(8):  # all volumes that there are, and then opened again
+                grant = client.grant()
+                address = grant["members"][0][1]
+                try:
+                    wire_client.write_chunk(address, grant, made_up, content)
+                except wire_client.Refused as refused:
+                    self.assertEqual(refused.status, wire_client.KEY_CONFLICT)
+                wire_client.write_chunk(address, grant, grant["first"], content)
+                close_volume(cluster, grant, client)
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(content)
+                file.flush()
+                for i in range(10):
+                    cluster.ok("put", "--timeout=5s", file.name, f"/f{i}")
+            self.assertEqual(cluster.ok("cat", "/f9", text=False), content)
+
     def test_nobody_commits_what_another_was_granted(self):
         with Cluster(master=MASTER) as cluster:
             writer = wire_client.Client([cluster.address])
@@ -61,6 +98,25 @@ class StrangersTest(unittest.TestCase):
             writer.commit("/too", grant, grant["first"] + 1, content)
             self.assertEqual(cluster.ok("cat", "/mine", text=False), content)
             self.assertEqual(cluster.ok("cat", "/too", text=False), content)
+
+    def test_uploads_that_were_given_up_go_by_themselves(self):
+        with Cluster(master=MASTER) as cluster:
+            client = wire_client.Client([cluster.address])
+            grant = client.grant(7 << 20, 128)  # nearly the volume: too little room to reopen it
+            content = os.urandom(100_000)
+            for i in range(74):
+                wire_client.write_chunk(grant["members"][0][1], grant, grant["first"] + i, content)
+            client.commit("/kept", grant, grant["first"], content)
+            close_volume(cluster, grant, client)
+            state = json.loads(cluster.ok("fsck", "--json").splitlines()[-1])
+            self.assertEqual((state["state"], state["orphans_waiting"]), ("healthy", 0))
+
+            def compacted():
+                replicas = volume_of(cluster, grant["volume"])["replicas"]
+                return all(r["length"] < 1_000_000 for r in replicas)
+            wait_until(compacted, "the bytes are given back", 60)
+            self.assertEqual(cluster.ok("cat", "/kept", text=False), content)
+
 
 if __name__ == "__main__":
     unittest.main()

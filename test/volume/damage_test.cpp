@@ -184,13 +184,13 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_removed_under_an_open_volume_is_noticed) {
   BOOST_TEST((s.disk.open()->report().state == replica_state::open));
 }
 
-BOOST_AUTO_TEST_CASE(many_orphans_wait_for_an_operator) {
+BOOST_AUTO_TEST_CASE(many_orphans_wait_for_an_operator_whose_word_is_kept) {
   specimen s;
   auto v = s.disk.open();
   constexpr std::int64_t day_ms = 24LL * 3600 * 1000;
-  BOOST_TEST(!v->orphans().wait);
+  BOOST_TEST(v->orphans().waiting == 0u);
   BOOST_REQUIRE(v->tombstone_keys(1000, std::vector<chunk_key>{7}));  // 66,000 bytes
-  BOOST_TEST(v->orphans().wait);
+  BOOST_TEST(v->orphans().waiting == 1u);
   BOOST_TEST(v->orphans().bytes == 66000u);
   const auto dead = v->report().dead_bytes;
   v->expire_orphans(1000 + 2 * day_ms);
@@ -204,13 +204,48 @@ BOOST_AUTO_TEST_CASE(many_orphans_wait_for_an_operator) {
   };
   compact();
   BOOST_TEST(v->orphans().chunks == 1u);
-  v->release_orphans();
-  BOOST_TEST(!v->orphans().wait);
+  BOOST_REQUIRE(v->release_orphans());
+  BOOST_TEST(v->orphans().waiting == 0u);
+  v.reset();
+  v = s.disk.open();
+  BOOST_TEST(v->orphans().chunks == 1u);
+  BOOST_TEST(v->orphans().waiting == 0u);
   v->expire_orphans(1000 + 1);
   BOOST_TEST(v->report().dead_bytes >= 66000u);
   compact();
   BOOST_TEST(v->orphans().chunks == 0u);
   BOOST_TEST(v->report().dead_bytes < 1000u);  // control records
+}
+
+BOOST_AUTO_TEST_CASE(what_can_never_be_live_goes_by_itself_however_much_it_is) {
+  specimen s;
+  auto v = s.disk.open();
+  BOOST_REQUIRE(v->discard_keys(5000, std::vector<chunk_key>{7}));
+  BOOST_TEST(v->orphans().chunks == 1u);
+  BOOST_TEST(v->orphans().waiting == 0u);
+  // Over a restart, with the index and without it, and by a compaction before its time.
+  for (const bool scanned : {false, true}) {
+    v.reset();
+    if (scanned) BOOST_REQUIRE(s.disk.fs.remove(index_name));
+    v = s.disk.open();
+    BOOST_TEST(v->orphans().chunks == 1u);
+    v->expire_orphans(4999);
+    const auto dead = v->report().dead_bytes;
+    BOOST_REQUIRE(v->compact({.now_ms = 4999}));
+    BOOST_TEST(v->orphans().chunks == 1u);
+    v->expire_orphans(4999);
+    BOOST_TEST(v->report().dead_bytes <= dead);
+  }
+  // It can be had back until then.
+  BOOST_REQUIRE(v->revive_keys(std::vector<chunk_key>{7}));
+  BOOST_TEST(v->probe(7).has_value());
+  BOOST_REQUIRE(v->discard_keys(5000, std::vector<chunk_key>{7}));
+  const auto dead = v->report().dead_bytes;
+  v->expire_orphans(5000);
+  BOOST_TEST(v->report().dead_bytes >= dead + 66000u);
+  BOOST_REQUIRE(v->compact({.now_ms = 5000}));
+  BOOST_TEST(v->orphans().chunks == 0u);
+  BOOST_TEST(v->probe(7).has_error());
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_superblock_comes_back_from_the_index) {

@@ -32,7 +32,7 @@ std::vector<std::byte> build(std::size_t entries) {
   }
   s.status.highest_key = static_cast<chunk_key>(3 * entries + 1);
   s.pending = {4096, 8192};
-  s.tombstones = {{entry_at(4, 77), 123456}};
+  s.tombstones = {{entry_at(4, 77), {123456, true}}};
   return std::move(builder).finish(s);
 }
 
@@ -47,7 +47,8 @@ BOOST_AUTO_TEST_CASE(file_finds_what_was_added) {
     const auto file = index_file::load(fs, "/i").value();
     BOOST_TEST(file->entries() == n);
     BOOST_TEST(file->summary().pending.size() == 2U);
-    BOOST_TEST((file->summary().tombstones.at(0) == tombstone_entry{entry_at(4, 77), 123456}));
+    BOOST_TEST(
+        (file->summary().tombstones.at(0) == tombstone_entry{entry_at(4, 77), {123456, true}}));
     for (chunk_key key = 0; key <= 3 * n + 5; ++key) {
       chunk_entry e;
       const bool there = key > 0 && key % 3 == 0 && key <= 3 * n;
@@ -124,7 +125,8 @@ BOOST_AUTO_TEST_CASE(behaves_as_a_map) {
         burnt.insert(key);
         break;
       case 4:
-        BOOST_REQUIRE(index.set_aside(key, step) == live.contains(key));
+        BOOST_REQUIRE(index.set_aside(key, {.ms = static_cast<std::int64_t>(step)}) ==
+                      live.contains(key));
         if (live.contains(key)) aside[key] = live[key];
         live.erase(key);
         break;

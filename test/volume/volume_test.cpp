@@ -242,6 +242,26 @@ BOOST_AUTO_TEST_CASE(removals_are_numbered_and_idempotent) {
   check_equal(*v, expected);
 }
 
+// Somebody has made up a key: that one is burnt, and those that will be granted are not.
+BOOST_AUTO_TEST_CASE(a_key_that_nobody_was_granted_burns_no_others) {
+  sim_disk disk;
+  auto v = disk.create();
+  constexpr chunk_key made_up = 4'000'000'000;
+  const bytes content = make_content(1, 100);
+  BOOST_TEST(!append(*v, 1, content));
+  BOOST_TEST(!append(*v, made_up, content));
+  for (generation_t generation = 2; generation < 4; ++generation) {
+    BOOST_REQUIRE(v->seal(generation - 1));
+    v.reset();
+    v = disk.open();
+    BOOST_REQUIRE(v->reopen(generation, 10 * generation));
+    const bytes other = make_content(2, 100);
+    BOOST_TEST((append(*v, 10 * generation - 1, other, generation) == errc::key_conflict));
+    BOOST_TEST((append(*v, made_up, other, generation) == errc::key_conflict));
+    BOOST_TEST(!append(*v, 10 * generation, other, generation));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(tombstones_are_kept_and_revived) {
   sim_disk disk;
   auto v = disk.create();
