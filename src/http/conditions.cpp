@@ -120,10 +120,12 @@ range_request wanted_range(const request_head& head, std::uint64_t size, const v
   const auto range = parse_range(value);
   if (!range || !if_range_holds(head, now)) return {};
   if (!range->first) {  // the last so many
+    if (*range->last == 0) return {kind::unsatisfiable, {}};
     const std::uint64_t length = std::min(*range->last, size);
-    if (length == 0) return {kind::unsatisfiable, {}};
+    if (length == 0) return {};
     return {kind::part, {size - length, length}};
   }
+  if (*range->first == 0 && size == 0) return {};
   if (*range->first >= size) return {kind::unsatisfiable, {}};
   const std::uint64_t last = std::min(range->last.value_or(size - 1), size - 1);
   return {kind::part, {*range->first, last - *range->first + 1}};

@@ -46,7 +46,9 @@ struct range_request {
 };
 
 /// What to send of `size` bytes. Ranges that are malformed, in another unit or several are ignored,
-/// as the standard allows, and so is a range whose If-Range does not hold.
+/// as the standard allows, and so are a range whose If-Range does not hold and one from the start
+/// of an empty file: 206 has no way to say "nothing", and proxies that fetch files in slices ask so
+/// for every file.
 [[nodiscard]] range_request wanted_range(const request_head& head, std::uint64_t size,
                                          const validators& now);
 

@@ -34,6 +34,12 @@ bool is_at_or_below(std::string_view path, std::string_view directory) {
          (path.size() == directory.size() || path[directory.size()] == '/');
 }
 
+// Takes the line of a field out of complete lines.
+void drop_line(std::string& lines, std::string_view name) {
+  const auto at = lines.find(name);
+  if (at != std::string::npos) lines.erase(at, lines.find("\r\n", at) + 2 - at);
+}
+
 }  // namespace
 
 gateway::gateway(boost::asio::any_io_executor executor, client_config config,
@@ -116,6 +122,18 @@ void gateway::answer_options(const exchange_ptr& e) {
     fields += more;
   }
   e->respond_head(204, fields, {});
+}
+
+file_info_ptr gateway::shown_by_link(const file_info_ptr& info, std::string_view query) const {
+  const auto left_s = seconds_left(query, io::wall_ms() / 1000);
+  if (!left_s) return info;
+  auto out = std::make_shared<file_info>(*info);
+  const std::string caching = caching_of_link(cache_control_of(info->status.path), *left_s);
+  for (std::string* lines : {&out->fields, &out->fields_of_304}) {
+    drop_line(*lines, "Cache-Control: ");
+    lines->append(caching);
+  }
+  return out;
 }
 
 void gateway::handle(const exchange_ptr& e) {

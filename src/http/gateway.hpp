@@ -80,9 +80,12 @@ class gateway : public std::enable_shared_from_this<gateway> {
   [[nodiscard]] std::string_view methods() const noexcept;
   file_info describe(file_status status) const;
   [[nodiscard]] std::string_view cache_control_of(std::string_view path) const;
+  /// The same file with answers that live no longer than the link, if `query` is a signed one's.
+  [[nodiscard]] file_info_ptr shown_by_link(const file_info_ptr& info,
+                                            std::string_view query) const;
 
   // gateway_read.cpp
-  void serve(const exchange_ptr& e, std::string_view path, const file_info_ptr& info,
+  void serve(const exchange_ptr& e, std::string_view path, const file_info_ptr& found,
              bool looked_up_now);
   void send_content(const exchange_ptr& e, const std::shared_ptr<reading>& r);
   [[nodiscard]] bool begins_here(const reading& r) const;

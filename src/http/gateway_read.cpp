@@ -46,9 +46,11 @@ struct gateway::reading {
   [[nodiscard]] std::string fields() const { return extra + info->fields; }
 };
 
-void gateway::serve(const exchange_ptr& e, std::string_view path, const file_info_ptr& info,
+void gateway::serve(const exchange_ptr& e, std::string_view path, const file_info_ptr& found,
                     bool looked_up_now) {
   const request_head& head = e->request();
+  const bool by_link = !options_.secret.empty() && !head.query.empty();
+  const file_info_ptr info = by_link ? shown_by_link(found, head.query) : found;
   if (info->status.type == entry_type::directory) {
     if (options_.list) return list(e, std::string(path));
     return respond_error(*e, 404, "is_directory", "this is a directory", path);

@@ -71,7 +71,10 @@ void respond_error(exchange& to, unsigned status, std::string_view name, std::st
   body["error"] = name;
   body["message"] = printable_utf8(message);
   if (!path.empty()) body["path"] = printable_utf8(path);
-  std::string lines("Content-Type: application/json\r\nCache-Control: no-store\r\n");
+  // A page that names what is not there is asked for by many at once: nginx in front may remember
+  // it for a second, and looks at this before the line behind it.
+  std::string lines(status == 404 ? "X-Accel-Expires: 1\r\n" : "");
+  lines += "Content-Type: application/json\r\nCache-Control: no-store\r\n";
   if (status == 503) lines += "Retry-After: 1\r\n";
   lines += fields;
   to.respond(status, lines, boost::json::serialize(body) + "\n");

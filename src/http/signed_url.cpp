@@ -8,9 +8,11 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <iterator>
+#include <vector>
 
 namespace ssdfs::http {
 namespace {
@@ -19,6 +21,32 @@ std::string signature_of(std::string_view secret, std::string_view path, std::st
   std::string text = "GET\n";
   text.append(path).append("\n").append(expires);
   return hmac_hex(secret, text);
+}
+
+// A minute, where nobody has said how long: nginx asks again then, and sees a new picture.
+constexpr std::int64_t kept_by_nginx_s = 60;
+
+// The directives of a Cache-Control value, in lower case and without blanks around them.
+std::vector<std::string> directives_of(std::string_view value) {
+  std::vector<std::string> out;
+  while (!value.empty()) {
+    const auto end = value.find(',');
+    std::string one;
+    for (const char c : value.substr(0, end)) {
+      if (c != ' ' && c != '\t') one += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    }
+    if (!one.empty()) out.push_back(std::move(one));
+    value.remove_prefix(end == std::string_view::npos ? value.size() : end + 1);
+  }
+  return out;
+}
+
+// Of a directive "name=seconds".
+std::optional<std::int64_t> seconds_of(std::string_view directive, std::string_view name) {
+  if (!directive.starts_with(name)) return {};
+  const auto seconds = parse_number(directive.substr(name.size()));
+  if (!seconds) return {};
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(*seconds, INT64_MAX));
 }
 
 }  // namespace
@@ -78,6 +106,39 @@ signature check_signature(std::string_view secret, std::string_view path, std::s
   const auto seconds = parse_number(expires.value_or(""));
   if (!seconds || !same_digest(*given, signature_of(secret, path, *expires))) return signature::bad;
   return *seconds < static_cast<std::uint64_t>(now_s) ? signature::expired : signature::good;
+}
+
+std::optional<std::int64_t> seconds_left(std::string_view query, std::int64_t now_s) {
+  if (!query_value(query, "signature")) return {};
+  const auto end = parse_number(query_value(query, "expires").value_or(""));
+  if (!end || *end <= static_cast<std::uint64_t>(now_s)) return 0;
+  return static_cast<std::int64_t>(
+      std::min<std::uint64_t>(*end - static_cast<std::uint64_t>(now_s), INT64_MAX));
+}
+
+std::string caching_of_link(std::string_view configured, std::int64_t left_s) {
+  std::optional<std::int64_t> caller_s;
+  std::optional<std::int64_t> shared_s;
+  bool stored = true;
+  std::string kept;  // what makes caching stricter
+  for (const std::string& d : directives_of(configured)) {
+    if (const auto s = seconds_of(d, "max-age=")) caller_s = s;
+    if (const auto s = seconds_of(d, "s-maxage=")) shared_s = s;
+    if (d == "no-store" || d == "private") stored = false;
+    if (d == "no-cache") shared_s = caller_s = 0;
+    if (d == "no-store" || d == "no-transform" || d == "must-revalidate") kept += ", " + d;
+  }
+  if (!shared_s) shared_s = caller_s.value_or(kept_by_nginx_s);
+  std::string out = "X-Accel-Expires: ";
+  out += std::to_string(stored ? std::min(*shared_s, left_s) : 0);
+  // Behind X-Accel-Expires, which nginx would not look at if this had forbidden to store.
+  out += "\r\nCache-Control: private";
+  if (caller_s.value_or(0) > 0) {
+    out += ", max-age=" + std::to_string(std::min(*caller_s, left_s));
+  } else {
+    out += ", no-cache";
+  }
+  return out + kept + "\r\n";
 }
 
 }  // namespace ssdfs::http

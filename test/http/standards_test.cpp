@@ -290,7 +290,6 @@ BOOST_AUTO_TEST_CASE(ranges) {
   BOOST_CHECK_EQUAL(range("Range: bytes=-1000\r\n"), "0+100");
   BOOST_CHECK_EQUAL(range("Range: bytes=-0\r\n"), "none");
   BOOST_CHECK_EQUAL(range("Range: bytes=100-\r\n"), "none");
-  BOOST_CHECK_EQUAL(range("Range: bytes=0-0\r\n", 0), "none");
   BOOST_CHECK_EQUAL(range("Range: bytes=0-99999999999999999999999\r\n"), "0+100");
   BOOST_CHECK_EQUAL(range("Range: bytes=99999999999999999999999-\r\n"), "none");
   for (const char* ignored : {"bytes=5-4", "bytes=", "bytes=-", "bytes=a-b", "bytes=1", "lines=0-1",
@@ -306,6 +305,15 @@ BOOST_AUTO_TEST_CASE(ranges) {
                     "whole");
   BOOST_CHECK_EQUAL(content_range(byte_range{1, 2}, 10), "Content-Range: bytes 1-2/10\r\n");
   BOOST_CHECK_EQUAL(content_range({}, 10), "Content-Range: bytes */10\r\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_range_from_the_start_of_an_empty_file_is_the_whole_of_it) {
+  for (const char* all : {"bytes=0-", "bytes=0-0", "bytes=0-1048575", "bytes=-1", "bytes=-1000"}) {
+    BOOST_CHECK_EQUAL(range(std::string("Range: ") + all + "\r\n", 0), "whole");
+  }
+  for (const char* outside : {"bytes=1-", "bytes=5-9", "bytes=-0"}) {
+    BOOST_CHECK_EQUAL(range(std::string("Range: ") + outside + "\r\n", 0), "none");
+  }
 }
 
 BOOST_AUTO_TEST_CASE(dates_in_all_three_forms) {
@@ -373,6 +381,36 @@ BOOST_AUTO_TEST_CASE(signatures_bind_path_and_time) {
     std::string forged = query;
     forged[i] = forged[i] == '0' ? '1' : '0';
     BOOST_CHECK(check_signature(secret, "/a b", forged, 1000) == signature::bad);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_to_a_link_lives_no_longer_than_the_link) {
+  BOOST_CHECK(seconds_left("expires=1000&signature=0", 400) == 600);
+  BOOST_CHECK(seconds_left("expires=1000&signature=0", 1000) == 0);
+  BOOST_CHECK(seconds_left("expires=1000&signature=0", 2000) == 0);
+  BOOST_CHECK(!seconds_left("expires=1000", 400));
+  struct expectation {
+    const char* configured;
+    std::int64_t left_s;
+    const char* accel;
+    const char* caching;
+  };
+  for (const expectation& x : {
+           expectation{"", 600, "60", "private, no-cache"},
+           {"", 8, "8", "private, no-cache"},
+           {"public, max-age=86400, immutable", 600, "600", "private, max-age=600"},
+           {"public, max-age=300", 600, "300", "private, max-age=300"},
+           {"Max-Age=86400, S-MaxAge=60", 600, "60", "private, max-age=600"},
+           {"max-age=86400", 0, "0", "private, max-age=0"},
+           {"no-cache", 600, "0", "private, no-cache"},
+           {"no-store", 600, "0", "private, no-cache, no-store"},
+           {"private, max-age=60, must-revalidate", 600, "0",
+            "private, max-age=60, must-revalidate"},
+           {"max-age=99999999999999999999", 600, "60", "private, no-cache"},
+       }) {
+    BOOST_CHECK_EQUAL(
+        caching_of_link(x.configured, x.left_s),
+        std::string("X-Accel-Expires: ") + x.accel + "\r\nCache-Control: " + x.caching + "\r\n");
   }
 }
 
