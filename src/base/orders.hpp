@@ -135,10 +135,12 @@ struct node_heartbeat {
   std::vector<volume_id> gone;  ///< replicas that are no longer there
   std::vector<order_result> results;
   std::vector<chain_failure> failures;
+  bool stopping = false;  ///< the node is about to end: nothing new is to be sent to it
   friend bool operator==(const node_heartbeat&, const node_heartbeat&) = default;
 };
 BOOST_DESCRIBE_STRUCT(node_heartbeat, (),
-                      (node, incarnation, epoch, number, disks, changed, gone, results, failures))
+                      (node, incarnation, epoch, number, disks, changed, gone, results, failures,
+                       stopping))
 
 /// What the master decides for datanodes, told at registration and with each heartbeat.
 struct cluster_settings {

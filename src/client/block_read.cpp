@@ -71,24 +71,23 @@ bool block_read::is_out(const server& s) const noexcept {
          requests_[1].to == &s;
 }
 
-server* block_read::choose(const std::vector<server*>& replicas, bool good_only) {
+server* block_read::choose(const located_volume& where, bool good_only) {
   const std::int64_t now = io::steady_ns();
-  std::array<server*, 8> good{};
-  std::array<server*, 8> avoided{};
-  std::size_t good_count = 0;
-  std::size_t avoided_count = 0;
-  for (server* s : replicas) {
+  enum standing : std::size_t { preferred, good, avoided, standings };
+  std::array<std::array<server*, 8>, standings> found{};
+  std::array<std::size_t, standings> count{};
+  for (std::size_t i = 0; i < where.replicas.size(); ++i) {
+    server* const s = where.replicas[i];
     if (is_out(*s)) continue;
-    if (s->avoided(now)) {
-      avoided[avoided_count++] = s;
-    } else {
-      good[good_count++] = s;
-    }
+    const standing at = s->avoided(now) ? avoided : i < where.preferred ? preferred : good;
+    found[at][count[at]++] = s;
   }
-  if (good_count > 1) return good[op_.owner().random() % good_count];
-  if (good_count == 1) return good[0];
-  if (good_only || avoided_count == 0) return nullptr;
-  return avoided[op_.owner().random() % avoided_count];
+  for (const standing at : {preferred, good, avoided}) {
+    if (good_only && at == avoided) return nullptr;
+    if (count[at] == 1) return found[at][0];
+    if (count[at] > 1) return found[at][op_.owner().random() % count[at]];
+  }
+  return nullptr;
 }
 
 void block_read::ask(request& slot, server& from) {
@@ -137,6 +136,7 @@ void block_read::answered(request& slot, answer reply) {
 // The first replica takes long: the answer of a second may come sooner.
 void block_read::on_slow() {
   if (stopping_ || won_ || requests_[0].to == nullptr || requests_[1].to != nullptr) return;
+  requests_[0].to->slow(io::steady_ns());
   const auto* replicas = op_.owner().locations().find(chunk_.volume, io::steady_ns());
   if (replicas == nullptr) return;
   server* const other = choose(*replicas, true);

@@ -27,11 +27,11 @@ class block_read_owner {
   ~block_read_owner() = default;
 };
 
-/// One read of at most wire::max_body bytes at a time, reusable. Chooses among the replicas at
-/// random, those in bad standing last; a replica that fails or sends bytes that don't match is
-/// excluded and the next is tried. One that takes unusually long is left at it while a second is
-/// asked; the first good answer counts. Part of an operation, which must stay alive until one of
-/// the owner's functions was called. On the client's strand.
+/// One read of at most wire::max_body bytes at a time, reusable. Chooses among the preferred
+/// replicas at random, then among the others, those in bad standing last; a replica that fails or
+/// sends bytes that don't match is excluded and the next is tried. One that takes unusually long is
+/// left at it while a second is asked; the first good answer counts. Part of an operation, which
+/// must stay alive until one of the owner's functions was called. On the client's strand.
 class block_read final : public location_waiter, public hedged_read {
  public:
   block_read(operation& of, block_read_owner& owner) : op_(of), owner_(owner) {}
@@ -64,7 +64,7 @@ class block_read final : public location_waiter, public hedged_read {
   };
 
   void attempt();
-  [[nodiscard]] server* choose(const std::vector<server*>& replicas, bool good_only);
+  [[nodiscard]] server* choose(const located_volume& where, bool good_only);
   [[nodiscard]] bool is_out(const server& s) const noexcept;
   [[nodiscard]] bool idle() const noexcept;
   void ask(request& slot, server& from);

@@ -30,10 +30,10 @@ location_cache::location_cache(core& owner) : core_(owner) {}
 
 location_cache::~location_cache() = default;
 
-const std::vector<server*>* location_cache::find(volume_id volume, std::int64_t now_ns) const {
+const located_volume* location_cache::find(volume_id volume, std::int64_t now_ns) const {
   const auto found = known_.find(volume);
   if (found == known_.end() || found->second.until_ns <= now_ns) return nullptr;
-  return &found->second.replicas;
+  return &found->second.where;
 }
 
 void location_cache::locate(volume_id volume, std::int64_t timeout_ms, location_waiter& waiter) {
@@ -94,10 +94,13 @@ void location_cache::answered(location_batch& batch, const wire::locate_reply& r
     }
     entry& e = known_[where.volume];
     e.until_ns = until;
-    e.replicas.clear();
+    auto& replicas = e.where.replicas;
+    replicas.clear();
     for (const replica_address& r : where.replicas) {
-      if (e.replicas.size() < most_known_replicas) e.replicas.push_back(&core_.servers().get(r));
+      if (replicas.size() < most_known_replicas) replicas.push_back(&core_.servers().get(r));
     }
+    const bool all = where.preferred == 0 || where.preferred > replicas.size();
+    e.where.preferred = all ? replicas.size() : where.preferred;
   }
 }
 

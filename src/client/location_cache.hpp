@@ -16,6 +16,13 @@ namespace ssdfs::detail {
 class core;
 struct location_batch;
 
+/// Where the replicas of a volume are.
+struct located_volume {
+  std::vector<server*> replicas;
+  /// So many of the first are read from; the others only when those fail.
+  std::size_t preferred = 0;
+};
+
 /// Somebody who waits for the location of volumes.
 class location_waiter {
  public:
@@ -40,7 +47,7 @@ class location_cache {
 
   /// Null if unknown or too old; an empty list if the master knows no readable replica. Valid until
   /// the strand's next turn.
-  [[nodiscard]] const std::vector<server*>* find(volume_id volume, std::int64_t now_ns) const;
+  [[nodiscard]] const located_volume* find(volume_id volume, std::int64_t now_ns) const;
   /// Asks the master and calls back. `timeout_ms` bounds the one request; retrying is the waiter's.
   void locate(volume_id volume, std::int64_t timeout_ms, location_waiter& waiter);
   /// Stops waiting without a call; harmless if it does not wait.
@@ -50,7 +57,7 @@ class location_cache {
 
  private:
   struct entry {
-    std::vector<server*> replicas;
+    located_volume where;
     std::int64_t until_ns = 0;
   };
   void send();

@@ -88,7 +88,7 @@ class stat_query final : public query<file_status>, public location_waiter {
       out.size = chunk.size;
       out.crc32c = chunk.crc32c;
       if (replicas == nullptr) continue;  // the master knows of none
-      for (const server* s : *replicas) out.nodes.push_back(s->address());
+      for (const server* s : replicas->replicas) out.nodes.push_back(s->address());
     }
     succeed(std::move(status_));
   }

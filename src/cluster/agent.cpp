@@ -4,6 +4,7 @@
 #include "cluster/order_book.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ssdfs::cluster {
 
@@ -54,6 +55,7 @@ void agent::forget_session(time_ms now) {
     }
   }
   unanswered_.clear();
+  stopping_is_known_ = false;
   pages_.clear();
   queue_.clear();
   results_.clear();
@@ -159,7 +161,7 @@ void agent::send_pages(time_ms now) {
   waiting_to_report_ = false;
   results_.clear();
   dirty_.clear();
-  urgent_ = !failures_.empty();
+  urgent_ = !failures_.empty() || stopping_;
   next_number_ = 1;
   const auto add_page = [&] {
     volume_page page;
@@ -217,6 +219,7 @@ void agent::send_heartbeat(time_ms now) {
   beat.epoch = highest_.epoch;
   beat.number = next_number_++;
   beat.disks = disks_;
+  beat.stopping = stopping_;
   urgent_ = false;
   while (!dirty_.empty() && beat.changed.size() + beat.gone.size() < heartbeat_entries_max) {
     const volume_id id = *dirty_.begin();
@@ -259,6 +262,7 @@ void agent::heartbeat_answered(std::uint64_t number, const result<heartbeat_answ
     return;
   }
   highest_.durable = std::max(highest_.durable, answer->reign.durable);
+  stopping_is_known_ = stopping_is_known_ || sent->content.stopping;
   const std::int64_t pace = settings_.heartbeat_interval_ms / pace_divisor;
   next_heartbeat_at_ = std::max(now, sent->sent_at + pace);
   unanswered_.erase(sent);
@@ -306,6 +310,12 @@ void agent::chain_failed(const chain_failure& failure, time_ms now) {
   if (failures_.size() < failures_max || failures_.contains(failure.volume)) {
     failures_[failure.volume] = failure;
   }
+  urgent_ = true;
+  go_on(now);
+}
+
+void agent::stopping(time_ms now) {
+  if (std::exchange(stopping_, true)) return;
   urgent_ = true;
   go_on(now);
 }

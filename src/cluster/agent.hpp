@@ -154,6 +154,9 @@ class agent {
   void witness_persisted(const witness& value, time_ms now);
   /// It could not be stored: the same action follows after a pause, also without a connection.
   void witness_failed(time_ms now);
+  /// The node is about to end: the master is told at once, and with every heartbeat from now on.
+  /// What it orders is still done.
+  void stopping(time_ms now);
   /// To be called at next_deadline(); earlier or later does no harm.
   void timer(time_ms now);
 
@@ -166,6 +169,8 @@ class agent {
   /// The reign that the node follows; epoch 0 before the first registration of its life.
   [[nodiscard]] const witness& following() const noexcept { return highest_; }
   [[nodiscard]] std::size_t orders_waiting() const noexcept { return queue_.size(); }
+  /// True once the master of this session has answered that the node is about to end.
+  [[nodiscard]] bool stopping_is_known() const noexcept { return stopping_is_known_; }
 
  private:
   struct given_order {
@@ -212,6 +217,8 @@ class agent {
   // To be told with the next heartbeat.
   std::set<volume_id> dirty_;  ///< changed or gone
   bool urgent_ = false;
+  bool stopping_ = false;
+  bool stopping_is_known_ = false;
   std::vector<order_result> results_;
   std::map<volume_id, chain_failure> failures_;
 

@@ -171,7 +171,7 @@ struct rebalance_status {
 
 /// What is still on a node that shall be left alone.
 struct node_progress {
-  std::string_view state;  ///< live, stale, dead, decommissioning, decommissioned, maintenance
+  std::string_view state;          ///< see standing_of()
   std::uint64_t volumes_left = 0;  ///< it is a member of, or holds a replica of
   std::uint64_t bytes_left = 0;
   std::uint64_t volumes_stuck = 0;  ///< that no other node can take now
@@ -247,8 +247,11 @@ class controller {
   /// A client says that a write on the volume failed: only a hint, the volume is offered last.
   void grant_failed(volume_id id, time_ms now);
   /// Where a chunk of the volume can be read: live nodes first, the best copies first among them,
-  /// stale ones last. Members only, unless none of them has a replica.
-  [[nodiscard]] std::vector<replica_address> readers(volume_id id) const;
+  /// those that are about to stop behind them, stale ones last. Members only, unless none of them
+  /// has a replica.
+  /// `preferred`, if not null, becomes the number of those that are as good as the first.
+  [[nodiscard]] std::vector<replica_address> readers(volume_id id,
+                                                     std::uint32_t* preferred = nullptr) const;
 
   // ---- time and operators ---------------------------------------------------------------------
 

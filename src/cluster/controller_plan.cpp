@@ -32,6 +32,7 @@ replica_view controller::impl::view_of(const volume_record& record, node_id node
   view.state = known->state;
   view.usable = known->usable();
   view.parting = !known->stays();
+  view.stopping = known->stopping;
   if (replica != nullptr) {
     view.report = replica->report;
     view.drop_ordered = replica->drop_ordered;

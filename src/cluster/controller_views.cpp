@@ -7,7 +7,8 @@
 
 namespace ssdfs::cluster {
 
-std::vector<replica_address> controller::readers(volume_id id) const {
+std::vector<replica_address> controller::readers(volume_id id, std::uint32_t* preferred) const {
+  if (preferred != nullptr) *preferred = 0;
   std::vector<replica_address> list;
   const auto at = impl_->volumes_.find(id);
   const volume_info* info = impl_->state_.find(id);
@@ -31,8 +32,9 @@ std::vector<replica_address> controller::readers(volume_id id) const {
     if (quality == 0 && info->state == volume_state::closed && !is_complete(*info, *r.report)) {
       quality = 1;
     }
-    rated_list.push_back(
-        {{static_cast<int>(r.state) + (node->connected ? 0 : 1), quality + penalty}, node});
+    rated_list.push_back({{static_cast<int>(r.state) + (node->connected && !node->stopping ? 0 : 1),
+                           quality + penalty},
+                          node});
   };
   bool member_holds = false;
   for (std::size_t i = 0; i < replicas.size(); ++i) {
@@ -45,7 +47,10 @@ std::vector<replica_address> controller::readers(volume_id id) const {
   }
   std::stable_sort(rated_list.begin(), rated_list.end(),
                    [](const rated& a, const rated& b) { return a.rank < b.rank; });
-  for (const rated& r : rated_list) list.push_back({r.node->node, r.node->address});
+  for (const rated& r : rated_list) {
+    list.push_back({r.node->node, r.node->address});
+    if (preferred != nullptr && r.rank == rated_list.front().rank) ++*preferred;
+  }
   return list;
 }
 

@@ -41,6 +41,7 @@ std::string_view name_of(node_state state) noexcept {
 std::string_view standing_of(const node_view& node) noexcept {
   switch (node.wish) {
     case node_wish::normal:
+      if (node.stopping && node.state == node_state::live) return "stopping";
       if (node.apart && node.state == node_state::live) return "unreachable";
       break;
     case node_wish::maintenance: return "maintenance";
@@ -146,6 +147,7 @@ result<void> registry::register_node(const node_registration& registration,
   node.disks = registration.disks;
   check_witness(node, registration.highest);
   node.reported = false;
+  node.stopping = false;
   talk = {.connection = connection, .next_page = 0, .next_heartbeat = 1, .registered = true};
   node.connected = false;  // so that mark_heard() tells of the change
   mark_heard(node, now);
@@ -221,6 +223,10 @@ result<registry::beat> registry::heartbeat(const node_heartbeat& message,
   if (message.number < talk.next_heartbeat) return beat::duplicate;
   ++talk.next_heartbeat;
   node.disks = message.disks;
+  if (message.stopping != node.stopping) {
+    node.stopping = message.stopping;
+    changed_.push_back(node.node);
+  }
   return beat::fresh;
 }
 

@@ -37,6 +37,7 @@ struct node_view {
   node_state state = node_state::stale;
   bool reported = false;  ///< registered in this epoch, and all pages of its report are in
   bool connected = false;
+  bool stopping = false;  ///< said so with its last word: reads go elsewhere, writes must
   std::uint64_t incarnation = 0;
   std::string name;
   std::string rack;
@@ -58,9 +59,10 @@ struct node_view {
   [[nodiscard]] bool usable() const noexcept {
     return state == node_state::live && reported && connected;
   }
-  /// May get new replicas and grants, when it is usable.
+  /// May keep its replicas, and get new ones when it is usable.
   [[nodiscard]] bool stays() const noexcept { return wish == node_wish::normal && !apart; }
-  [[nodiscard]] bool takes_data() const noexcept { return usable() && stays(); }
+  /// May get new replicas and grants.
+  [[nodiscard]] bool takes_data() const noexcept { return usable() && stays() && !stopping; }
 };
 
 /// The rack of a node that names none.
@@ -68,7 +70,7 @@ inline constexpr std::string_view default_rack = "/default";
 /// How a rack is compared and shown: no name is the default one, slashes at the end do not count.
 [[nodiscard]] std::string normal_rack(std::string_view rack);
 
-/// As operators see it: live, stale, dead, decommissioning, decommissioned, maintenance or
+/// As operators see it: live, stopping, stale, dead, decommissioning, decommissioned, maintenance or
 /// unreachable (live, but apart).
 [[nodiscard]] std::string_view standing_of(const node_view& node) noexcept;
 

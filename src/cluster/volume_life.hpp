@@ -9,8 +9,9 @@
 // Rules (each closes a schedule that loses data):
 //  * A volume is granted only while all its members have reported an open replica at the volume's
 //    generation in this epoch, from the same process that reported it first (`ready`).
-//  * It is sealed when a member fails, is silent or restarts, when it is full, when this master
-//    started after it was opened, when it is old and has something to reclaim, or on request.
+//  * It is sealed when a member fails, is silent, restarts or is about to stop, when it is full,
+//    when this master started after it was opened, when it is old and has something to reclaim, or
+//    on request.
 //  * It is closed when every grant on it has ended and every member has acked the seal at the
 //    volume's generation. A member that is dead, or has lost its replica, is first taken off by
 //    MEMBERS, but only if another member has acked the seal at that generation: then all that was
@@ -45,8 +46,9 @@ namespace ssdfs::cluster {
 struct replica_view {
   node_id node;
   node_state state = node_state::stale;
-  bool usable = false;   ///< live, connected, and its report is in: no `report` means no replica
-  bool parting = false;  ///< an operator wants no open replica there
+  bool usable = false;    ///< live, connected, and its report is in: no `report` means no replica
+  bool parting = false;   ///< an operator wants no open replica there
+  bool stopping = false;  ///< the process there is about to end
   std::optional<replica_report> report;
   /// Another process of the node answers than when this volume became ready.
   bool restarted = false;

@@ -54,7 +54,9 @@ seal_reason planner::reason_to_seal() {
   for (const replica_view& r : members_) {
     if (r.parting) return seal_reason::operator_request;
     if (r.state != node_state::live) return seal_reason::member_failed;
-    if (r.restarted && in_.was_ready) return seal_reason::member_restarted;
+    // One that is about to end is sealed while its member can still do so: then all copies end at
+    // the same place, and nothing has to be compared when it is back.
+    if (r.stopping || (r.restarted && in_.was_ready)) return seal_reason::member_restarted;
   }
   if (info_.members.size() < info_.replication && in_.more_members_possible) {
     return seal_reason::degraded;

@@ -189,6 +189,11 @@ class node_impl final : public datanode, public cluster_link {
 
   void set_slow_op_ms(std::int64_t ms) override { metrics_.set_slow_op_ms(ms); }
 
+  void say_goodbye() override {
+    constexpr std::int64_t patience_ms = 500;
+    membership_->say_goodbye(patience_ms);
+  }
+
   void stop() override {
     const std::lock_guard lock(stop_mutex_);
     if (std::exchange(stopped_, true)) return;

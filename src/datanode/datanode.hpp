@@ -121,6 +121,10 @@ class datanode {
   /// Log threshold for slow operations, changed at run time.
   virtual void set_slow_op_ms(std::int64_t ms) = 0;
 
+  /// Tells the master that the node is about to end: it gives no more volumes or grants with it,
+  /// and names it last to readers. Everything is still answered. Returns when the master has heard
+  /// it, after half a second at the latest. For a stop that nobody is to notice; stop() follows.
+  virtual void say_goodbye() = 0;
   /// Takes no new connections, finishes what is in flight (at most stop_timeout_ms), syncs the
   /// volumes, writes index checkpoints and joins. May be called again.
   virtual void stop() = 0;

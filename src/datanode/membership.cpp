@@ -63,6 +63,13 @@ void membership::stop() {
   });
 }
 
+void membership::say_goodbye(std::int64_t timeout_ms) {
+  on_strand([](membership& m) { m.agent_->stopping(io::steady_ms()); });
+  std::unique_lock lock(mutex_);
+  goodbye_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                    [this] { return goodbye_heard_ || !registered_; });
+}
+
 void membership::leave(std::string why) {
   on_strand([why = std::move(why)](membership& m) mutable {
     if (std::exchange(m.away_, true)) return;
@@ -182,7 +189,9 @@ void membership::pump() {
     const std::lock_guard lock(mutex_);
     registered_ = agent_->state() == cluster::agent_state::live;
     if (registered_) problem_.clear();
+    goodbye_heard_ = agent_->stopping_is_known();
   }
+  goodbye_.notify_all();
   arm_timer();
 }
 

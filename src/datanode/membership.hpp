@@ -15,6 +15,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -56,6 +57,11 @@ class membership final : public std::enable_shared_from_this<membership> {
   /// Ends the connection and takes no more events. Returns when no handler runs or will run any
   /// more that touches the parts, but for orders in the background pool. Not from an io thread.
   void stop();
+
+  /// Tells the master that this node is about to end, now and with every heartbeat. Returns when it
+  /// has answered, at once if none is there, after `timeout_ms` at the latest. Not from an io
+  /// thread.
+  void say_goodbye(std::int64_t timeout_ms);
 
   /// Ends the membership until come_back(), as if the process had died: the master gives the node's
   /// volumes to others. `why` is for people. Both may be called again without effect.
@@ -134,6 +140,8 @@ class membership final : public std::enable_shared_from_this<membership> {
   std::string witness_problem_;
   std::string notice_;
   bool registered_ = false;
+  bool goodbye_heard_ = false;  // or there is nobody to hear it
+  std::condition_variable goodbye_;
   std::unordered_set<volume_id> changed_;  // reports that are asked for and not made yet
   std::set<std::tuple<volume_id, generation_t, node_id>> failures_logged_;
 };

@@ -97,9 +97,11 @@ void service::heartbeat(net::request r) {
   check_standing();
   if (!done) return r.fail(done.error());
   release_heartbeat(node);  // a newer one ends the wait of the one before
-  // Orders that came up while no heartbeat was held leave at once.
+  // Orders that came up while no heartbeat was held leave at once, and so does the answer to one
+  // that is about to end.
   auto orders = core_.nodes().take_orders(node, now);
-  if (!orders.empty()) return answer_heartbeat(std::move(r), std::move(orders));
+  const bool waits = orders.empty() && !q.heartbeat.stopping;
+  if (!waits) return answer_heartbeat(std::move(r), std::move(orders));
   held_.emplace(node, held_heartbeat{std::move(r), now + core_.options().heartbeat_interval_ms});
 }
 

@@ -33,12 +33,14 @@ void history::compare_nodes(const snapshot& now) {
     known_node& before = at->second;
     if (n.connected && !before.connected) {
       note(now, "info", who + " is connected.");
+    } else if (!n.connected && before.connected && n.state == "stopping") {
+      note(now, "info", who + " has stopped.");
     } else if (!n.connected && before.connected) {
       note(now, "warning", who + " does not answer.");
     }
     if (!fresh && n.state != before.state) {
       const bool live = n.state == "live";
-      const bool decided = by_operator(live ? before.state : n.state);
+      const bool decided = by_operator(live ? before.state : n.state) || n.state == "stopping";
       const char* severity = n.state == "dead" ? "error" : decided ? "info" : "warning";
       if (!live) {
         note(now, severity, who + (n.state == "maintenance" ? " is in " : " is ") + n.state + ".");

@@ -66,7 +66,9 @@ void service::locate(net::request r) {
   reply.cache_ms = core_.options().delete_grace_ms / 2;
   for (const volume_id volume : q.volumes) {
     if (!core_.state().volumes().contains(volume)) continue;
-    reply.volumes.push_back({volume, core_.nodes().readers(volume)});
+    wire::volume_location& where = reply.volumes.emplace_back();
+    where.volume = volume;
+    where.replicas = core_.nodes().readers(volume, &where.preferred);
   }
   answer_read(std::move(r), std::move(reply));
 }

@@ -19,7 +19,7 @@ struct node_status {
   std::string address;
   std::string http;
   std::string rack;
-  std::string state;  ///< live, stale, dead, decommissioning, decommissioned, maintenance
+  std::string state;  ///< live, stopping, stale, dead, decommissioning, decommissioned, maintenance
   std::uint64_t capacity_bytes = 0;
   std::uint64_t used_bytes = 0;
   std::uint64_t volumes = 0;

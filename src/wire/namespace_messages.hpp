@@ -68,8 +68,11 @@ BOOST_DESCRIBE_STRUCT(lookup_request, (), (path, user, token))
 struct volume_location {
   volume_id volume;
   std::vector<replica_address> replicas;
+  /// The others are for when these fail: their nodes are silent or about to stop, or their copies
+  /// may lack something. 0: all are as good.
+  std::uint32_t preferred = 0;
 };
-BOOST_DESCRIBE_STRUCT(volume_location, (), (volume, replicas))
+BOOST_DESCRIBE_STRUCT(volume_location, (), (volume, replicas, preferred))
 struct locate_reply {
   std::vector<volume_location> volumes;  ///< unknown volumes are left out
   std::int64_t cache_ms = 0;  ///< how long the answer may be used: half the delete grace at most

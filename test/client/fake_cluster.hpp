@@ -61,7 +61,8 @@ struct fake_cluster_options {
   std::uint32_t chunk_size = 8U << 20;
   std::int64_t cache_ms = 60000;  ///< of locate replies
   std::uint32_t session_ms = 30000;
-  std::size_t volumes = 4;  ///< open at a time
+  std::size_t volumes = 4;      ///< open at a time
+  std::uint32_t preferred = 0;  ///< of locate replies
 };
 
 /// The servers run on a thread of the cluster. All members are thread-safe.

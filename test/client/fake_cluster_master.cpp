@@ -216,6 +216,7 @@ fake_cluster::answer fake_cluster::locate(const net::request& r) {
     if (found == volumes_.end()) continue;
     wire::volume_location& where = reply.volumes.emplace_back();
     where.volume = id;
+    where.preferred = options_.preferred;
     for (const std::size_t m : found->second.members) {
       where.replicas.push_back({nodes_[m]->id, node(m)});
     }

@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+
 namespace ssdfs::cluster::test {
 namespace {
 
@@ -131,6 +133,35 @@ BOOST_AUTO_TEST_CASE(after_a_start_no_narrow_volume_is_made_before_the_nodes_of_
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(copies)
+
+BOOST_AUTO_TEST_CASE(a_node_that_is_about_to_stop_is_written_to_no_more_and_read_last) {
+  small_cluster c(small_settings(), one_closed_volume());
+  c.nodes[1].disk[volume(1)] = complete_replica(c.state.volumes.at(volume(1)));
+  c.nodes[2].disk[volume(1)] = complete_replica(c.state.volumes.at(volume(1)));
+  for (const std::uint8_t n : {1, 2, 3, 4}) c.join(n);
+  for (int i = 0; i < 20; ++i) c.step(500);
+  c.nodes[1].stopping = true;
+  c.step(10);
+  for (const auto& [id, info] : c.state.volumes) {
+    if (info.state != volume_state::open) continue;
+    BOOST_TEST(
+        (std::find(info.members.begin(), info.members.end(), node(1)) == info.members.end()));
+  }
+  for (int i = 0; i < 50; ++i) {
+    const auto choice = c.brain.choose_volume({.bytes = 1000}, c.now);
+    BOOST_REQUIRE((choice.what == volume_choice::outcome::ready));
+    for (const auto& r : choice.replicas) BOOST_TEST((r.node != node(1)));
+  }
+  const auto readers = c.brain.readers(volume(1));
+  BOOST_REQUIRE(readers.size() == 2U);
+  BOOST_TEST((readers.back().node == node(1)));
+  // It seals what it had open itself, as long as it is there.
+  c.step(10);
+  for (const auto& [id, report] : c.nodes[1].disk) {
+    BOOST_TEST((report.state == replica_state::sealed));
+  }
+  BOOST_TEST(c.given(order_kind::copy) == 0U);
+}
 
 BOOST_AUTO_TEST_CASE(a_copy_goes_on_when_its_target_comes_back) {
   small_cluster c(small_settings(), one_closed_volume());

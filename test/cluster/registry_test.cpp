@@ -307,6 +307,29 @@ BOOST_AUTO_TEST_CASE(a_node_that_leaves_is_decommissioned_when_it_is_empty) {
   BOOST_TEST(standing_of(*nodes.find(node(1))) == "live");
 }
 
+BOOST_AUTO_TEST_CASE(a_node_that_is_about_to_stop_takes_nothing_new_until_it_is_back) {
+  join(1, 1, 1, 0);
+  node_heartbeat last;
+  last.node = node(1);
+  last.incarnation = 1;
+  last.epoch = epoch;
+  last.number = 1;
+  last.stopping = true;
+  (void)nodes.take_changed();
+  BOOST_REQUIRE(nodes.heartbeat(last, 1, 100));
+  BOOST_TEST(nodes.take_changed() == std::vector{node(1)});
+  const node_view* view = nodes.find(node(1));
+  BOOST_TEST(view->usable());  // what it has is read and sealed
+  BOOST_TEST(!view->takes_data());
+  BOOST_TEST(standing_of(*view) == "stopping");
+  nodes.connection_closed(node(1), 1);
+  run_until(6'000);
+  BOOST_TEST(standing_of(*view) == "stale");
+  join(1, 2, 2, 6'100);
+  BOOST_TEST(view->takes_data());
+  BOOST_TEST(standing_of(*view) == "live");
+}
+
 BOOST_AUTO_TEST_CASE(an_operator_ends_the_wait) {
   registry slow({1'000, 5'000, 10'000, 1'000'000}, {}, 0);
   for (std::uint8_t n = 1; n <= 2; ++n) slow.expect(node(n), 0);

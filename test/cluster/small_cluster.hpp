@@ -61,6 +61,7 @@ class small_cluster {
 
   struct member {
     bool up = false;
+    bool stopping = false;  ///< says so with each heartbeat
     connection_number connection = 0;
     std::uint64_t beats = 0;
     std::map<volume_id, replica_report> disk;
@@ -92,6 +93,7 @@ class small_cluster {
       message.incarnation = 1;
       message.number = ++m.beats;
       message.disks = registration(number).disks;
+      message.stopping = m.stopping;
       (void)brain.heartbeat(message, m.connection, now);
       settle();
     };

@@ -56,6 +56,8 @@ BOOST_AUTO_TEST_CASE(reasons_to_seal) {
       {"dead", [](scene& s) { s.silent(0, node_state::dead); }, seal_reason::member_failed},
       {"restarted", [](scene& s) { s.replicas[1].restarted = true; },
        seal_reason::member_restarted},
+      {"about to stop", [](scene& s) { s.replicas[1].stopping = true; },
+       seal_reason::member_restarted},
       {"lost", [](scene& s) { s.replicas[1].report.reset(); }, seal_reason::member_failed},
       {"damaged", [](scene& s) { s.report(1, replica_state::damaged, 1); },
        seal_reason::member_failed},
