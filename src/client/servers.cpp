@@ -23,6 +23,14 @@ bool server::failed(std::int64_t now_ns, bool mute) {
   return false;
 }
 
+void server::slow(std::int64_t now_ns) noexcept {
+  constexpr std::uint32_t enough = 2;
+  constexpr std::int64_t avoided_ns = 1'000'000'000;
+  if (++slow_ < enough) return;
+  slow_ = 0;
+  avoided_until_ns_ = std::max(avoided_until_ns_, now_ns + avoided_ns);
+}
+
 server& server_table::get(std::string_view address, node_id node) {
   std::pair<std::string, node_id> name(address, node);
   const auto found = servers_.find(name);

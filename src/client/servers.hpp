@@ -32,9 +32,13 @@ class server {
   /// (no connection, no answer), until a call succeeds. True if it has just become mute: somebody
   /// should see when it is back.
   [[nodiscard]] bool failed(std::int64_t now_ns, bool mute);
+  /// A call takes unusually long. Two of them without a success between them, and the server is
+  /// avoided for a second: its machine may be gone, which shows itself by nothing else for seconds.
+  void slow(std::int64_t now_ns) noexcept;
   /// A call succeeded.
   void succeeded() noexcept {
     failures_ = 0;
+    slow_ = 0;
     avoided_until_ns_ = 0;
     mute_ = false;
   }
@@ -49,6 +53,7 @@ class server {
   net::channel_pool& pool_;
   std::shared_ptr<net::channel> only_;  // null if the pool keeps several
   std::uint32_t failures_ = 0;
+  std::uint32_t slow_ = 0;  // calls since the last success
   std::int64_t avoided_until_ns_ = 0;
   bool mute_ = false;
 };

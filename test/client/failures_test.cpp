@@ -113,6 +113,41 @@ BOOST_AUTO_TEST_CASE(a_cluster_that_is_down_is_said_so) {
 
 // --- writes -----------------------------------------------------------------------------------
 
+BOOST_AUTO_TEST_CASE(replicas_that_are_not_preferred_are_for_when_the_others_fail) {
+  cluster_fixture f({.preferred = 1});
+  const std::string data = pattern(1000);
+  BOOST_REQUIRE(f.client.put("/f", boost::asio::buffer(data)));
+  for (int i = 0; i < 20; ++i) BOOST_REQUIRE(f.client.get("/f"));
+  const auto asked = [&](const char* node) { return f.cluster.count(node, opcode::read_chunk); };
+  BOOST_TEST(asked("node0") + asked("node1") == 20U);
+  BOOST_TEST((asked("node0") == 0U || asked("node1") == 0U));
+  const std::string first = asked("node0") == 0U ? "node1" : "node0";
+  f.cluster.set_rule([first](const seen_request& r) {
+    return r.server == first && r.code == opcode::read_chunk ? fault::of(kind::close) : fault{};
+  });
+  const auto got = f.client.get("/f");
+  BOOST_REQUIRE_MESSAGE(got, got.error().message());
+  BOOST_TEST((got->text() == data));
+}
+
+BOOST_AUTO_TEST_CASE(a_replica_that_says_nothing_is_left_alone_after_two_reads) {
+  const std::string data = pattern(1000);
+  BOOST_REQUIRE(client.put("/f", boost::asio::buffer(data)));
+  const auto asked = [&](const char* node) { return cluster.count(node, opcode::read_chunk); };
+  while (asked("node0") == 0) BOOST_REQUIRE(client.get("/f"));
+  const std::uint64_t before = asked("node0");
+  cluster.set_rule([](const seen_request& r) {
+    const bool silent = r.server == "node0" && r.code == opcode::read_chunk;
+    return silent ? fault::of(kind::drop_before) : fault{};
+  });
+  for (int i = 0; i < 40; ++i) {
+    const auto got = client.get("/f");
+    BOOST_REQUIRE_MESSAGE(got, got.error().message());
+    BOOST_TEST((got->text() == data));
+  }
+  BOOST_TEST(asked("node0") - before <= 6U);
+}
+
 BOOST_AUTO_TEST_CASE(a_failed_chain_is_avoided) {
   // Whatever begins at node0, or goes through it, fails; its neighbour names it.
   const std::string bad = cluster.node(0);
