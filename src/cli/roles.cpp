@@ -52,6 +52,9 @@ class running final : public running_role {
       return {};
     }
   }
+  void say_goodbye() override {
+    if constexpr (requires { role_->say_goodbye(); }) role_->say_goodbye();
+  }
   void stop() override { role_->stop(); }
 
  private:

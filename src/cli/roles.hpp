@@ -34,6 +34,9 @@ class running_role {
   /// What the role stores itself; null if it stores nothing.
   [[nodiscard]] virtual http::local_chunks* chunks() = 0;
   [[nodiscard]] virtual cluster_id cluster() const = 0;
+  /// Tells those who should know that the role is about to end; it still answers. May take some
+  /// 100 ms.
+  virtual void say_goodbye() = 0;
   virtual void stop() = 0;
 };
 

@@ -46,7 +46,12 @@ struct part {
   /// What /readyz says. Any thread.
   std::string not_ready() {
     const std::lock_guard lock(mutex);
+    if (stopping) return "stopping";
     return started ? role->not_ready() : progress;
+  }
+  void set_stopping() {
+    const std::lock_guard lock(mutex);
+    stopping = true;
   }
   void set_progress(std::string text) {
     const std::lock_guard lock(mutex);
@@ -56,6 +61,7 @@ struct part {
   std::mutex mutex;
   std::string progress = "starting";  // guarded by mutex
   bool started = false;               // guarded by mutex: role is there
+  bool stopping = false;              // guarded by mutex
 };
 
 class composition {
@@ -80,7 +86,14 @@ class composition {
     return {};
   }
 
+  /// First those who send requests here learn that they should not, then what they have begun is
+  /// answered, and only then the ports close: nobody waits for an answer that does not come.
   void stop() {
+    for (auto& p : parts_) p->set_stopping();
+    for (auto& p : parts_) {
+      if (p->role) p->role->say_goodbye();
+    }
+    drain_http();
     for (auto& p : parts_) {
       if (p->doors) p->doors->stop();
       if (p->http) p->http->stop();
@@ -105,6 +118,34 @@ class composition {
   }
 
  private:
+  void drain_http() {
+    // Proxies keep connections; each that is used within this time learns with its answer that it
+    // ends, and is not found closed.
+    constexpr std::int64_t grace_ms = 250;
+    constexpr std::int64_t last_call_ms = 50;
+    constexpr std::int64_t patience_ms = 5000;  // with answers that are being sent
+    const std::int64_t begin = io::steady_ms();
+    for (auto& p : parts_) {
+      if (p->http) p->http->begin_drain();
+    }
+    for (auto& p : parts_) {
+      if (p->http) p->http->wait_until_quiet(begin + grace_ms);
+    }
+    for (auto& p : parts_) {
+      if (p->http) p->http->stop_listening();
+    }
+    // Who had just connected asks now.
+    for (auto& p : parts_) {
+      if (p->http) p->http->wait_until_quiet(begin + grace_ms + last_call_ms);
+    }
+    for (auto& p : parts_) {
+      if (p->http) p->http->end_idle();
+    }
+    for (auto& p : parts_) {
+      if (p->http) p->http->wait_until_quiet(begin + patience_ms);
+    }
+  }
+
   result<void> start_all(std::function<void(const failure&)> on_fatal) {
     const std::string& base = options_.text("data-dir");
     SSDFS_TRY(add_master(base + "/master", on_fatal));

@@ -4,6 +4,7 @@
 #include "io/clock.hpp"
 #include "net/socket.hpp"
 
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -52,6 +53,14 @@ connection::~connection() {
 void connection::run() { wait_for_bytes(); }
 
 void connection::cut() noexcept { ::shutdown(fd_, SHUT_RDWR); }
+
+void connection::end_if_idle() noexcept {
+  int waiting = 0;
+  if (!idle_.load(std::memory_order_relaxed)) return;
+  // What has come and is not read yet still gets its answer.
+  if (::ioctl(fd_, FIONREAD, &waiting) == 0 && waiting > 0) return;
+  ::shutdown(fd_, SHUT_WR);
+}
 
 void connection::limit(std::int64_t seconds) noexcept {
   deadline_ns_.store(io::steady_ns() + seconds * second_ns, std::memory_order_relaxed);
@@ -167,6 +176,7 @@ void connection::write_head(unsigned status, std::string_view fields,
        head.content_length.value_or(0) > drained_at_most)) {
     close_after_ = true;
   }
+  if (state_->draining.load(std::memory_order_relaxed)) close_after_ = true;
   if (close_after_) {
     out_.append("Connection: close\r\n");
   } else if (!head.http_11) {
@@ -338,11 +348,13 @@ void connection::lose() {
 bool connection::close_gently() {
   if (!flush()) return false;
   ::shutdown(fd_, SHUT_WR);
-  // Only somebody who was refused in the middle of a request may still be sending.
-  if (parser_.done()) {
+  // Still sending may be who was refused in the middle of a request, and who does not know yet that
+  // this answer was the last.
+  if (parser_.done() && !state_->draining.load(std::memory_order_relaxed)) {
     lose();
     return false;
   }
+  waits_.store(true, std::memory_order_relaxed);
   phase_ = phase::lingering;
   if (discarded_ == 0) limit(linger_seconds);
   in_begin_ = in_end_ = 0;

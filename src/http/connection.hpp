@@ -32,8 +32,9 @@ struct server_state {
   server_stats stats;
   std::mutex mutex;
   std::condition_variable idle;
-  std::set<connection*> open;  // guarded by mutex; each removes itself in its destructor
-  bool stopping = false;       // guarded by mutex
+  std::set<connection*> open;         // guarded by mutex; each removes itself in its destructor
+  bool stopping = false;              // guarded by mutex
+  std::atomic<bool> draining{false};  // each answer is the last one of its connection
 };
 
 /// Operation: reads a request, has it handled, writes the answer, and begins anew; requests that
@@ -55,11 +56,13 @@ class connection final : public exchange, public std::enable_shared_from_this<co
   void run();
   /// Ends it: whatever it waits for fails at once.
   void cut() noexcept;
+  /// Tells the other side that it ends, unless something has been asked.
+  void end_if_idle() noexcept;
   /// When it is too slow, by io::steady_ns().
   [[nodiscard]] std::int64_t deadline_ns() const noexcept {
     return deadline_ns_.load(std::memory_order_relaxed);
   }
-  /// True while no complete request is there.
+  /// True while no complete request is there, and when its last answer has been sent.
   [[nodiscard]] bool waits_for_request() const noexcept {
     return waits_.load(std::memory_order_relaxed);
   }
@@ -158,6 +161,7 @@ class connection final : public exchange, public std::enable_shared_from_this<co
   std::size_t discarded_ = 0;
   std::atomic<std::int64_t> deadline_ns_{0};
   std::atomic<bool> waits_{true};
+  std::atomic<bool> idle_{true};  // not a byte of the next request has come
 };
 
 }  // namespace ssdfs::http

@@ -52,10 +52,12 @@ boost::asio::mutable_buffer connection::room(std::size_t least) {
 
 void connection::wait_for_bytes() {
   const bool idle = phase_ == phase::head && in_begin_ == in_end_;
+  idle_.store(idle, std::memory_order_relaxed);
   const bool draining = phase_ == phase::draining;
   if (draining) begin_wait();
   socket_.async_read_some(room(idle ? 1 : least_input), [self = shared_from_this(), idle, draining](
                                                             error_code ec, std::size_t n) {
+    self->idle_.store(false, std::memory_order_relaxed);
     if (ec) return self->lose();
     if (draining) self->end_wait();
     self->in_end_ += n;

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -110,6 +111,42 @@ class listener final : public server {
 
   std::string address() const override { return address_; }
 
+  void begin_drain() override { state_->draining.store(true, std::memory_order_relaxed); }
+
+  void stop_listening() override {
+    {
+      const std::lock_guard lock(state_->mutex);
+      if (std::exchange(deaf_, true)) return;
+    }
+    asio::post(strand_, [this, state = state_] {
+      boost::system::error_code ignored;  // closing twice is fine
+      for (const auto& at : doors_) {
+        accept_what_is_there(*at);
+        at->acceptor.close(ignored);
+        at->pause.cancel();
+      }
+      const std::lock_guard inner(state->mutex);
+      not_listening_ = true;
+      state->idle.notify_all();
+    });
+    std::unique_lock lock(state_->mutex);
+    state_->idle.wait(lock, [this] { return not_listening_ && accepting_ == 0; });
+  }
+
+  void end_idle() override {
+    idle_ended_.store(true, std::memory_order_relaxed);
+    for (const auto& c : open_connections()) c->end_if_idle();
+  }
+
+  void wait_until_quiet(std::int64_t until_ms) override {
+    constexpr auto look_again = std::chrono::milliseconds(5);
+    for (;;) {
+      if (is_quiet() || io::steady_ms() >= until_ms) return;
+      std::unique_lock lock(state_->mutex);
+      state_->idle.wait_for(lock, look_again);
+    }
+  }
+
   void stop() override {
     if (begin_stop()) {
       asio::post(strand_, [this, state = state_] {
@@ -131,6 +168,45 @@ class listener final : public server {
   }
 
  private:
+  struct door {
+    explicit door(const asio::strand<asio::io_context::executor_type>& on)
+        : acceptor(on), pause(on) {}
+    tcp::acceptor acceptor;
+    asio::steady_timer pause;
+  };
+
+  bool is_quiet() {
+    const auto open = open_connections();
+    if (!idle_ended_.load(std::memory_order_relaxed)) return open.empty();
+    return std::all_of(open.begin(), open.end(),
+                       [](const auto& c) { return c->waits_for_request(); });
+  }
+
+  // Closing the socket would reset connections that the system has made already.
+  void accept_what_is_there(door& at) {
+    boost::system::error_code ec;
+    at.acceptor.non_blocking(true, ec);
+    while (!ec) {
+      tcp::socket socket(io_);
+      at.acceptor.accept(socket, ec);
+      if (!ec) static_cast<void>(admit(std::move(socket)));
+    }
+  }
+
+  // False if there are too many.
+  bool admit(tcp::socket socket) {
+    std::shared_ptr<connection> next;
+    {
+      const std::lock_guard lock(state_->mutex);
+      if (state_->stopping || state_->open.size() >= max_connections_) return false;
+      next = std::make_shared<connection>(std::move(socket), state_);
+      state_->open.insert(next.get());
+    }
+    state_->stats.accepted.fetch_add(1, std::memory_order_relaxed);
+    next->run();
+    return true;
+  }
+
   bool begin_stop() {
     const std::lock_guard lock(state_->mutex);
     return !std::exchange(state_->stopping, true);
@@ -194,42 +270,25 @@ class listener final : public server {
                        << (times > 1 ? " (" + std::to_string(times) + " times)" : std::string());
   }
 
-  struct door {
-    explicit door(const asio::strand<asio::io_context::executor_type>& on)
-        : acceptor(on), pause(on) {}
-    tcp::acceptor acceptor;
-    asio::steady_timer pause;
-  };
-
   void accept(door& at) {
     {
       const std::lock_guard lock(state_->mutex);
-      if (state_->stopping) return;
+      if (state_->stopping || deaf_) return;
       ++accepting_;
     }
     at.acceptor.async_accept(
         io_, [this, &at, state = state_](boost::system::error_code ec, tcp::socket socket) {
-          std::shared_ptr<connection> next;
-          bool go_on = false;
-          bool full = false;
+          if (!ec && !admit(std::move(socket))) {
+            state->stats.refused.fetch_add(1, std::memory_order_relaxed);
+            make_room();
+          }
           {
             const std::lock_guard lock(state->mutex);
             --accepting_;
-            go_on = !state->stopping;
-            full = state->open.size() >= max_connections_;
-            if (!ec && go_on && !full) {
-              next = std::make_shared<connection>(std::move(socket), state);
-              state->open.insert(next.get());
+            if (state->stopping || deaf_) {
+              state->idle.notify_all();
+              return;
             }
-            if (!go_on) state->idle.notify_all();
-          }
-          if (!go_on) return;
-          if (next) {
-            state->stats.accepted.fetch_add(1, std::memory_order_relaxed);
-            next->run();
-          } else if (!ec && full) {
-            state->stats.refused.fetch_add(1, std::memory_order_relaxed);
-            make_room();
           }
           if (!ec || ec == asio::error::connection_aborted) return accept(at);
           accept_failed(ec);
@@ -240,7 +299,7 @@ class listener final : public server {
   void accept_later(door& at) {
     {
       const std::lock_guard lock(state_->mutex);
-      if (state_->stopping) return;
+      if (state_->stopping || deaf_) return;
       ++accepting_;
     }
     at.pause.expires_after(accept_pause);
@@ -248,7 +307,7 @@ class listener final : public server {
       {
         const std::lock_guard lock(state->mutex);
         --accepting_;
-        if (state->stopping) {
+        if (state->stopping || deaf_) {
           state->idle.notify_all();
           return;
         }
@@ -265,9 +324,13 @@ class listener final : public server {
   seldom accept_failures_{accept_log_pause_ms};  // on the strand
   asio::steady_timer sweep_;                     // likewise
   std::shared_ptr<server_state> state_;
-  int accepting_ = 0;      // guarded by state_->mutex: accepts and pauses that are under way
-  bool sweeping_ = false;  // guarded by state_->mutex
-  bool closed_ = false;    // guarded by state_->mutex
+  // Guarded by state_->mutex:
+  int accepting_ = 0;  // accepts and pauses that are under way
+  bool sweeping_ = false;
+  bool closed_ = false;
+  bool deaf_ = false;  // accepting ends
+  bool not_listening_ = false;
+  std::atomic<bool> idle_ended_{false};
 };
 
 // As many as were asked for, as far as descriptors allow.

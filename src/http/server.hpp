@@ -9,6 +9,7 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -52,6 +53,16 @@ class server {
   [[nodiscard]] virtual const server_stats& stats() const = 0;
   /// The bound address, with the real port if 0 was asked for. Any thread, also after stop().
   [[nodiscard]] virtual std::string address() const = 0;
+  /// For a stop that nobody is to notice, in this order, before stop(); none from an io thread.
+  /// From now on each answer says that it is the connection's last, also that to a new connection.
+  virtual void begin_drain() = 0;
+  /// Takes no new connection; those that are established already are not lost.
+  virtual void stop_listening() = 0;
+  /// Ends the connections on which nothing has been asked.
+  virtual void end_idle() = 0;
+  /// Returns when no connection is left, behind end_idle() when all that was asked is answered; at
+  /// `until_ms` of the steady clock at the latest.
+  virtual void wait_until_quiet(std::int64_t until_ms) = 0;
   /// Closes everything; returns when no handler runs or will run. Not from an io thread.
   virtual void stop() = 0;
 };

@@ -50,7 +50,7 @@ struct goodbye_fixture {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(membership_agent, goodbye_fixture)
+BOOST_FIXTURE_TEST_SUITE(agent_goodbye, goodbye_fixture)
 
 BOOST_AUTO_TEST_CASE(the_master_is_told_at_once_that_the_node_is_about_to_end) {
   join();

@@ -3,6 +3,7 @@
 #include "http/server.hpp"
 
 #include "http/caller.hpp"
+#include "io/clock.hpp"
 #include "util/io_threads.hpp"
 
 #include <boost/asio/read.hpp>
@@ -12,9 +13,11 @@
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <future>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace ssdfs::http {
 namespace {
@@ -219,6 +222,69 @@ BOOST_AUTO_TEST_CASE(stopping_under_load_never_hangs) {
     f.subject->stop();
     end = true;
     load.join();
+    BOOST_CHECK(c.closed());
+  }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_server_that_drains_answers_and_ends_each_connection, server_fixture) {
+  const std::string address = subject->address();
+  server_caller kept(address);
+  BOOST_CHECK_EQUAL(status_of(kept.ask("GET", "/healthz")), 200);
+  server_caller idle(address);
+  BOOST_CHECK_EQUAL(status_of(idle.ask("GET", "/healthz")), 200);
+  subject->begin_drain();
+  const auto last = kept.ask("GET", "/echo");
+  BOOST_CHECK_EQUAL(status_of(last), 200);
+  BOOST_CHECK(!last.keep_alive());
+  BOOST_CHECK(kept.closed());
+  server_caller late(address);  // new ones are still taken
+  const auto also_last = late.ask("GET", "/echo");
+  BOOST_CHECK_EQUAL(status_of(also_last), 200);
+  BOOST_CHECK(!also_last.keep_alive());
+  BOOST_CHECK(late.closed());
+  server_caller connected(address);
+  subject->stop_listening();
+  BOOST_CHECK_THROW(server_caller too_late(address), boost::system::system_error);
+  BOOST_CHECK_EQUAL(status_of(connected.ask("GET", "/echo")), 200);
+  subject->end_idle();
+  BOOST_CHECK(idle.closed());
+  subject->wait_until_quiet(io::steady_ms() + 20'000);
+  subject->stop();
+}
+
+BOOST_FIXTURE_TEST_CASE(a_drain_waits_for_answers_that_have_begun, server_fixture) {
+  exchange_ptr held;
+  std::promise<void> asked;
+  subject->route_prefix("/held", [&](const exchange_ptr& e) {
+    held = e;
+    asked.set_value();
+  });
+  server_caller c(subject->address());
+  c.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+  asked.get_future().wait();
+  subject->begin_drain();
+  subject->stop_listening();
+  subject->end_idle();
+  const std::int64_t begin = io::steady_ms();
+  subject->wait_until_quiet(begin + 50);
+  BOOST_CHECK_GE(io::steady_ms(), begin + 50);
+  std::exchange(held, nullptr)->respond(200, "Content-Type: text/plain\r\n", "done");
+  BOOST_CHECK_EQUAL(c.receive().body(), "done");
+  BOOST_CHECK(c.closed());
+  subject->wait_until_quiet(io::steady_ms() + 20'000);
+  subject->stop();
+}
+
+BOOST_FIXTURE_TEST_CASE(what_was_sent_behind_the_last_answer_does_not_destroy_it, server_fixture) {
+  subject->begin_drain();
+  for (int i = 0; i < 20; ++i) {
+    server_caller c(subject->address());
+    std::string all;
+    for (int n = 0; n < 200; ++n) all += "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n";
+    c.send_some(all);
+    const auto first = c.receive();
+    BOOST_CHECK_EQUAL(first.body(), "/echo");
+    BOOST_CHECK(!first.keep_alive());
     BOOST_CHECK(c.closed());
   }
 }
