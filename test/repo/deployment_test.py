@@ -70,6 +70,20 @@ class Deployment(unittest.TestCase):
             text = read(os.path.join(ROOT, "src/http", name))
             self.assertNotRegex(text, r"""(?:src|href|action)=["']/|url\(["']?/|["'`]/(?:api|metrics|fs|webhdfs)\b""", name)
 
+    def test_nginx_of_compose_starts_while_a_datanode_is_stopped(self):
+        """It asks for the addresses of its upstreams once, and the names of containers that do not run
+        have none."""
+        compose = read(os.path.join(ETC, "docker/compose.yaml"))
+        known = dict(re.findall(r'^      - "([\w.-]+):(.+)"$', compose, re.MULTILINE))
+        fixed = dict(re.findall(r'^  (\w+):\n(?:    .*\n)*?    networks: .*ipv4_address: "(.+?)"',
+                                compose, re.MULTILINE))
+        upstream = re.findall(r"^ +server ([\w.-]+):\d+ ", read(os.path.join(ETC, "docker/nginx.conf")),
+                              re.MULTILINE)
+        self.assertGreaterEqual(len(set(upstream)), 3)
+        for name in upstream:
+            self.assertEqual(known.get(name), fixed.get(name), name)
+            self.assertIsNotNone(fixed.get(name), name)
+
     def test_nginx_accepts_the_image_server(self):
         nginx = need(self, "nginx")
         for name in ("cache", "temp"):
