@@ -6,20 +6,20 @@
 namespace ssdfs::cluster::test {
 namespace {
 
-constexpr std::uint64_t volume_bytes = std::uint64_t{64} << 20;
-constexpr std::int64_t dead_after_ms = 30'000;
+constexpr std::uint64_t racks_volume_bytes = std::uint64_t{64} << 20;
+constexpr std::int64_t racks_dead_after_ms = 30'000;
 
-controller_settings settings() {
+controller_settings racks_settings() {
   controller_settings s;
-  s.life.volume_size = volume_bytes;
+  s.life.volume_size = racks_volume_bytes;
   s.ready_per_node = 0;  // nobody writes
-  s.nodes.dead_after_ms = dead_after_ms;
+  s.nodes.dead_after_ms = racks_dead_after_ms;
   return s;
 }
 
 /// Closed volumes with copies on nodes 1 and 2.
-struct scene : small_cluster {
-  scene() : small_cluster(settings(), two_copies()) {
+struct racks_scene : small_cluster {
+  racks_scene() : small_cluster(racks_settings(), two_copies()) {
     for (const auto& [id, info] : state.volumes) {
       for (const std::uint8_t n : {1, 2}) {
         replica_report& r = nodes[n].disk[id];
@@ -39,7 +39,7 @@ struct scene : small_cluster {
       info.state = volume_state::closed;
       info.members = {node(1), node(2)};
       info.next_key = 10;
-      info.length = info.granted_bytes = volume_bytes;
+      info.length = info.granted_bytes = racks_volume_bytes;
       info.digest = {3, 300, 77 + i};
       state.volumes[info.id] = info;
     }
@@ -68,7 +68,7 @@ struct scene : small_cluster {
 BOOST_AUTO_TEST_SUITE(racks)
 
 BOOST_AUTO_TEST_CASE(copies_in_one_rack_are_counted_and_moved_when_another_has_room) {
-  scene c;
+  racks_scene c;
   c.join(1, "/a");
   c.join(2, "/a");
   c.steps(6'000);
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(copies_in_one_rack_are_counted_and_moved_when_another_has_r
 }
 
 BOOST_AUTO_TEST_CASE(copies_in_two_racks_stay) {
-  scene c;
+  racks_scene c;
   c.join(1, "/a");
   c.join(2, "/b");
   c.join(3, "/c");
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(copies_in_two_racks_stay) {
 }
 
 BOOST_AUTO_TEST_CASE(racks_that_are_changed_are_noticed) {
-  scene c;
+  racks_scene c;
   c.join(1, "/a");
   c.join(2, "/b");
   c.join(3, "/b");
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(racks_that_are_changed_are_noticed) {
 }
 
 BOOST_AUTO_TEST_CASE(a_new_node_where_a_needed_one_was_is_asked_for_its_disk) {
-  scene c;
+  racks_scene c;
   for (const std::uint8_t n : {1, 2, 3}) c.join(n, "/a");
   c.steps(6'000);
   c.leave(2);
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(a_new_node_where_a_needed_one_was_is_asked_for_its_disk) {
 }
 
 BOOST_AUTO_TEST_CASE(it_is_taken_when_the_old_one_is_dead_or_not_needed) {
-  scene c;
+  racks_scene c;
   for (const std::uint8_t n : {1, 2, 3}) c.join(n, "/a");
   c.steps(6'000);
   c.leave(3);  // holds nothing
@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(it_is_taken_when_the_old_one_is_dead_or_not_needed) {
   c.join(8, "/a");
   BOOST_TEST(!c.nodes[8].refused.code, c.nodes[8].refused.detail);
   c.leave(2);
-  c.steps(dead_after_ms + 1'000);
+  c.steps(racks_dead_after_ms + 1'000);
   c.nodes[9].address = registration(2).address;
   c.join(9, "/a");
   BOOST_TEST(!c.nodes[9].refused.code, c.nodes[9].refused.detail);

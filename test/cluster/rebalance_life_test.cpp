@@ -8,13 +8,13 @@ namespace ssdfs::cluster::test {
 namespace {
 
 constexpr std::uint64_t moved_volume_bytes = std::uint64_t{64} << 20;
-constexpr std::int64_t dead_after_ms = 30'000;
+constexpr std::int64_t rebalance_dead_after_ms = 30'000;
 
 controller_settings rebalance_settings() {
   controller_settings s;
   s.life.volume_size = moved_volume_bytes;
   s.ready_per_node = 0;  // nobody writes
-  s.nodes.dead_after_ms = dead_after_ms;
+  s.nodes.dead_after_ms = rebalance_dead_after_ms;
   return s;
 }
 
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_dead_node_is_waited_for_no_longer) {
   rebalance_scene c;
   c.brain.start_rebalance(0.1, false, c.now);
   for (const std::uint8_t n : {1, 2}) c.join(n);
-  c.steps(dead_after_ms);
+  c.steps(rebalance_dead_after_ms);
   BOOST_TEST(c.brain.rebalancing());
   c.steps(60'000);
   BOOST_TEST(!c.brain.rebalancing());

@@ -116,8 +116,8 @@ BOOST_AUTO_TEST_CASE(a_conditional_delete_removes_only_what_was_found) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_refused_by_its_words_never_reaches_the_master) {
-  fixture f;
-  caller c(f.door->address());
+  gateway_fixture f;
+  gateway_caller c(f.door->address());
   BOOST_TEST(c.ask("DELETE", "/fs/a/", "") == 404U);
   BOOST_TEST(c.ask("DELETE", "/fs/a%2f", "") == 404U);
   BOOST_TEST(c.ask("DELETE", "/fs/a?versionId=1", "") == 400U);

@@ -72,8 +72,10 @@ BOOST_AUTO_TEST_CASE(a_damaged_volume_stays_in_quarantine) {
 BOOST_AUTO_TEST_CASE(a_disk_is_out_of_use_after_three_failures_and_back_after_three_successes) {
   sim_files memory;
   dying_disk fs(memory, "/d");
-  vol::data_directory d(fs, {"/d", {}}, 0);
-  BOOST_REQUIRE(d.open());
+  vol::data_directory d(fs, {"/d", {}}, {0, 0});
+  BOOST_REQUIRE(d.look());
+  d.make();
+  BOOST_REQUIRE(d.take());
   // A failure that is over when the disk is tried out.
   d.trouble();
   BOOST_TEST(!d.check());
