@@ -292,7 +292,8 @@ result<void> volume_set::write_identities(const io::identity& own) {
     }
   }
   const bool any = std::any_of(directories_.begin(), directories_.end(), [&](const auto& d) {
-    return d->usable() && d->identity() && d->identity()->node == own.node;
+    return d->usable() && d->identity() && d->identity()->node == own.node &&
+           d->identity()->cluster == own.cluster;
   });
   if (!any) return last;
   known_ = std::move(known);

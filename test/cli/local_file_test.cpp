@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(a_link_stays_a_link_and_what_it_names_is_replaced) {
   BOOST_REQUIRE(target);
   BOOST_REQUIRE(write_full(target->fd(), as_bytes(std::string_view("new"))));
   BOOST_REQUIRE(target->commit());
-  BOOST_CHECK_EQUAL(read(at("real")), "new");
+  BOOST_CHECK_EQUAL(content_of_file(at("real")), "new");
   BOOST_CHECK_EQUAL(fs::read_symlink(at("link")).string(), "real");
   BOOST_CHECK_EQUAL(fs::read_symlink(at("link-to-link")).string(), at("link"));
   struct stat s {};

@@ -269,7 +269,7 @@ BOOST_AUTO_TEST_CASE(a_full_disk_refuses_and_reads_on) {
   BOOST_REQUIRE(written.has_error());
   BOOST_TEST((written.error() == errc::no_space));
   BOOST_TEST(key > 5u);
-  BOOST_TEST(f.master.wait_failure(f.nodes[0]->id()).address == f.nodes[0]->address());
+  BOOST_TEST((f.master.wait_failure(f.nodes[0]->id()).node == f.nodes[0]->id()));
   for (chunk_key k = 1; k < key; ++k) f.require_everywhere(k, content);
 }
 

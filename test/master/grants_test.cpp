@@ -141,11 +141,11 @@ BOOST_AUTO_TEST_CASE(nobody_commits_out_of_the_grant_of_another) {
     g = grant(c);
     caller thief(threads.context(), server->address());
     const auto taken = thief.call(file_of(thief, "/taken", *g, g->first_key));
-    BOOST_CHECK_MESSAGE(!taken && taken.error() == errc::permission_denied, error_of(taken));
+    BOOST_CHECK_MESSAGE(!taken && taken.error() == errc::permission_denied, grant_error_of(taken));
     auto posing = file_of(thief, "/taken", *g, g->first_key);
     posing.op.client = writer;
     const auto posed = thief.call(posing);
-    BOOST_CHECK_MESSAGE(!posed && posed.error() == errc::permission_denied, error_of(posed));
+    BOOST_CHECK_MESSAGE(!posed && posed.error() == errc::permission_denied, grant_error_of(posed));
     BOOST_CHECK(c.call(file_of(c, "/first", *g, g->first_key)));
   }
   // The writer comes back: over another connection, and after a restart of the master.
@@ -158,10 +158,10 @@ BOOST_AUTO_TEST_CASE(nobody_commits_out_of_the_grant_of_another) {
   caller c(threads.context(), server->address(), {}, writer);
   for (int i = 0; i < 4; ++i) c.next_operation();
   const auto late = c.call(file_of(c, "/third", *g, g->first_key + 2));
-  BOOST_CHECK_MESSAGE(late.has_value(), error_of(late));
+  BOOST_CHECK_MESSAGE(late.has_value(), grant_error_of(late));
   caller thief(threads.context(), server->address());
   const auto taken = thief.call(file_of(thief, "/taken", *g, g->first_key + 3));
-  BOOST_CHECK_MESSAGE(!taken && taken.error() == errc::permission_denied, error_of(taken));
+  BOOST_CHECK_MESSAGE(!taken && taken.error() == errc::permission_denied, grant_error_of(taken));
 }
 
 BOOST_AUTO_TEST_CASE(a_sealed_volume_still_takes_commits_and_then_closes) {

@@ -14,6 +14,7 @@
 #include "util/io_threads.hpp"
 #include "util/temp_dir.hpp"
 #include "wire/admin_messages.hpp"
+#include "wire/chain.hpp"
 #include "wire/chunk_messages.hpp"
 #include "wire/journal_messages.hpp"
 #include "wire/namespace_messages.hpp"
@@ -258,7 +259,10 @@ class lasting_node {
   // Everything that a volume goes through. False if the failure has damaged the replica, which
   // other replicas are there for; it can be dropped then.
   bool life_of(volume_id volume) {
-    if (!order_done({.kind = order_kind::create, .volume = volume, .generation = 1}) ||
+    if (!order_done({.kind = order_kind::create,
+                     .volume = volume,
+                     .generation = 1,
+                     .sources = {replica_address{node_->node(), node_->address()}}}) ||
         !write(volume, 1) || !write(volume, 2) || !write(volume, 3)) {
       return drop(volume);
     }
@@ -308,6 +312,7 @@ class lasting_node {
     m.key = key;
     m.crc32c = crc32c(content);
     m.ack = wire::ack_mode::all;
+    m.chain = chain();
     if (ask(threads_, node_->address(), m, content)) return true;
     if (state_of(volume) == replica_state::damaged) return false;
     m.key = key + 100;
@@ -315,6 +320,11 @@ class lasting_node {
     require(within(10'000, [&] { return state_of(volume) == replica_state::damaged; }),
             "a second write fails, too, and the volume is not reported as damaged");
     return false;
+  }
+  // The node is the only member.
+  [[nodiscard]] std::string chain() const {
+    const replica_address at{node_->node(), node_->address()};
+    return wire::chain_text({&at, 1});
   }
   replica_state state_of(volume_id volume) { return master_.state_of(node_->node(), volume); }
 
