@@ -129,6 +129,7 @@ void scrubber::run() {
   while (!stopping_) {
     const std::int64_t now = io::steady_ms();
     if (now >= store_due()) store(lock);
+    if (stopping_) break;  // said while store() had let go of the lock
     volume_id to_repair;
     const std::int64_t next = next_work(now, to_repair);
     if (next > now) {
