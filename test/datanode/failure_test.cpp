@@ -177,6 +177,7 @@ BOOST_AUTO_TEST_CASE(a_seal_ends_large_writes_with_an_answer_that_says_so) {
   node_fixture f(1);
   const byte_vector content = random_bytes(600'000, 1);
   wire::write_begin_request begin;
+  begin.chain = f.chain();
   begin.volume = f.volume;
   begin.generation = 1;
   begin.key = 1;
@@ -199,6 +200,7 @@ BOOST_AUTO_TEST_CASE(damaged_pieces_and_wrong_sums_are_refused) {
   node_fixture f(1);
   const byte_vector content = random_bytes(300'000, 1);
   wire::write_begin_request begin;
+  begin.chain = f.chain();
   begin.volume = f.volume;
   begin.generation = 1;
   begin.key = 1;
