@@ -58,6 +58,7 @@ struct one_volume {
     if (!aside.empty()) BOOST_TEST(tombstones[0].key == aside.begin()->first);
     for (const std::string d : {"/a", "/b"}) {
       for (const auto& e : fs.list(d + "/volumes").value()) {
+        if (e.name == "home.json") continue;
         BOOST_TEST(d == directory, "left over: " << d << "/" << e.name);
         BOOST_TEST((e.name.ends_with(".vol") || e.name.ends_with(".idx")), e.name);
       }
@@ -169,7 +170,8 @@ BOOST_AUTO_TEST_CASE(a_dropped_volume_is_gone_whatever_moves) {
                  return true;
                }).error() == errc::cancelled));
   BOOST_TEST(!u.find());
-  for (const std::string d : {"/a/volumes", "/b/volumes"}) BOOST_TEST(fs.list(d).value().empty());
+  for (const std::string d : {"/a/volumes", "/b/volumes"})
+    BOOST_TEST(fs.list(d).value().size() == 1U);
   u.reopen();
   BOOST_TEST(!u.find());
 }
@@ -362,7 +364,8 @@ BOOST_AUTO_TEST_CASE(of_two_files_the_later_counts) {
   BOOST_TEST(fs.calls() == calls);  // before anything was copied
   u.reopen();
   BOOST_REQUIRE(u.set->drop(moved_id));
-  for (const std::string d : {"/a/volumes", "/b/volumes"}) BOOST_TEST(fs.list(d).value().empty());
+  for (const std::string d : {"/a/volumes", "/b/volumes"})
+    BOOST_TEST(fs.list(d).value().size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_no_volume_any_more_does_not_count) {
@@ -395,15 +398,13 @@ BOOST_AUTO_TEST_CASE(an_unfinished_copy_does_not_hide_a_whole_volume) {
       here.directories = {{away, 100 << 20}};
       rest.directories = {{away == "/a" ? "/b" : "/a", 100 << 20}};
       model chunks;
+      BOOST_REQUIRE(volume_set::open(two_disks(fs)));  // both are of one node
       auto set = volume_set::open(here).value();
       const auto v = set->create({moved_id, 1}).value();
       chunks[1] = make_content(1, 3000);
       BOOST_REQUIRE(!append(*v, 1, chunks[1]));
       BOOST_REQUIRE(v->seal(1));
-      const auto identity = fs.contents(away + "/identity.json");
       set.reset();
-      BOOST_REQUIRE(fs.make_directories(rest.directories[0].path));
-      fs.set_contents(rest.directories[0].path + "/identity.json", identity);
       set = volume_set::open(rest).value();
       BOOST_REQUIRE(set->create({moved_id, generation, true, 0}));
       set.reset();
@@ -415,7 +416,10 @@ BOOST_AUTO_TEST_CASE(an_unfinished_copy_does_not_hide_a_whole_volume) {
       if (dies) {
         dying.die();
         BOOST_TEST(!set->find(moved_id)->remove_keys(1, std::vector<chunk_key>{1}));
-        BOOST_TEST(set->sync_dirty() > 0U);
+        // A disk is given up at the third failure in a row.
+        std::size_t given_up = 0;
+        for (int i = 0; i < 3; ++i) given_up += set->sync_dirty();
+        BOOST_TEST(given_up > 0U);
       }
       BOOST_REQUIRE(set->drop(moved_id));
       // Beside home.json.
