@@ -247,8 +247,8 @@ std::string name_of_source(const std::string& source) {
   return name == "." || name == ".." ? std::string() : name;
 }
 
-// What the shell has opened for this process: "put <(zcat a.gz) /a" names a pipe so. Pipes and devices
-// elsewhere are reported like other special files, since nobody may be writing to them.
+// What the shell has opened for this process: "put <(zcat a.gz) /a" names a pipe so. Pipes and
+// devices elsewhere are reported like other special files, since nobody may be writing to them.
 bool is_own_descriptor(const std::string& source) {
   return source == "/dev/stdin" || source.starts_with("/dev/fd/") ||
          source.starts_with("/proc/self/fd/");

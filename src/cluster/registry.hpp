@@ -70,8 +70,8 @@ inline constexpr std::string_view default_rack = "/default";
 /// How a rack is compared and shown: no name is the default one, slashes at the end do not count.
 [[nodiscard]] std::string normal_rack(std::string_view rack);
 
-/// As operators see it: live, stopping, stale, dead, decommissioning, decommissioned, maintenance or
-/// unreachable (live, but apart).
+/// As operators see it: live, stopping, stale, dead, decommissioning, decommissioned, maintenance
+/// or unreachable (live, but apart).
 [[nodiscard]] std::string_view standing_of(const node_view& node) noexcept;
 
 /// One reign of the edits log: its START record. A node's witness must fit into the list of them.

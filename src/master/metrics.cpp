@@ -71,10 +71,9 @@ void write_volumes(http::metrics_text& to, const snapshot& s) {
 }
 
 void write_nodes(http::metrics_text& to, const snapshot& s) {
-  std::map<std::string, std::uint64_t> states = {{"live", 0},           {"stale", 0},
-                                                 {"dead", 0},           {"decommissioning", 0},
-                                                 {"decommissioned", 0}, {"maintenance", 0},
-                                                 {"stopping", 0}};
+  std::map<std::string, std::uint64_t> states = {
+      {"live", 0},           {"stale", 0},       {"dead", 0},    {"decommissioning", 0},
+      {"decommissioned", 0}, {"maintenance", 0}, {"stopping", 0}};
   std::uint64_t capacity = 0;
   std::uint64_t used = 0;
   std::uint64_t free = 0;

@@ -1,6 +1,5 @@
 // The datanode's side of the membership: what it says when the node is about to end.
 #include "cluster/agent.hpp"
-
 #include "cluster/fixtures.hpp"
 
 #include <boost/test/unit_test.hpp>

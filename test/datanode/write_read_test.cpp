@@ -258,8 +258,9 @@ BOOST_AUTO_TEST_CASE(the_index_is_listed_in_pages) {
 }
 
 BOOST_AUTO_TEST_CASE(a_full_disk_refuses_and_reads_on) {
-  node_fixture f(
-      1, [](ssdfs::datanode::datanode_options& o) { o.data_dirs.front().capacity_bytes = 8 << 20; });
+  node_fixture f(1, [](ssdfs::datanode::datanode_options& o) {
+    o.data_dirs.front().capacity_bytes = 8 << 20;
+  });
   const byte_vector content = random_bytes(200'000, 1);
   chunk_key key = 0;
   result<void> written;
