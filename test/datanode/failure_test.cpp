@@ -177,7 +177,8 @@ BOOST_AUTO_TEST_CASE(a_seal_ends_large_writes_with_an_answer_that_says_so) {
   node_fixture f(1);
   const byte_vector content = random_bytes(600'000, 1);
   wire::write_begin_request begin;
-  begin.chain = f.chain();
+  const std::string chain = f.chain();
+  begin.chain = chain;
   begin.volume = f.volume;
   begin.generation = 1;
   begin.key = 1;
@@ -187,6 +188,7 @@ BOOST_AUTO_TEST_CASE(a_seal_ends_large_writes_with_an_answer_that_says_so) {
   f.require_done(0, {.kind = order_kind::seal, .volume = f.volume, .generation = 1});
   const bytes_view part = bytes_view(content).first(wire::small_chunk_max);
   wire::write_piece_request piece;
+  piece.chain = chain;
   piece.volume = f.volume;
   piece.generation = 1;
   piece.key = 1;
@@ -200,7 +202,8 @@ BOOST_AUTO_TEST_CASE(damaged_pieces_and_wrong_sums_are_refused) {
   node_fixture f(1);
   const byte_vector content = random_bytes(300'000, 1);
   wire::write_begin_request begin;
-  begin.chain = f.chain();
+  const std::string chain = f.chain();
+  begin.chain = chain;
   begin.volume = f.volume;
   begin.generation = 1;
   begin.key = 1;
@@ -210,6 +213,7 @@ BOOST_AUTO_TEST_CASE(damaged_pieces_and_wrong_sums_are_refused) {
   const bytes_view first = bytes_view(content).first(wire::small_chunk_max);
   const bytes_view last = bytes_view(content).subspan(wire::small_chunk_max);
   wire::write_piece_request piece;
+  piece.chain = chain;
   piece.volume = f.volume;
   piece.generation = 1;
   piece.key = 1;
@@ -223,6 +227,7 @@ BOOST_AUTO_TEST_CASE(damaged_pieces_and_wrong_sums_are_refused) {
   piece.crc32c = crc32c(last);
   BOOST_REQUIRE(f.call(0, piece, last));
   wire::write_end_request end;
+  end.chain = chain;
   end.volume = f.volume;
   end.generation = 1;
   end.key = 1;

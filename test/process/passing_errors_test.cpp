@@ -312,13 +312,16 @@ class lasting_node {
     m.key = key;
     m.crc32c = crc32c(content);
     m.ack = wire::ack_mode::all;
-    m.chain = chain();
+    const std::string route = chain();
+    m.chain = route;
     if (ask(threads_, node_->address(), m, content)) return true;
     if (state_of(volume) == replica_state::damaged) return false;
     m.key = key + 100;
-    if (ask(threads_, node_->address(), m, content)) return false;  // the scenario ends here
+    const auto again = ask(threads_, node_->address(), m, content);
+    if (again) return false;  // the scenario ends here
     require(within(10'000, [&] { return state_of(volume) == replica_state::damaged; }),
-            "a second write fails, too, and the volume is not reported as damaged");
+            "a second write to " + route + " fails, too (" + again.error().message() +
+                "), and the volume is not reported as damaged");
     return false;
   }
   // The node is the only member.
