@@ -6,7 +6,8 @@
 namespace ssdfs::cli {
 
 std::optional<target_rule> target_rule::look(session& to, question q) {
-  target_rule out(parse_path(q.typed), std::move(q));
+  typed_path target = parse_path(q.typed);  // before the question moves
+  target_rule out(std::move(target), std::move(q));
   const question& asked = out.q_;
   if (asked.exact) return out;
   diagnostics diag;

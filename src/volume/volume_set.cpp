@@ -483,6 +483,7 @@ result<std::shared_ptr<volume>> volume_set::create(const create_options& options
     cluster = cluster_;
   }
   if (home == nullptr) return failure(errc::no_space, "no data directory has room for a volume");
+  SSDFS_TRY(remove_left_behind(*home));
   const std::string path = home->volume_path(options.id);
   auto made = volume::create(environment_of(*home), path,
                              {options.id, options.generation, cluster, options.recovering});
@@ -503,9 +504,12 @@ result<void> volume_set::drop(volume_id id) {
   }
   // From here on nothing makes its files again, not even a compaction that is under way.
   if (dropped.open) dropped.open->retire();
-  // What cannot be removed now is compared like any other replica, should its disk be back one day.
+  // What cannot be removed now goes when its disk works again; behind a restart it is compared like
+  // any other replica.
   if (dropped.home->usable()) {
     SSDFS_TRY(remove_files(*dropped.home, dropped.path));
+  } else {
+    left_behind_[dropped.home].insert(dropped.path);
   }
   // Nor is one kept that a move has left behind, or that was ignored for this one.
   for (const auto& d : directories_) {
@@ -516,6 +520,18 @@ result<void> volume_set::drop(volume_id id) {
   }
   const std::lock_guard lock(mutex_);
   volumes_.erase(id);
+  return {};
+}
+
+// Volumes that were dropped while their disk did not work. change_mutex_ is held.
+result<void> volume_set::remove_left_behind(data_directory& home) {
+  const auto at = left_behind_.find(&home);
+  if (at == left_behind_.end()) return {};
+  while (!at->second.empty()) {
+    SSDFS_TRY(remove_files(home, *at->second.begin()));
+    at->second.erase(at->second.begin());
+  }
+  left_behind_.erase(at);
   return {};
 }
 
@@ -578,7 +594,13 @@ std::size_t volume_set::sync_dirty() {
 std::size_t volume_set::check_disks() {
   std::size_t failed = 0;
   for (const auto& d : directories_) {
-    if (d->works_again(io::steady_ms())) continue;
+    if (d->works_again(io::steady_ms())) {
+      const std::lock_guard one(change_mutex_);
+      if (auto removed = remove_left_behind(*d); !removed) {
+        SSDFS_LOG(warning) << removed.error().message();  // create() tries again
+      }
+      continue;
+    }
     if (!d->check()) continue;
     std::vector<std::shared_ptr<volume>> lost;
     {

@@ -13,9 +13,11 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -173,6 +175,7 @@ class volume_set {
   static void note_opened(entry& e, const result<std::shared_ptr<volume>>& opened);
   void choose_copy(entry& first, entry second);
   result<void> remove_files(const data_directory& home, const std::string& path);
+  result<void> remove_left_behind(data_directory& home);
   struct moving;
   result<moving> begin_move(volume_id id, std::size_t directory);
   result<void> take_over(const moving& m, compactor& work, move_options& options);
@@ -186,7 +189,9 @@ class volume_set {
   std::vector<std::vector<data_directory*>> sharing_;  // of those on one disk, by disk
   std::vector<io::known_directory> known_;             // of the node, as its directories say
   node_id node_;
-  std::mutex change_mutex_;   // one create or drop at a time; before mutex_
+  std::mutex change_mutex_;  // one create or drop at a time; before mutex_
+  /// Paths of volumes that were dropped while their directory was out of use; under change_mutex_.
+  std::map<data_directory*, std::set<std::string>> left_behind_;
   mutable std::mutex mutex_;  // guards what follows; held for moments only
   cluster_id cluster_;
   boost::unordered_flat_map<volume_id, entry> volumes_;

@@ -47,7 +47,8 @@ BOOST_AUTO_TEST_CASE(the_sticky_bit_protects_what_others_have_put) {
     out.push_back(make_remove(rig.state(), gone, rig.context()).has_value());
     rename_request away;
     away.from = a;
-    away.to = std::string(directory) + "/c";
+    const std::string c = std::string(directory) + "/c";
+    away.to = c;
     away.by = by;
     out.push_back(make_rename(rig.state(), away, rig.context()).has_value());
     rename_request over;
@@ -117,7 +118,8 @@ BOOST_AUTO_TEST_CASE(a_long_list_of_others_things_is_passed_over) {
   for (int i = 0; i < 30; ++i) {
     put_empty(rig, "/open/" + std::to_string(100 + i), i == 29 ? bob : ann);
     remove_request gone;
-    gone.path = "/open/" + std::to_string(100 + i);
+    const std::string path = "/open/" + std::to_string(100 + i);
+    gone.path = path;
     gone.by = i == 29 ? bob : ann;
     BOOST_REQUIRE(rig.finish(make_remove(rig.state(), gone, rig.context())).has_value());
   }

@@ -43,7 +43,7 @@ class Files:
         cluster.ok("put", "-r", "-T", self.local, top)
 
     def check(self):
-        self.cluster.ok("verify", "-r", "-T", self.local, self.top)
+        self.cluster.ok("verify", "-r", self.local, self.top)
 
 
 class Addresses(unittest.TestCase):
@@ -63,7 +63,7 @@ class Addresses(unittest.TestCase):
                     get(copied.http(), "/readyz")), "the refusal in /readyz")
             self.assertEqual(status, 503)
             for text in (body.decode(), copied.log(), c.master.log()):
-                self.assertIn(f"{address} is the address of node {first['id']}", text)
+                self.assertIn(f"{address} is the address of node {first['node']}", text)
             self.assertEqual([n["node"] for n in c.report()["nodes"]], [first["node"]])
             # Without the borrowed address it is welcome.
             copied.stop()
@@ -221,7 +221,7 @@ class Addresses(unittest.TestCase):
             self.addCleanup(master.kill)
             with open(master.ready_file, encoding="utf-8") as f:
                 ready = json.load(f)
-            ports = [int(ready[name].rsplit(":", 1)[1]) for name in ("address", "http")]
+            ports = [int(ready[name].rsplit(":", 1)[1]) for name in ("listen", "http")]
             for host in ("127.0.0.2", "127.0.0.3"):
                 for port in ports:
                     socket.create_connection((host, port), timeout=10).close()

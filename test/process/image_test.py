@@ -209,7 +209,7 @@ class MasterImages(unittest.TestCase):
             self.assertEqual(len(self.images(c)), 1, c.master.log())
             self.assertIn(out["image"].zfill(20), self.images(c)[0])
             self.assertGreater(len(self.segments(c)), before - 1)
-            self.assertEqual(glob.glob(c.directory + "/master/*.tmp"), [])
+            self.assertEqual(glob.glob(c.directory + "/master/image_*.tmp"), [])
             # Nothing has changed since.
             self.assertEqual(json.loads(c.ok("admin", "checkpoint", "--json"))["image"],
                              out["image"])
