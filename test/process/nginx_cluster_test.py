@@ -50,7 +50,7 @@ class NginxBeforeDatanodes(unittest.TestCase):
 
     @staticmethod
     def get(nginx, path, method="GET", **headers):
-        return request(nginx.server, method, urllib.parse.quote(path, safe="/?=&"),
+        return request(nginx.server, method, urllib.parse.quote(path, safe="/?=&%"),
                        headers={k.replace("_", "-"): v for k, v in headers.items()})
 
     def signed(self, path, expires):

@@ -83,7 +83,7 @@ class FullOnce(Errors):
             before = self.used(disk)
             c.ok("rm", "-r", "/p")
             self.wait_until_nothing_is_removed(c)
-            wait_until(lambda: self.used(disk) < before / 2, "space is given back")
+            wait_until(lambda: self.used(disk) < before / 2, "space is given back", 90)
 
     @staticmethod
     def used(disk):

@@ -196,6 +196,7 @@ class world {
   std::set<node_id> away_;                          ///< not heard for dead-after, at some time
   std::map<volume_id, std::set<node_id>> members_;  ///< all that ever were
   std::set<volume_id> narrow_;                      ///< made with fewer members than copies wanted
+  std::set<volume_id> shared_rack_;  ///< had two members in a rack, and others had none
   std::uint64_t copies_ = 0;
   time_ms last_copy_ = 0;
   bool promoted_ = false;

@@ -83,13 +83,21 @@ void world::members_are(volume_id volume, const std::vector<node_id>& members,
   const auto [at, added] = members_.try_emplace(volume);
   if (added && members.size() < wanted) narrow_.insert(volume);
   at->second.insert(members.begin(), members.end());
+  std::set<std::string> racks;
+  for (const auto& node : nodes_) {
+    if (std::find(members.begin(), members.end(), node->id) != members.end()) {
+      racks.insert(node->rack);
+    }
+  }
+  const auto all = static_cast<std::size_t>(options.racks);
+  if (racks.size() < std::min(members.size(), all)) shared_rack_.insert(volume);
 }
 
-/// A volume may be copied if it was made while there were too few nodes, or if a member has been
-/// away for dead-after.
+/// A volume may be copied if it was made while there were too few nodes, or only some of few racks,
+/// or if a member has been away for dead-after.
 bool world::copy_is_explained(volume_id volume) const {
   const auto at = members_.find(volume);
-  return narrow_.contains(volume) || at == members_.end() ||
+  return narrow_.contains(volume) || shared_rack_.contains(volume) || at == members_.end() ||
          std::any_of(at->second.begin(), at->second.end(),
                      [&](node_id node) { return away_.contains(node); });
 }
