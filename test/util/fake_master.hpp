@@ -203,7 +203,7 @@ class fake_master final : public net::service {
     n.registered = false;
     n.heartbeats = 0;
     n.reports.clear();
-    r.reply(wire::register_node_reply{cluster_, reign_, settings_});
+    r.reply(wire::register_node_reply{cluster_, reign_, settings_, {}});
   }
 
   void report_volumes(net::request& r) {
@@ -232,7 +232,7 @@ class fake_master final : public net::service {
       n.orders.erase(done.id);
     }
     n.failures.insert(n.failures.end(), h.failures.begin(), h.failures.end());
-    if (n.poll) n.poll->reply(wire::heartbeat_reply{reign_, settings_, {}});
+    if (n.poll) n.poll->reply(wire::heartbeat_reply{reign_, settings_, {}, {}});
     n.poll = std::make_unique<net::request>(std::move(r));
     const std::uint64_t number = ++n.poll_number;
     if (!n.orders.empty()) return answer(n);
@@ -247,7 +247,7 @@ class fake_master final : public net::service {
 
   void answer(node_state& n) {
     if (!n.poll) return;
-    wire::heartbeat_reply reply{reign_, settings_, {}};
+    wire::heartbeat_reply reply{reign_, settings_, {}, {}};
     for (const auto& [id, o] : n.orders) reply.orders.push_back(o);
     n.poll->reply(reply);
     n.poll.reset();
