@@ -143,10 +143,29 @@ BOOST_AUTO_TEST_CASE(lines_of_another_master_are_taken_as_they_are) {
   BOOST_TEST(counts_to(recover_log(*copy).ids, 20));
 }
 
+template <class Condition>
+bool soon(Condition condition) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition() && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return condition();
+}
+
+// The file of the next segment is made in the background: true once it is there, whole.
+bool spare_is_made(test::sim_files& fs) {
+  return soon([&] {
+    const std::uint64_t calls = fs.calls();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return *fs.exists(std::string(log_dir) + "/" + std::string(spare_name)) && fs.calls() == calls;
+  });
+}
+
 BOOST_AUTO_TEST_CASE(a_failure_fences_for_good) {
   auto fs = make_disk();
   journal_rig rig(*fs);
   BOOST_REQUIRE(rig.write(5));
+  BOOST_REQUIRE(spare_is_made(*fs));  // or its making would be the next call
   fs->fail_at(fs->calls() + 1, test::fault::io);
   BOOST_TEST(!rig.write(3));
   BOOST_TEST(rig.failed());
@@ -205,15 +224,6 @@ class disk_without_inodes final : public test::file_system_below {
     return found;
   }
 };
-
-template <class Condition>
-bool soon(Condition condition) {
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!condition() && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return condition();
-}
 
 BOOST_AUTO_TEST_CASE(without_inodes_the_segment_goes_on_and_changes_are_refused) {
   auto fs = make_disk();
