@@ -50,4 +50,55 @@ kinship after_wrong_chain(std::span<const reign> history, const log_place& their
           std::min(common, before(theirs.last))};
 }
 
+namespace {
+
+// Known as committed by them, and not in this log.
+bool lacks_committed(const log_history& theirs, txid common, epoch_t accepted) {
+  return theirs.committed > common && theirs.durable.epoch > accepted;
+}
+
+}  // namespace
+
+descent compare_histories(std::span<const reign> own, txid durable, const log_history& theirs,
+                          epoch_t accepted) {
+  if (own.empty()) return {};
+  if (std::max(theirs.heard, theirs.durable.epoch) > own.back().epoch) {
+    return {ancestry::replaced, {}};
+  }
+  if (theirs.durable.last == txid()) return {};
+  // The newest reign that both hold.
+  std::size_t mine = own.size();
+  std::size_t other = theirs.reigns.size();
+  while (mine > 0 && other > 0 && own[mine - 1] != theirs.reigns[other - 1]) {
+    if (own[mine - 1].epoch >= theirs.reigns[other - 1].epoch) {
+      --mine;
+    } else {
+      --other;
+    }
+  }
+  if (mine == 0 || other == 0) {
+    return {lacks_committed(theirs, txid(), accepted) ? ancestry::lost_here : ancestry::unrelated,
+            {}};
+  }
+  const bool current = mine == own.size();
+  const bool last = other == theirs.reigns.size();
+  const txid own_end = current ? durable : before(own[mine].start);
+  const txid their_end = last ? theirs.durable.last : before(theirs.reigns[other].start);
+  const txid common = std::min(own_end, their_end);
+  if (last && their_end <= own_end) return {};
+  const bool explained =
+      theirs.durable.epoch <= accepted || (!current && promoted_since(own, mine));
+  return {explained && !lacks_committed(theirs, common, accepted) ? ancestry::diverged
+                                                                  : ancestry::lost_here,
+          common};
+}
+
+descent after_wrong_chain(std::span<const reign> own, const log_history& theirs, epoch_t accepted) {
+  const auto held = std::find_if(own.begin(), own.end(),
+                                 [&](const reign& r) { return r.epoch >= theirs.durable.epoch; });
+  const txid common = held == own.end() ? txid() : before(held->start);
+  return {lacks_committed(theirs, common, accepted) ? ancestry::lost_here : ancestry::diverged,
+          std::min(common, before(theirs.durable.last))};
+}
+
 }  // namespace ssdfs::cluster

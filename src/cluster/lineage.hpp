@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/log_place.hpp"
+#include "base/membership.hpp"
 #include "cluster/registry.hpp"
 
 #include <cstdint>
@@ -47,5 +48,35 @@ struct kinship {
 /// The same after the chain value of `theirs` turned out to be wrong although compare_logs() said
 /// `begin`: the epoch was given to two reigns, of which this log holds the other.
 [[nodiscard]] kinship after_wrong_chain(std::span<const reign> history, const log_place& theirs);
+
+enum class ancestry : std::uint8_t {
+  prefix,     ///< their log is a prefix of this one, if the chain value of its last record is right
+  diverged,   ///< they have a tail that a takeover left behind: it goes, up to `common`
+  unrelated,  ///< no reign in common within what was told
+  lost_here,  ///< this log lacks what it, or the set, had acknowledged to be there
+  replaced,   ///< they know of a higher epoch than this log's
+};
+
+struct descent {
+  ancestry what = ancestry::prefix;
+  txid common;  ///< diverged, lost_here: the last place where both logs agree
+  friend bool operator==(const descent&, const descent&) = default;
+};
+
+/// As compare_logs(), between members of a master set, who tell each other their last reigns and
+/// what they know as committed. A reign is given by the register to one process, so two logs that
+/// hold the same START are equal up to where that reign ends in the shorter one.
+///
+/// Where they part is exact, so it is never below what is committed, unless this log has lost
+/// history: `lost_here` if they know more as committed than both have in common, whatever takeovers
+/// came between, or if their tail is of a reign that this log's leader went on from. Tails of
+/// epochs up to `accepted` may be gone: their loss was accepted.
+[[nodiscard]] descent compare_histories(std::span<const reign> own, txid durable,
+                                        const log_history& theirs, epoch_t accepted = {});
+
+/// The same after the chain value of their last record turned out to be wrong although
+/// compare_histories() said `prefix`: that reign was damaged or forged at one of the two.
+[[nodiscard]] descent after_wrong_chain(std::span<const reign> own, const log_history& theirs,
+                                        epoch_t accepted = {});
 
 }  // namespace ssdfs::cluster

@@ -2,6 +2,7 @@
 // what they have heard of other masters.
 #pragma once
 
+#include "base/membership.hpp"
 #include "base/orders.hpp"
 #include "base/result.hpp"
 #include "cluster/time.hpp"
@@ -74,12 +75,7 @@ inline constexpr std::string_view default_rack = "/default";
 /// or unreachable (live, but apart).
 [[nodiscard]] std::string_view standing_of(const node_view& node) noexcept;
 
-/// One reign of the edits log: its START record. A node's witness must fit into the list of them.
-struct reign {
-  epoch_t epoch;
-  node_id leader;
-  txid start;  ///< txid of the START record
-};
+using ssdfs::reign;
 
 struct registry_settings {
   std::int64_t heartbeat_interval_ms = 1000;
