@@ -1,7 +1,6 @@
 #include "coord/zookeeper_link.hpp"
 
 #include "base/assert.hpp"
-#include "base/log.hpp"
 #include "coord/shared_register.hpp"
 
 #include <boost/asio/post.hpp>
@@ -17,8 +16,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-// Of the library, about connections that fail; it never has credentials in it.
-void on_library_log(const char* message) { SSDFS_LOG(debug) << "ZooKeeper's client: " << message; }
+// What the library has to say is told better by the states and their reasons; and its threads may
+// outlive what a process logs to, see zookeeper_register::abandon().
+void discard_library_log(const char*) {}
 
 void fill_from(const Stat* stat, node_answer& out) {
   if (stat == nullptr) return;
@@ -108,10 +108,11 @@ zookeeper_link::zookeeper_link(asio::io_context& owner, std::int64_t silence_ms,
 zookeeper_link::~zookeeper_link() { SSDFS_ASSERT(handle_ == nullptr); }
 
 result<void> zookeeper_link::open(const std::string& numeric_address, std::int64_t session_ms) {
-  zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
+  // Its messages are made in one buffer for all handles, so it shall not even make them.
+  zoo_set_debug_level(static_cast<ZooLogLevel>(0));
   handle_ =
       zookeeper_init2(numeric_address.c_str(), &callbacks::on_session, static_cast<int>(session_ms),
-                      nullptr, this, ZOO_NO_LOG_CLIENTENV, &on_library_log);
+                      nullptr, this, ZOO_NO_LOG_CLIENTENV, &discard_library_log);
   if (handle_ == nullptr) {
     const int error = errno;
     state_ = state::lost;
@@ -121,10 +122,6 @@ result<void> zookeeper_link::open(const std::string& numeric_address, std::int64
   // The address is numeric: there is nothing to be looked up again.
   zoo_set_servers_resolution_delay(handle_, -1);
   return {};
-}
-
-void zookeeper_link::silence_library() noexcept {
-  zoo_set_debug_level(static_cast<ZooLogLevel>(0));
 }
 
 void zookeeper_link::session_is(int library_state) {

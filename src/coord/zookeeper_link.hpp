@@ -109,9 +109,6 @@ class zookeeper_link {
 
   /// The end, as far as the owner is concerned: all calls complete as lost, later ones as not_sent.
   void abandon();
-  /// For a process that ends while links are open: the library logs no more.
-  static void silence_library() noexcept;
-
   /// After abandon(). No callback of the library comes after it has returned.
   void close();
 

@@ -106,8 +106,6 @@ class zookeeper_register::machine {
     if (!thread_.joinable()) return;
     stopping_ = true;
     board_->stop();
-    // Its threads outlive what it would log to.
-    zookeeper_link::silence_library();
     io_.stop();
     thread_.join();
   }

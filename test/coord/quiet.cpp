@@ -9,6 +9,7 @@ namespace {
 
 struct quiet {
   quiet() {
+    static_cast<void>(ssdfs::logger::get());  // made before there are threads
     boost::log::core::get()->set_filter(
         boost::log::expressions::attr<ssdfs::severity>("Severity") >= ssdfs::severity::error);
   }

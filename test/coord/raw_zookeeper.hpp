@@ -16,7 +16,7 @@ namespace ssdfs::test {
 class raw_zookeeper {
  public:
   explicit raw_zookeeper(const std::string& address, const std::string& digest = "") {
-    zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+    zoo_set_debug_level(static_cast<ZooLogLevel>(0));
     handle_ =
         zookeeper_init(address.c_str(), nullptr, 10'000, nullptr, nullptr, ZOO_NO_LOG_CLIENTENV);
     BOOST_TEST_REQUIRE(handle_ != nullptr);

@@ -6,6 +6,7 @@
 #include <boost/test/tools/assertion_result.hpp>
 #include <boost/test/tree/decorator.hpp>
 #include <boost/test/tree/test_unit.hpp>
+#include <boost/test/unit_test.hpp>
 
 namespace ssdfs::test {
 

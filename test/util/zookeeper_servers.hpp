@@ -13,8 +13,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,6 +82,7 @@ class zookeeper_servers {
                                       "-XX:+UseSerialGC",
                                       "-XX:TieredStopAtLevel=1",
                                       "-Dzookeeper.jmx.log4j.disable=true",
+                                      "-Dzookeeper.fastleader.maxNotificationInterval=400",
                                       "-Dzookeeper.forceSync=no",
                                       "-Dzookeeper.preAllocSize=64"};
     words.insert(words.end(), java_options_.begin(), java_options_.end());
@@ -143,12 +142,14 @@ class zookeeper_servers {
     boost::system::error_code ec;
     socket.connect({boost::asio::ip::address_v4::loopback(), port(i)}, ec);
     if (ec) return {};
-    // One that is just starting accepts connections and may forget about them.
-    const timeval most{1, 0};
-    ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
     boost::asio::write(socket, boost::asio::buffer("srvr", 4), ec);
     std::string text(2'000, '\0');
-    text.resize(boost::asio::read(socket, boost::asio::buffer(text), ec));
+    std::size_t length = 0;
+    boost::asio::async_read(socket, boost::asio::buffer(text),
+                            [&](boost::system::error_code, std::size_t n) { length = n; });
+    // One that is just starting accepts connections and may forget about them.
+    io.run_for(std::chrono::seconds(1));
+    text.resize(length);
     return text;
   }
 
