@@ -193,7 +193,10 @@ void leader_side::look_at_register(time_ms now) {
   const register_value& v = view->value;
   const bool own =
       v.writer == core_.self() && v.nonce >= first_nonce_ && v.nonce < core_.editor.next_nonce();
-  if (own) return;
+  if (own) {
+    if (!core_.editor.busy()) table_.sets().nothing_else();
+    return;
+  }
   if (v.epoch >= epoch_) {
     core_.hear(v.epoch);
     member_address by;
@@ -218,7 +221,7 @@ void leader_side::take_settled(time_ms now) {
   if (settled->made) {
     table_.sets().confirm(settled->value.insync);
   } else {
-    table_.sets().refuse();
+    if (change_) table_.sets().refuse(change_->target);
     next_change_at_ = now + pause_ms;
   }
   change_.reset();
@@ -256,9 +259,9 @@ void leader_side::plan_change(time_ms now) {
 
 void leader_side::give_up_change(time_ms now) {
   next_change_at_ = now + pause_ms;
+  table_.sets().refuse(change_->target);
   change_.reset();
   core_.editor.abandon();
-  table_.sets().refuse();
 }
 
 void leader_side::send_change(time_ms now) {

@@ -30,8 +30,12 @@ class member_sets {
     possible_.clear();
     possible_.push_back(std::move(set));
   }
-  /// The change was not made, and never will be.
-  void refuse() { possible_.resize(1); }
+  /// The change to `set` was not made, and never will be.
+  void refuse(const std::vector<member_address>& set) {
+    possible_.erase(std::remove(possible_.begin() + 1, possible_.end(), set), possible_.end());
+  }
+  /// Nothing is on the way, and the register shows the confirmed set.
+  void nothing_else() { possible_.resize(1); }
 
   [[nodiscard]] const std::vector<member_address>& confirmed() const { return possible_.front(); }
   /// In one of the sets, and not this process.

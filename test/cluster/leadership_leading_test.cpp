@@ -567,6 +567,20 @@ BOOST_AUTO_TEST_CASE(a_leader_whose_disk_is_nearly_full_hands_over_to_one_whose_
   BOOST_TEST(s.count<act::hold_requests>() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_change_that_was_refused_leaves_the_other_possible_sets) {
+  member_sets sets(node(1), set({1, 2}));
+  sets.perhaps(set({1, 3}));     // the register was put back to this
+  sets.perhaps(set({1, 2, 4}));  // and this one was about to join
+  sets.refuse(set({1, 2, 4}));
+  BOOST_TEST(!sets.required(node(4)));
+  BOOST_TEST(sets.required(node(2)));
+  BOOST_TEST(sets.required(node(3)));
+  sets.refuse(set({1, 2}));  // what is confirmed stays
+  BOOST_TEST(sets.required(node(2)));
+  sets.nothing_else();
+  BOOST_TEST(!sets.required(node(3)));
+}
+
 BOOST_AUTO_TEST_CASE(backups_that_must_hold_a_change_are_members_of_every_possible_set) {
   member_sets sets(node(1), set({1}));
   set_gate gate(1, txid(10));
