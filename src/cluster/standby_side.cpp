@@ -35,7 +35,7 @@ void standby_side::timer(time_ms now) {
   look_at_register();
   create_register(now);
   const bool named = core_.editor.view() && core_.editor.view()->value.leader == core_.self();
-  takeover_.step(may_lead() && (nobody || takeover_.forced()),
+  takeover_.step(may_lead(now) && (nobody || takeover_.forced()),
                  named || released_ || takeover_.forced(), now);
   core_.move_register_actions();
   if (now >= next_promise_at_) send_promise(now);
@@ -51,9 +51,9 @@ bool standby_side::nobody_leads() const {
          (view && view->value.leader == core_.self() && view->value.epoch >= core_.heard);
 }
 
-bool standby_side::may_lead() const {
+bool standby_side::may_lead(time_ms now) const {
   const auto& view = core_.editor.view();
-  if (!core_.config.eligible || leave_until_ != never || duplicate_ || !view ||
+  if (!core_.config.eligible || leave_until_ != never || now < duplicate_until_ || !view ||
       core_.editor.missing() || !core_.editor.trouble().empty()) {
     return false;
   }
@@ -179,7 +179,8 @@ void standby_side::promise_answered(std::uint64_t id, const promise_reply& reply
       if (reply.epoch == core_.heard && keeper_.released(reply.given)) released_ = true;
       return;
     case promise_answer::duplicate:
-      duplicate_ = true;
+      duplicate_until_ = now + std::max<std::int64_t>(
+                                   duplicate_ms, 2 * std::int64_t{core_.timing.failover_after_ms});
       core_.set_problem("another process uses the identity of this member");
       return;
     case promise_answer::not_leading: break;
@@ -205,7 +206,7 @@ void standby_side::follow(const promise_reply& reply, const sent_promise& sent, 
   leader_ = member_address{reply.node, sent.address};
   target_ = sent.address;
   target_failures_ = 0;
-  duplicate_ = false;
+  duplicate_until_ = 0;
   if (!following_ || reply.epoch != leader_epoch_ || reply.process != leader_process_) {
     following_ = true;
     leader_epoch_ = reply.epoch;

@@ -19,6 +19,9 @@ class standby_side {
  public:
   static constexpr std::int64_t brisk_poll_ms = 100;  ///< of the register, while nobody leads
   static constexpr std::int64_t leave_ms = 3'000;     ///< to be taken out of the set
+  /// Time for the other process of the identity to take over, if there is one: a leader that was
+  /// cut off may just have missed that it has ended.
+  static constexpr std::int64_t duplicate_ms = 10'000;
   static constexpr std::size_t max_unanswered = 5;
 
   standby_side(member_core& core, time_ms now);
@@ -62,7 +65,7 @@ class standby_side {
   void follow(const promise_reply& reply, const sent_promise& sent, time_ms now);
   void create_register(time_ms now);
   void next_target();
-  [[nodiscard]] bool may_lead() const;
+  [[nodiscard]] bool may_lead(time_ms now) const;
   [[nodiscard]] bool nobody_leads() const;
 
   member_core& core_;
@@ -85,7 +88,8 @@ class standby_side {
   bool following_ = false;
   bool in_sync_ = false;
   bool released_ = false;
-  bool duplicate_ = false;
+  time_ms duplicate_until_ =
+      0;  ///< refused as a second process of one identity: does not lead before
   time_ms brisk_until_ = 0;
   time_ms leave_until_ = never;
   bool creating_ = false;

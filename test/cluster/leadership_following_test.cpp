@@ -329,7 +329,7 @@ BOOST_AUTO_TEST_CASE(
   BOOST_TEST(s.count<act::cut_log>() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(a_process_that_was_refused_as_a_duplicate_does_not_take_over) {
+BOOST_AUTO_TEST_CASE(a_process_that_was_refused_as_a_duplicate_leaves_the_takeover_to_the_other) {
   follower s;
   s.pass(200);
   promise_reply twice;
@@ -337,6 +337,11 @@ BOOST_AUTO_TEST_CASE(a_process_that_was_refused_as_a_duplicate_does_not_take_ove
   s.promise_answered(twice);
   s.take_over();
   BOOST_TEST(!s.change().has_value());
+  s.hear_nothing(6'000);
+  BOOST_TEST(s.count<act::send_greeting>() == 0U);
+  // There was no other: the leader had missed the end of this one's last process.
+  s.hear_nothing(1'000);
+  BOOST_TEST(s.count<act::send_greeting>() > 0U);
 }
 
 BOOST_AUTO_TEST_CASE(without_the_register_a_standby_finds_the_leader_and_follows_it) {
