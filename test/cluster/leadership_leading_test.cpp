@@ -112,6 +112,7 @@ BOOST_AUTO_TEST_CASE(promises_and_acknowledgements_count_only_from_a_log_that_ma
   BOOST_TEST((s.machine->committed() == txid(10)));
   BOOST_TEST(!s.machine->may_show(s.now));
   s.match(2);
+  BOOST_TEST(!s.machine->may_show(s.now));  // what it had promised before does not count
   given = s.promise(2).given;
   s.promise(2, given);
   BOOST_TEST((s.machine->committed() == txid(11)));
@@ -535,13 +536,13 @@ BOOST_AUTO_TEST_CASE(a_handover_that_nobody_takes_goes_back_and_counts_later_sta
   BOOST_TEST(s.machine->hand_over({}, s.now).has_value());
   s.machine->requests_held(s.mine.durable.last, s.now);
   s.machine->serving_stopped(s.now);
-  s.promise(2, before);
+  s.promise(2, before, 5'000);  // would still run when the handover is given up
   s.pass(1'000);
   BOOST_TEST(s.count<act::resume_serving>() == 0U);
   s.pass(1'100);
   BOOST_TEST(s.count<act::resume_serving>() == 1U);
   BOOST_TEST(!s.machine->may_show(s.now));
-  const stamp fresh = s.promise(2, before).given;
+  const stamp fresh = s.promise(2, before, 5'000).given;
   BOOST_TEST(!s.machine->may_show(s.now));
   s.promise(2, fresh);
   BOOST_TEST(s.machine->may_show(s.now));
