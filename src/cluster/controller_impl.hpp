@@ -129,6 +129,9 @@ struct controller::impl {
   [[nodiscard]] replica_view view_of(const volume_record& record, node_id node,
                                      const reported_replica* replica) const;
   void evaluate_unknown(volume_id id, volume_record& record);
+  /// Whether a record of the volume may be asked for now: one at a time, and after a refusal not at
+  /// once; then the volume is looked at again when it may.
+  [[nodiscard]] bool may_request(volume_id id, volume_record& record, time_ms now);
   void request(volume_id id, volume_record& record, const log_step& step);
   void take_share(volume_id id, volume_record& record);
   void give_share(volume_id id, volume_record& record, const volume_info& info,

@@ -120,8 +120,7 @@ void controller::impl::evaluate(volume_id id, time_ms now) {
     stop_reopening(id, record, *info);
   }
   book_.want(id, decision.orders, now);
-  if (decision.step.what != log_step::kind::none && record.ticket == 0 &&
-      now >= record.no_request_until) {
+  if (decision.step.what != log_step::kind::none && may_request(id, record, now)) {
     request(id, record, decision.step);
   }
   give_share(id, record, *info, decision);
@@ -152,6 +151,13 @@ void controller::impl::evaluate_unknown(volume_id id, volume_record& record) {
   record.share.unknown = true;
   counts_.unknown_replicas += record.replicas.size();
   record.share.missing = record.replicas.size();
+}
+
+bool controller::impl::may_request(volume_id id, volume_record& record, time_ms now) {
+  if (record.ticket != 0) return false;
+  if (now >= record.no_request_until) return true;
+  wake_at(id, record, record.no_request_until);
+  return false;
 }
 
 void controller::impl::request(volume_id id, volume_record& record, const log_step& step) {
