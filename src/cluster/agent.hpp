@@ -9,12 +9,12 @@
 // Guarantees:
 //  * An epoch is taken only from a registration reply, never goes back, and is bound to the first
 //    leader that used it; a master of an older epoch, or a second leader of the same, is left.
-//  * The witness (epoch, leader, durable txid) is persisted before a destructive order runs. While
-//  it
-//    cannot be stored those orders wait; everything else goes on, and storing is tried again.
-//  * Orders that wait are dropped when the connection ends, and those that run and remove something
-//    are waited for before the replicas are reported again: no report lists what an order of an
-//    earlier session then removes.
+//  * The witness (epoch, leader, durable txid) is persisted before a destructive order runs.
+//    While it cannot be stored those orders wait; everything else goes on, and storing is tried
+//    again.
+//  * Orders that wait are dropped when the connection ends, and those that run and remove
+//    something are waited for before the replicas are reported again: no report lists what an
+//    order of an earlier session then removes.
 //  * Each change of a replica reaches the master: heartbeats are numbered and travel on one
 //    connection; when that is lost, everything is registered and reported anew.
 #pragma once

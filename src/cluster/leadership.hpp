@@ -8,59 +8,53 @@
 // in-sync set. docs/failover.md tells the schedules that each rule closes.
 //
 // Invariants:
-//  1. One leader an epoch. A process leads only after a compare-and-set of its own life, which gave
-//     the register an epoch above the register's old one, its log's and every one that it has heard
-//     of.
-//  2. Fencing by promises. A leader shows state only while every required standby has promised not
-//  to
-//     lead, and only after its own last promise has ended. So of two processes at most one shows
-//     state: the second is in the set of the first, or in that of one between them.
-//  3. A promise is given with the echo of a stamp, once a stamp, and counts from the time at which
-//  the
-//     leader gave that stamp, for the stated lease less a tenth; so it ends at the leader first as
-//     long as clocks differ by less than a tenth in their rate. Only stamps of the same process and
-//     reign count. A process that starts counts as having promised at its start.
+//  1. One leader an epoch. A process leads only after a compare-and-set of its own life, which
+//     gave the register an epoch above the register's old one, its log's and every one that it
+//     has heard of.
+//  2. Fencing by promises. A leader shows state only while every required standby has promised
+//     not to lead, and only after its own last promise has ended. So of two processes at most one
+//     shows state: the second is in the set of the first, or in that of one between them.
+//  3. A promise is given with the echo of a stamp, once a stamp, and counts from the time at
+//     which the leader gave that stamp, for the stated lease less a tenth; so it ends at the
+//     leader first as long as clocks differ by less than a tenth in their rate. Only stamps of
+//     the same process and reign count. A process that starts counts as having promised at its
+//     start.
 //  4. Required are the members of every set that the register may hold, less the leader. A set to
-//  be
-//     is required before its compare-and-set is sent; one that was replaced is not before the
+//     be is required before its compare-and-set is sent; one that was replaced is not before the
 //     answer is known. An old value that is read settles nothing.
-//  5. Committed is what is durable at the leader and at every required standby whose log matched in
-//     this reign. A new leader begins with what it was told to be committed; what it inherits
+//  5. Committed is what is durable at the leader and at every required standby whose log matched
+//     in this reign. A new leader begins with what it was told to be committed; what it inherits
 //     beyond that, and its START, are committed like every change. Before START is committed it
 //     answers nothing, gives no order and names its epoch to no datanode. What is committed never
 //     goes back.
 //  6. Log prefix. Every member of a set that the register may hold has all that is committed: one
-//  joins
-//     only when it holds it and has promised, and one that would have to give up committed records,
-//     or shows fewer, leaves the set, confirmed, before it is told to. So the committed log is a
-//     prefix of the log of every later leader.
+//     joins only when it holds it and has promised, and one that would have to give up committed
+//     records, or shows fewer, leaves the set, confirmed, before it is told to. So the committed
+//     log is a prefix of the log of every later leader.
 //  7. A release voids every stamp before it, at the leader before the standby hears of it.
 //  8. A leader that learns that it lacks what another member knows as committed has lost history
-//  and
-//     does not lead; it tells nobody to cut.
+//     and does not lead; it tells nobody to cut.
 //  9. From second to second nothing here depends on the register: with it away a leader and its
 //     standbys go on, without changes of the set.
 //
 // What was chosen where several ways are open:
-//  * A leader that was replaced has ended: its process makes room for a new one, which is a standby
-//    and counts as having promised. There is no way back inside of a process.
-//  * Each change of the register is preceded by a read that must show the value to be replaced, for
-//    versions begin anew when a register is deleted and made again.
+//  * A leader that was replaced has ended: its process makes room for a new one, which is a
+//    standby and counts as having promised. There is no way back inside of a process.
+//  * Each change of the register is preceded by a read that must show the value to be replaced,
+//    for versions begin anew when a register is deleted and made again.
 //  * A leader that sees an earlier state in the register (it was restored) writes its own again,
-//  with its
-//    own epoch, which is above all that it has heard of, or it would have stepped down; until that
-//    is confirmed the members of what it saw are required, too. A standby does not touch such a
-//    register.
+//    with its own epoch, which is above all that it has heard of, or it would have stepped down;
+//    until that is confirmed the members of what it saw are required, too. A standby does not
+//    touch such a register.
 //  * A new leader gives its standbys a second to find it before their absence counts as a closed
-//    connection. Several members that have to go leave in one change, for each is as safe as alone.
-//  * A candidate whose compare-and-set has no answer sends it again only while nobody leads: if the
-//    leader is heard again, its next change of the register settles the matter.
+//    connection. Several members that have to go leave in one change, for each is as safe as
+//    alone.
+//  * A candidate whose compare-and-set has no answer sends it again only while nobody leads: if
+//    the leader is heard again, its next change of the register settles the matter.
 //  * A release names the newest stamp that it voids: a standby that has echoed a later one since
-//  knows
-//    that the release is old. So messages need not stay in order.
+//    knows that the release is old. So messages need not stay in order.
 //  * Freshness of stale reads is counted only by answers of a leader that was allowed to show
-//  state:
-//    one that was replaced and does not know it yet must not vouch for a standby.
+//    state: one that was replaced and does not know it yet must not vouch for a standby.
 #pragma once
 
 #include "cluster/leader_side.hpp"
