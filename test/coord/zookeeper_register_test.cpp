@@ -62,6 +62,12 @@ BOOST_FIXTURE_TEST_CASE(is_made_once_and_changed_by_whoever_knows_its_version, z
   BOOST_TEST((a.set(1, 5).outcome == set_outcome::done));
 }
 
+BOOST_FIXTURE_TEST_CASE(is_reached_although_a_server_of_the_list_has_no_address, zookeeper_scene) {
+  test::register_user a(test::patient_options("nowhere.invalid:2181," + address()));
+  BOOST_TEST(a.sees(register_state::missing));
+  BOOST_TEST((a.create(1).outcome == set_outcome::done));
+}
+
 BOOST_FIXTURE_TEST_CASE(of_two_that_change_one_version_one_is_refused, zookeeper_scene) {
   test::register_user a(test::patient_options(address()));
   test::register_user b(test::patient_options(address()));
