@@ -184,6 +184,7 @@ class listener final : public server {
 
   // Closing the socket would reset connections that the system has made already.
   void accept_what_is_there(door& at) {
+    net::stop_making_connections(at.acceptor.native_handle());
     boost::system::error_code ec;
     at.acceptor.non_blocking(true, ec);
     while (!ec) {

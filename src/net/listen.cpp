@@ -5,12 +5,15 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -143,6 +146,20 @@ result<std::vector<listening_socket>> listen_everywhere(const std::string& text)
     at += ": ";
   }
   return failure(errc::io, "cannot listen on " + text + ": " + at + lower_message(why.number));
+}
+
+void stop_making_connections(int listening) noexcept {
+  // For TCP the filter sees a segment from its header on: byte 13 holds the flags. Only what asks
+  // for a connection is dropped, so that handshakes that have begun end well.
+  constexpr std::uint32_t flags_at = 13;
+  constexpr std::uint32_t syn = 0x02;
+  std::array<sock_filter, 4> program{{BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_at),
+                                      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, syn, 0, 1),
+                                      BPF_STMT(BPF_RET | BPF_K, 0),
+                                      BPF_STMT(BPF_RET | BPF_K, 0xffffffff)}};
+  const sock_fprog filter{program.size(), program.data()};
+  // A kernel without filters leaves the moment between the last accept and the close as it is.
+  static_cast<void>(::setsockopt(listening, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter));
 }
 
 std::string listening_text(const ip::tcp::endpoint& bound) {

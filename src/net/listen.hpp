@@ -39,4 +39,11 @@ class listening_socket {
 /// takes connections to every address.
 [[nodiscard]] std::string listening_text(const boost::asio::ip::tcp::endpoint& bound);
 
+/// From now on the system does not answer those who ask the listening socket for a connection,
+/// until it is closed; connections that it has made already can still be accepted. Whoever closes
+/// the socket calls this first and accepts what is there: a connection that is made between the
+/// last accept and the close would be reset, and its owner could not tell whether a request that it
+/// has sent was heard. Who is not answered asks again, after about a second, and is refused then.
+void stop_making_connections(int listening) noexcept;
+
 }  // namespace ssdfs::net
