@@ -1,6 +1,7 @@
 // SSDFS: how a client reaches a cluster, and what its operations can be told. Needs no Asio.
 #pragma once
 
+#include "ssdfs/limits.hpp"
 #include "ssdfs/types.hpp"
 
 #include <boost/system/error_code.hpp>
@@ -38,7 +39,8 @@ struct client_config {
   std::chrono::milliseconds connect_timeout{3000};
   /// Connections to each server. One carries many operations at once.
   std::size_t connections_per_server = 1;
-  /// Length of the chunks that large files are cut into; 0: what the cluster is configured for.
+  /// Length of the chunks that large files are cut into, min_chunk_size to max_chunk_size; 0: what
+  /// the cluster is configured for.
   std::uint32_t chunk_size = 0;
   /// Volumes that the client writes to at the same time, per replication class.
   std::size_t parallel_grants = 2;
@@ -88,6 +90,9 @@ struct put_options {
   std::uint16_t mode = 0644;     ///< permission bits
   std::uint8_t replication = 0;  ///< copies, 1 to 3; 0: the cluster's default
   ack acknowledge = ack::all;
+  /// How long the content will be, for streams whose source knows: what no file can have is refused
+  /// before the first byte, and the chunks are made long enough. It binds nobody.
+  std::optional<std::uint64_t> size;
   std::string content_type;  ///< media type, may be empty
   std::string user;          ///< overrides the client's
   std::string group;         ///< overrides the client's
@@ -107,6 +112,10 @@ struct get_options {
 
 struct stat_options {
   bool chunks = false;  ///< fill file_status::chunks, with the addresses of the replicas
+  /// 0: all chunks. Else the list is cut into pages of so many, and the one with the byte at
+  /// `chunks_at` is given.
+  std::uint32_t chunk_limit = 0;
+  std::uint64_t chunks_at = 0;
   std::chrono::milliseconds timeout{0};
   diagnostics* diag = nullptr;
 };
@@ -136,7 +145,7 @@ struct remove_options {
 
 struct list_options {
   std::string after;           ///< names after this one; empty: from the start
-  std::uint32_t limit = 1000;  ///< entries of this page at most, 1 to 4096
+  std::uint32_t limit = 1000;  ///< entries of this page at most, 1 to max_list_entries
   std::chrono::milliseconds timeout{0};
   diagnostics* diag = nullptr;
 };

@@ -31,7 +31,8 @@ struct file_status {
   std::uint16_t mode = 0;              ///< permission bits, 0 to 07777
   std::uint8_t replication = 0;        ///< copies wanted, 1 to 3; 0 for a directory
   std::string content_type;            ///< media type, empty if none was given
-  std::vector<chunk_location> chunks;  ///< filled by stat and lookup, not by list
+  std::vector<chunk_location> chunks;  ///< filled by stat where it was asked for, not by list
+  std::uint64_t chunks_at = 0;         ///< offset in the file of the first byte of `chunks`
 };
 
 /// Limits of a directory, and what counts against them: everything below it, itself not included.

@@ -54,16 +54,32 @@ struct order {
   order_kind kind = order_kind::create;
   volume_id volume;
   generation_t generation = 0;
-  std::uint64_t removal_number = 0;      ///< remove_keys
-  std::vector<chunk_key> keys;           ///< remove_keys
-  txid justified_by;                     ///< record that makes a destructive order right
-  std::vector<replica_address> sources;  ///< copy, reconcile: where complete copies are
-  std::uint64_t rate_bytes_per_s = 0;    ///< copy: upper bound, 0 for none
+  std::uint64_t removal_number = 0;  ///< remove_keys
+  std::vector<chunk_key> keys;       ///< remove_keys
+  txid justified_by;                 ///< record that makes a destructive order right
+  /// copy, reconcile: where complete copies are; create, reopen: all members in the order of the
+  /// chain, the only way that writes of that generation may take.
+  std::vector<replica_address> sources;
+  std::uint64_t rate_bytes_per_s = 0;  ///< copy: upper bound, 0 for none
+  chunk_key first_key = 0;             ///< reopen: the first that was never granted
   friend bool operator==(const order&, const order&) = default;
 };
 BOOST_DESCRIBE_STRUCT(order, (),
                       (id, kind, volume, generation, removal_number, keys, justified_by, sources,
-                       rate_bytes_per_s))
+                       rate_bytes_per_s, first_key))
+
+/// A chunk of a volume, by what it should be.
+struct chunk_content {
+  chunk_key key = 0;
+  std::uint32_t size = 0;
+  std::uint32_t crc32c = 0;
+  friend bool operator==(const chunk_content&, const chunk_content&) = default;
+  friend auto operator<=>(const chunk_content&, const chunk_content&) = default;
+};
+BOOST_DESCRIBE_STRUCT(chunk_content, (), (key, size, crc32c))
+
+/// Chunks of each list of one order_result, at most; those with the lowest keys.
+inline constexpr std::size_t max_result_chunks = 256;
 
 /// Outcome of an order; `status` is an errc value, 0 for success.
 struct order_result {
@@ -72,9 +88,12 @@ struct order_result {
   volume_id volume;
   std::uint16_t status = 0;
   std::string detail;
+  /// reconcile: live chunks that neither the replica nor any source has, all of which answered.
+  std::vector<chunk_content> absent;
+  std::vector<chunk_content> found;  ///< reconcile: lost chunks that are here, and good
   friend bool operator==(const order_result&, const order_result&) = default;
 };
-BOOST_DESCRIBE_STRUCT(order_result, (), (id, kind, volume, status, detail))
+BOOST_DESCRIBE_STRUCT(order_result, (), (id, kind, volume, status, detail, absent, found))
 
 /// A chain says that one of its members failed an append.
 struct chain_failure {

@@ -111,6 +111,7 @@ class cp_command {
     to.mode = source.mode;
     to.replication = source.replication;
     to.content_type = source.content_type;
+    to.size = source.size;
     to.diag = &diag;
     auto writer = in_.client().open_write(target, to);
     if (!writer) return error(target, writer.error(), diag);

@@ -15,8 +15,6 @@
 namespace ssdfs::cli {
 namespace {
 
-constexpr std::size_t most_volumes_asked = 4096;
-
 enum class verdict : std::uint8_t { healthy, short_of_copies, corrupt, missing };
 
 const char* name_of(verdict v) {
@@ -56,7 +54,7 @@ class checker {
     progress shown("fsck");
     wire::fsck_request ask;
     ask.path = path_;
-    ask.all = all_files_ || health.troubled.size() > most_volumes_asked;
+    ask.all = all_files_ || health.troubled.size() > wire::most_checked_volumes;
     if (!ask.all) {
       for (const auto& [id, v] : health.troubled) ask.volumes.push_back(id);
     }
@@ -89,6 +87,10 @@ class checker {
   finding judge(const cluster_health& health, const wire::fsck_file& file) {
     finding worst;
     for (const auto& chunk : file.chunks) {
+      if (chunk.generation == wire::chunk_lost) {
+        return {verdict::missing, "chunk " + std::to_string(chunk.key) + " of volume " +
+                                      std::to_string(chunk.volume.value) + " is lost"};
+      }
       const auto volume = health.troubled.find(chunk.volume);
       if (volume == health.troubled.end()) continue;
       const finding f = judge(volume->second, chunk);

@@ -71,7 +71,7 @@ void list_directory(session& from, const file_status& directory, const ls_option
   entry_printer printer(o, o.json);
   std::vector<file_status> kept;  // to be sorted, or directories to be entered
   const bool sorted = o.by_time || o.by_size;
-  each_page(from, directory.path, 4096, [&](std::vector<file_status>& page) {
+  each_page(from, directory.path, max_list_entries, [&](std::vector<file_status>& page) {
     if (!sorted) printer.print(page);
     if (!sorted && !recursive) return;
     for (auto& e : page) {

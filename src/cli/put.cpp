@@ -178,6 +178,7 @@ class put_command {
     }
     if (status.size > whole_file_limit) {
       const gate::pass pass(memory_, memory_of_stream);
+      options.size = status.size;
       return put_stream(file->get(), source, target, options);
     }
     const gate::pass pass(memory_, status.size);

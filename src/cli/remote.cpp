@@ -44,7 +44,7 @@ namespace {
 
 // Pages that a walk holds on its way down are smaller than those that are looked at one at a time.
 constexpr std::uint32_t walk_page = 1000;
-constexpr std::uint32_t largest_page = 4096;
+constexpr std::uint32_t largest_page = max_list_entries;
 
 // Names become local paths in get: a server is not trusted with ".." or a slash.
 bool is_possible(const file_status& entry, const std::string& directory) {

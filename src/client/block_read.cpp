@@ -17,6 +17,7 @@ void block_read::start(const wire::chunk_ref& chunk, std::uint32_t offset, std::
   offset_ = offset;
   length_ = length;
   excluded_count_ = 0;
+  only_lacking_ = true;
   stopping_ = false;
   last_ = {};
   won_ = false;
@@ -50,6 +51,8 @@ void block_read::attempt() {
     return ask(requests_[0], *from);
   }
   if (excluded_count_ == 0) last_ = failure(errc::unavailable, "no replica of the chunk is known");
+  // To the caller "not found" is about a path.
+  if (nobody_has_it()) last_ = failure(errc::damaged, "no replica has a part of the file");
   op_.owner().locations().drop(chunk_.volume);
   give_up(std::move(last_));
 }
@@ -161,6 +164,7 @@ void block_read::failed(server& by, failure why) {
   // A chunk that one replica lacks or holds damaged says nothing against the others in it.
   if (is_silence(why) || why == errc::protocol) op_.owner().distrust(by, why);
   if (excluded_count_ < excluded_.size()) excluded_[excluded_count_++] = &by;
+  only_lacking_ = only_lacking_ && why == errc::not_found;
   last_ = std::move(why);
   if (!idle()) return;  // the other one may still answer
   if (!op_.has_time_for(0)) return give_up(std::move(last_));

@@ -44,6 +44,9 @@ class block_read final : public location_waiter, public hedged_read {
   /// not running.
   void stop();
 
+  /// After on_block_failed: every replica that is known has answered that it has no such chunk.
+  [[nodiscard]] bool nobody_has_it() const noexcept { return only_lacking_ && excluded_count_ > 0; }
+
   /// Verified; alive as long as hold(). After on_block.
   [[nodiscard]] bytes_view body() const noexcept { return body_; }
   [[nodiscard]] const buffer_ref& hold() const noexcept { return hold_; }
@@ -82,6 +85,7 @@ class block_read final : public location_waiter, public hedged_read {
   std::uint32_t length_ = 0;
   std::array<server*, 8> excluded_{};
   std::size_t excluded_count_ = 0;
+  bool only_lacking_ = true;  // of the excluded
   failure last_;
   std::array<request, 2> requests_;
   bool won_ = false;  // the bytes are here; the other request is being cancelled

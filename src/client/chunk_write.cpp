@@ -246,8 +246,11 @@ void chunk_write::failed(failure why) {
   if (is_final(why)) return give_up(std::move(why));
   ++failures_;
   // The first time another chain is tried at once: one failed node is the usual case.
-  const std::int64_t pause_ns =
-      failures_ == 1 && !(why == errc::busy) ? 0 : op_.backoff_ns(failures_);
+  // Nor is there anything to wait for where a key is used already.
+  constexpr std::uint32_t most_quick = 8;
+  const bool quick =
+      why == errc::key_conflict ? failures_ <= most_quick : failures_ == 1 && !(why == errc::busy);
+  const std::int64_t pause_ns = quick ? 0 : op_.backoff_ns(failures_);
   if (!op_.has_time_for(pause_ns)) return give_up(std::move(why));
   if (pause_ns == 0) return attempt();
   pausing_ = true;

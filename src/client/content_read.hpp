@@ -16,6 +16,7 @@ namespace ssdfs::detail {
 /// class consumes them in order. A block that no replica could serve leads to a fresh lookup: if
 /// the file still has the same content the read goes on, perhaps at other addresses; if it has
 /// another and nothing was handed over yet the read begins anew, else it fails with errc::changed.
+/// Of a long list of chunks one page is kept; the next is fetched when the window gets there.
 class content_read : public master_operation, private block_read_owner {
  protected:
   content_read(const core_ptr& c, std::string path, std::chrono::milliseconds timeout,
@@ -28,8 +29,9 @@ class content_read : public master_operation, private block_read_owner {
     block_read read;
     std::uint64_t offset = 0;  // in the file
     std::uint32_t length = 0;
-    std::size_t chunk = 0;
-    std::uint64_t budget = 0;  // bytes taken from the client's read-ahead
+    wire::chunk_ref chunk;
+    std::uint64_t chunk_begin = 0;  // offset of the chunk in the file
+    std::uint64_t budget = 0;       // bytes taken from the client's read-ahead
     enum class state : std::uint8_t { reading, ready, failed, discarded } now = state::reading;
   };
 
@@ -81,10 +83,13 @@ class content_read : public master_operation, private block_read_owner {
   void opened(wire::lookup_reply& reply);
   [[nodiscard]] bool same_content(const wire::lookup_reply& reply) const;
   [[nodiscard]] result<void> adopt(wire::lookup_reply& reply);
+  [[nodiscard]] bool page_has(std::uint64_t offset) const noexcept;
+  [[nodiscard]] std::size_t chunk_at(std::uint64_t offset) const;
+  /// errc::damaged if something of the plan is lost.
+  [[nodiscard]] result<void> check_whole() const;
   void restart_failed();
   void read_block(block& b);
   void discard_window();
-  [[nodiscard]] std::size_t chunk_at(std::uint64_t offset) const;
   void ended(block& b);
   void consider_refresh();
   void refresh();
@@ -93,8 +98,13 @@ class content_read : public master_operation, private block_read_owner {
   [[nodiscard]] block& block_of(block_read& read);
 
   file_status status_;
+  // The list of chunks: what tells it from another one, and the page that is known.
+  std::uint32_t chunk_count_ = 0;
+  std::uint64_t layout_ = 0;
   std::vector<wire::chunk_ref> chunks_;
-  std::vector<std::uint64_t> starts_;  // offsets of the chunks in the file
+  std::vector<std::uint64_t> starts_;  // offsets of these in the file
+  std::uint64_t page_end_ = 0;         // offset of the first byte behind these
+  std::uint64_t wanted_ = 0;           // the page with this byte is asked for next
   range plan_;
   std::uint64_t next_ = 0;  // offset of the next block to start
   std::deque<std::unique_ptr<block>> window_;
@@ -106,8 +116,9 @@ class content_read : public master_operation, private block_read_owner {
   std::uint32_t rereads_ = 0;
   failure trouble_;
   bool troubled_ = false;
-  bool start_over_ = false;  // reread everything at the next refresh
-  bool asking_ = false;      // a lookup or the pause before it
+  bool nobody_has_it_ = false;  // what the trouble is about
+  bool start_over_ = false;     // reread everything at the next refresh
+  bool asking_ = false;         // a lookup or the pause before it
   bool opened_ = false;
   bool delivered_ = false;
   bool given_up_ = false;

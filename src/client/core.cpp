@@ -33,7 +33,7 @@ client_config completed(client_config config) {
   config.chunks_in_flight = std::clamp<std::size_t>(config.chunks_in_flight, 1, 64);
   config.batch_concurrency = std::max<std::size_t>(config.batch_concurrency, 1);
   if (config.chunk_size != 0) {
-    config.chunk_size = std::clamp(config.chunk_size, wire::small_chunk_max, wire::chunk_max);
+    config.chunk_size = std::clamp(config.chunk_size, min_chunk_size, max_chunk_size);
   }
   return config;
 }
@@ -107,9 +107,8 @@ void core::drain() {
 }
 
 void core::learn_chunk_size(std::uint32_t size) noexcept {
-  constexpr std::uint32_t usual = 8U << 20;
   if (config_.chunk_size != 0) return;
-  chunk_size_ = size == 0 ? usual : std::clamp(size, wire::small_chunk_max, wire::chunk_max);
+  chunk_size_ = size == 0 ? default_chunk_size : std::clamp(size, min_chunk_size, max_chunk_size);
 }
 
 std::uint64_t core::random() noexcept {

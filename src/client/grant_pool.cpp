@@ -17,7 +17,8 @@ constexpr std::uint32_t most_keys = 65536;
 /// A grant that was used up faster than this makes the next one twice as large.
 constexpr std::int64_t quick_ns = 5'000'000'000;
 constexpr std::int64_t avoid_volume_ns = 30'000'000'000;
-constexpr std::size_t most_avoided = 64;
+// Keys of a grant that are used already before its volume is left alone.
+constexpr std::uint32_t most_conflicts = 2;
 
 }  // namespace
 
@@ -123,7 +124,7 @@ std::vector<volume_id> grant_pool::avoided_volumes(std::int64_t now_ns) {
   std::vector<volume_id> out;
   std::erase_if(avoided_volumes_, [&](const auto& entry) { return entry.second <= now_ns; });
   for (const auto& [volume, until] : avoided_volumes_) {
-    if (out.size() < most_avoided) out.push_back(volume);
+    if (out.size() < wire::most_avoided) out.push_back(volume);
   }
   return out;
 }
@@ -145,7 +146,7 @@ void grant_pool::ask(replication_class& c) {
   request.key_count = static_cast<std::uint32_t>(std::min<std::uint64_t>(keys, most_keys));
   if (!c.ignore_avoided) {
     request.exclude_volumes = avoided_volumes(now);
-    request.exclude_nodes = core_.servers().avoided(now, most_avoided);
+    request.exclude_nodes = core_.servers().avoided(now, wire::most_avoided);
   }
   request.user = core_.config().user;
   request.token = core_.config().token;
@@ -248,9 +249,13 @@ void grant_pool::fail_waiters(replication_class& c, const failure& why, std::int
 }
 
 void grant_pool::failed(grant& g, const failure& why) {
-  if (why == errc::key_conflict || why == errc::busy) return;  // another key, or a pause, will do
+  if (why == errc::busy) return;  // a pause will do
+  const bool used_up = why == errc::key_conflict;
+  if (used_up && ++g.conflicts_ < most_conflicts) return;  // another key will do
   const std::int64_t now = io::steady_ns();
-  if (!why.hint.empty()) {
+  if (used_up) {
+    // Somebody else has written these keys: nobody's fault who serves them.
+  } else if (!why.hint.empty()) {
     // A member of the chain names the one behind it that failed.
     for (server* s : g.chain_) {
       if (s->address() == why.hint) core_.distrust(*s, why);

@@ -48,6 +48,7 @@ class grant : public boost::intrusive_ref_counter<grant, boost::thread_unsafe_co
   std::uint32_t keys_left_;
   std::uint64_t bytes_;
   std::uint64_t bytes_left_;
+  std::uint32_t conflicts_ = 0;  ///< keys that were used already
   std::vector<server*> chain_;
   std::string chain_text_;
   std::int64_t received_ns_;

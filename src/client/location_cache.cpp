@@ -11,8 +11,6 @@
 namespace ssdfs::detail {
 namespace {
 
-/// What one locate request may carry.
-constexpr std::size_t most_volumes = 1024;
 /// Beyond it everything is forgotten; a hundred million small files are a few thousand volumes.
 constexpr std::size_t most_known = 65536;
 constexpr std::size_t most_known_replicas = 8;
@@ -51,7 +49,7 @@ void location_cache::locate(volume_id volume, std::int64_t timeout_ms, location_
   batch.waiters.push_back(&waiter);
   batch.timeout_ms = std::max(batch.timeout_ms, timeout_ms);
   waiter.batch_ = &batch;
-  if (batch.volumes.size() >= most_volumes) send();
+  if (batch.volumes.size() >= wire::most_located) send();
 }
 
 void location_cache::forget(location_waiter& waiter) {

@@ -20,17 +20,15 @@ class put_operation final : public upload {
 
  private:
   void start() override {
+    if (auto fits = check_size(data_.size()); !fits) return fail(std::move(fits).error());
     if (data_.empty()) return commit();
     if (data_.size() <= wire::small_chunk_max) return cut(wire::small_chunk_max);
     learn_chunk_size();
   }
-  void on_chunk_size(std::uint32_t size) override { cut(size); }
+  void on_chunk_size(std::uint32_t size) override { cut(chunk_size_for(data_.size(), size)); }
 
   void cut(std::uint32_t chunk_size) {
     chunk_size_ = chunk_size;
-    if (data_.size() / chunk_size >= most_chunks) {
-      return fail(failure(errc::too_large, "more than 32768 chunks"));
-    }
     slots().resize((data_.size() + chunk_size - 1) / chunk_size);
     write_more();
   }

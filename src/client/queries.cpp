@@ -8,6 +8,8 @@
 #include "wire/admin_messages.hpp"
 #include "wire/namespace_messages.hpp"
 
+#include <algorithm>
+
 namespace ssdfs::detail {
 namespace {
 
@@ -46,20 +48,43 @@ class stat_query final : public query<file_status>, public location_waiter {
   stat_query(const core_ptr& c, std::string path, const stat_options& options,
              handler_for<file_status> handler)
       : query(c, std::move(path), options.timeout, options.diag, std::move(handler)),
-        with_chunks_(options.chunks) {}
+        with_chunks_(options.chunks),
+        limit_(options.chunk_limit),
+        at_(options.chunk_limit == 0 ? 0 : options.chunks_at) {}
 
  private:
   void send() override {
     wire::lookup_request request;
     request.path = path();
+    request.offset = at_;
+    request.chunk_limit = !with_chunks_ ? 0
+                          : limit_ == 0 ? wire::chunk_page
+                                        : std::min(limit_, wire::chunk_page);
     sign(request);
-    ask(request, [this](net::response<wire::lookup_reply>& reply) {
-      status_ = to_status(std::move(reply.message.entry));
+    ask(request, [this](net::response<wire::lookup_reply>& reply) { answered(reply.message); });
+  }
+  void answered(wire::lookup_reply& reply) {
+    progress();
+    const bool goes_on = !chunks_.empty();
+    const bool same = reply.entry.size == status_.size && reply.entry.crc32c == status_.crc32c &&
+                      reply.chunk_count == count_ && reply.layout == layout_ &&
+                      reply.first_chunk == chunks_.size();
+    if (goes_on && !same) return start_over(failure(errc::busy, "the file changes all the time"));
+    if (!goes_on) {
+      status_ = to_status(std::move(reply.entry));
       status_.path = path();
-      chunks_ = std::move(reply.message.chunks);
-      if (!with_chunks_ || chunks_.empty()) return succeed(std::move(status_));
-      locate_next();
-    });
+      status_.chunks_at = reply.first_offset;
+      count_ = reply.chunk_count;
+      layout_ = reply.layout;
+    }
+    if (limit_ == 0) {
+      for (const wire::chunk_ref& c : reply.chunks) at_ += c.size;
+    }
+    chunks_.insert(chunks_.end(), reply.chunks.begin(), reply.chunks.end());
+    if (!with_chunks_ || chunks_.empty()) return succeed(std::move(status_));
+    // All are wanted, and this was not the last page.
+    if (limit_ == 0 && !reply.chunks.empty() && chunks_.size() < count_) return send();
+    locate_next();
   }
   void on_stop() override {
     if (locating_) {
@@ -96,14 +121,24 @@ class stat_query final : public query<file_status>, public location_waiter {
     const operation_ptr self(this);
     locating_ = false;
     if (outcome) return locate_next();
-    // From the start: the chunks may be elsewhere by then.
+    start_over(std::move(outcome).error());
+  }
+
+  /// From the first page, after a pause: the chunks may be elsewhere by then.
+  void start_over(failure why) {
     status_ = {};
+    if (limit_ == 0) at_ = 0;
+    chunks_.clear();
     next_ = 0;
     asked_for_next_ = false;
-    failed(owner().masters().current(), std::move(outcome).error());
+    failed(owner().masters().current(), std::move(why));
   }
 
   bool with_chunks_;
+  std::uint32_t limit_;  // of one page that is wanted; 0: all are
+  std::uint64_t at_;     // the page with this byte is asked for
+  std::uint32_t count_ = 0;
+  std::uint64_t layout_ = 0;
   bool locating_ = false;
   bool asked_for_next_ = false;
   std::size_t next_ = 0;

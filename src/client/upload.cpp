@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "base/crc32c.hpp"
+#include "base/units.hpp"
 #include "client/core.hpp"
 
 #include <charconv>
@@ -13,6 +14,14 @@ upload::upload(const core_ptr& c, std::string path, put_options options)
       options_(std::move(options)),
       first_(*this, *this) {
   idle_.push_back(&first_);
+}
+
+result<void> upload::check_size(std::uint64_t size) {
+  if (size <= max_file_bytes) return {};
+  return failure(errc::too_large, "a file has at most " + std::to_string(max_file_bytes) +
+                                      " bytes (" + std::to_string(max_file_chunks) + " chunks of " +
+                                      format_size(max_chunk_size) + "), this one has " +
+                                      std::to_string(size));
 }
 
 void upload::learn_chunk_size() {
@@ -39,6 +48,7 @@ void upload::check_target() {
 void upload::send_lookup() {
   wire::lookup_request request;
   request.path = path();
+  request.chunk_limit = 0;
   request.user = owner().config().user;
   request.token = owner().config().token;
   ask(request, [this](net::response<wire::lookup_reply>& reply) {
@@ -121,15 +131,33 @@ void upload::on_stop() {
 void upload::commit() {
   SSDFS_ASSERT(in_flight_ == 0);
   asking_ = question::commit;
+  sent_ = 0;
   send();
 }
 
 void upload::send() {
-  if (asking_ == question::commit) {
-    send_commit();
-  } else {
-    send_lookup();
-  }
+  if (asking_ == question::target) return send_lookup();
+  if (slots_.size() - sent_ > wire::chunk_page) return send_page();
+  send_commit();
+}
+
+wire::chunk_ref upload::claim_of(const slot& s) {
+  return {s.right.under->volume(), s.right.key, s.size, s.crc, s.right.under->generation()};
+}
+
+// A list that is too long for one message goes ahead in pages.
+void upload::send_page() {
+  wire::commit_chunks_request request;
+  request.op = id_.get(owner().ids());
+  request.first_chunk = static_cast<std::uint32_t>(sent_);
+  request.chunks.reserve(wire::chunk_page);
+  const std::size_t end = sent_ + wire::chunk_page;
+  for (std::size_t i = sent_; i < end; ++i) request.chunks.push_back(claim_of(slots_[i]));
+  ask(request, [this, end](net::response<wire::commit_chunks_reply>&) {
+    progress();
+    sent_ = end;
+    send();
+  });
 }
 
 void upload::send_commit() {
@@ -147,12 +175,14 @@ void upload::send_commit() {
   request.content_type = options_.content_type;
   request.token = config.token;
   request.epoch = owner().masters().current().channel().server().epoch;
-  request.chunks.reserve(slots_.size());
   for (const slot& s : slots_) {
     request.crc32c = request.size == 0 ? s.crc : crc32c_combine(request.crc32c, s.crc, s.size);
     request.size += s.size;
-    request.chunks.push_back(
-        {s.right.under->volume(), s.right.key, s.size, s.crc, s.right.under->generation()});
+  }
+  request.chunks_before = static_cast<std::uint32_t>(sent_);
+  request.chunks.reserve(slots_.size() - sent_);
+  for (std::size_t i = sent_; i < slots_.size(); ++i) {
+    request.chunks.push_back(claim_of(slots_[i]));
   }
   ask(request, [this](net::response<wire::mutation_reply>& reply) {
     id_.end(owner().ids());
@@ -164,6 +194,7 @@ void upload::send_commit() {
 }
 
 bool upload::on_refused(failure& why) {
+  sent_ = 0;  // whoever is asked next may know nothing of the pages before
   if (asking_ == question::target && why == errc::not_found) {
     asking_ = question::none;
     on_target_free();

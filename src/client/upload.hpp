@@ -18,9 +18,6 @@ class upload : public master_operation, private chunk_write_owner, private grant
  protected:
   upload(const core_ptr& c, std::string path, put_options options);
 
-  /// Chunks of one file at most: a commit is one message.
-  static constexpr std::size_t most_chunks = 32768;
-
   /// One chunk of the file.
   struct slot {
     std::uint32_t size = 0;
@@ -29,6 +26,8 @@ class upload : public master_operation, private chunk_write_owner, private grant
     bool written = false;
   };
 
+  /// Of a file of that many bytes: errc::too_large if none can have them.
+  [[nodiscard]] static result<void> check_size(std::uint64_t size);
   /// Calls on_chunk_size() when the length of chunks is known, maybe at once: it comes with the
   /// client's first grant.
   void learn_chunk_size();
@@ -72,6 +71,8 @@ class upload : public master_operation, private chunk_write_owner, private grant
   void send() final;
   void send_lookup();
   void send_commit();
+  void send_page();
+  [[nodiscard]] static wire::chunk_ref claim_of(const slot& s);
   bool on_refused(failure& why) final;
   [[nodiscard]] bool must_rewrite(const failure& why);
   void write_again();
@@ -89,6 +90,7 @@ class upload : public master_operation, private chunk_write_owner, private grant
   std::size_t rewriting_ = 0;            // begun and not written yet
   std::uint32_t rewrite_rounds_ = 0;
   change_id id_;
+  std::size_t sent_ = 0;  // chunks that the master has for the commit, in pages before it
   failure why_;
   // What is being asked of the master, or will be after a pause.
   enum class question : std::uint8_t { none, target, commit } asking_ = question::none;

@@ -1,4 +1,5 @@
 // async_open_write and file_writer: a file of unknown length.
+#include "base/units.hpp"
 #include "client/chunk_fetch.hpp"
 #include "client/completion.hpp"
 #include "client/operations.hpp"
@@ -41,6 +42,9 @@ class writer_operation final : public upload, private chunk_fetch_owner {
   };
 
   void start() override {
+    if (auto fits = check_size(options().size.value_or(0)); !fits) {
+      return fail(std::move(fits).error());
+    }
     if (options().overwrite || options().expected) return learn_chunk_size();
     check_target();
   }
@@ -98,7 +102,7 @@ class writer_state {
 };
 
 void writer_operation::on_chunk_size(std::uint32_t size) {
-  chunk_size_ = size;
+  chunk_size_ = chunk_size_for(options().size.value_or(0), size);
   opened_({}, file_writer(
                   std::make_shared<writer_state>(boost::intrusive_ptr<writer_operation>(this))));
 }
@@ -178,7 +182,12 @@ std::size_t writer_operation::copy_in() {
 
 void writer_operation::send_chunk() {
   const std::size_t index = slots().size();
-  if (index == most_chunks) return give_up(failure(errc::too_large, "more than 32768 chunks"));
+  if (index == max_file_chunks) {
+    return give_up(
+        failure(errc::too_large, "a file whose length is not known beforehand has at most " +
+                                     std::to_string(max_file_chunks) + " chunks of " +
+                                     format_size(chunk_size_)));
+  }
   slots().emplace_back();
   const bytes_view bytes(filling_->data(), std::exchange(filled_, 0));
   write(index, {bytes, std::move(filling_)});

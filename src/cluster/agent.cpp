@@ -15,6 +15,8 @@ constexpr std::size_t unanswered_max = 2;
 /// Entries of each list in one heartbeat; the rest goes with the next.
 constexpr std::size_t heartbeat_entries_max = 4'096;
 constexpr std::size_t failures_max = 4'096;
+/// Results of one heartbeat name no more than so many chunks, and those of one result.
+constexpr std::size_t result_chunks_max = 4'096;
 /// Part of the heartbeat interval that lies between two heartbeats at least, urgent ones aside.
 constexpr std::int64_t pace_divisor = 20;
 
@@ -235,7 +237,12 @@ void agent::send_heartbeat(time_ms now) {
   failures_.clear();
   // A result must not overtake the change that it made.
   if (dirty_.empty()) {
-    const std::size_t count = std::min(results_.size(), heartbeat_entries_max);
+    std::size_t count = 0;
+    for (std::size_t chunks = 0;
+         count < std::min(results_.size(), heartbeat_entries_max) && chunks < result_chunks_max;
+         ++count) {
+      chunks += results_[count].absent.size() + results_[count].found.size();
+    }
     const auto end = results_.begin() + static_cast<std::ptrdiff_t>(count);
     beat.results.assign(std::make_move_iterator(results_.begin()), std::make_move_iterator(end));
     results_.erase(results_.begin(), end);
@@ -342,7 +349,12 @@ void agent::cancel_order(const order& what) {
     return;
   }
   std::erase_if(queue_, [&](const given_order& given) { return given.what.id == what.id; });
-  results_.push_back({.id = what.id, .kind = what.kind, .volume = what.volume, .detail = {}});
+  results_.push_back({.id = what.id,
+                      .kind = what.kind,
+                      .volume = what.volume,
+                      .detail = {},
+                      .absent = {},
+                      .found = {}});
   urgent_ = true;
 }
 

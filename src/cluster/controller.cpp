@@ -121,7 +121,9 @@ void controller::impl::take_result(node_id node, const order_result& result) {
   const std::uint32_t failures = book_.finished(node, result, now_);
   mark(result.volume);
   volume_record* record = record_of(result.volume);
-  if (record == nullptr || failures < give_up_after) return;
+  if (record == nullptr) return;
+  if (result.kind == order_kind::reconcile) take_absence(node, *record, result);
+  if (failures < give_up_after) return;
   if (result.kind == order_kind::copy && record->repair_target == node) {
     record->repair_avoid = node;
     end_repair(result.volume, *record);
@@ -131,6 +133,26 @@ void controller::impl::take_result(node_id node, const order_result& result) {
   // The node cannot open replicas just now: the volume gives up, and new ones go elsewhere.
   nodes_[node].no_volumes_until = now_ + create_pause_ms;
   record->chain_failed = record->generation;
+}
+
+void controller::impl::take_absence(node_id node, volume_record& record,
+                                    const order_result& result) {
+  std::erase_if(record.absences, [&](const absence& a) { return a.node == node; });
+  const volume_info* info = state_.find(result.volume);
+  const auto at = std::find_if(record.replicas.begin(), record.replicas.end(),
+                               [&](const reported_replica& r) { return r.node == node; });
+  if (info == nullptr || at == record.replicas.end()) return;
+  if (!result.absent.empty()) {
+    record.absences.push_back({.node = node,
+                               .incarnation = registry_.find(node)->incarnation,
+                               .replica = at->report,
+                               .wanted = info->digest,
+                               .chunks = result.absent});
+    std::sort(record.absences.back().chunks.begin(), record.absences.back().chunks.end());
+  }
+  if (!result.found.empty() && record.ticket == 0 && !idle()) {
+    request(result.volume, record, log_request::kind::found, result.found);
+  }
 }
 
 /// Carries changes of nodes to their volumes: those that they have, and those that are copied to

@@ -64,6 +64,8 @@ class durable_state {
   /// Chunks of the volume that no file holds any more and that wait for a RECLAIM record; they are
   /// in its digest.
   [[nodiscard]] virtual std::uint64_t freed_chunks(volume_id id) const = 0;
+  /// Chunks of the volume that files name and no replica had; they are not in its digest.
+  [[nodiscard]] virtual std::uint64_t lost_chunks(volume_id id) const = 0;
 };
 
 struct controller_settings {
@@ -87,7 +89,7 @@ struct controller_settings {
 
 /// A record that the master should append, after checking it against the state as every command.
 struct log_request {
-  enum class kind : std::uint8_t { add, seal, close, reopen, members };
+  enum class kind : std::uint8_t { add, seal, close, reopen, members, lost, found };
   std::uint64_t ticket = 0;  ///< for request_done
   kind what = kind::add;
   volume_id volume;                        ///< all but add, whose id the log takes
@@ -96,6 +98,9 @@ struct log_request {
   std::uint8_t replication = 0;            ///< add
   std::uint64_t length = 0;                ///< close, reopen: the volume's length from here on
   std::vector<node_id> members;            ///< add, members
+  /// lost: no replica has them, if they are still live; found: a replica has them, if they are
+  /// lost.
+  std::vector<chunk_content> chunks;
 };
 
 /// What a writer asks for.

@@ -27,6 +27,16 @@ struct reported_replica {
   bool drop_ordered = false;
 };
 
+/// Live chunks that a compared replica lacks and had from nobody. Holds as long as the replica does
+/// not change, nor the volume, nor the process that said it.
+struct absence {
+  node_id node;
+  std::uint64_t incarnation = 0;
+  replica_report replica;
+  volume_digest wanted;  ///< the volume's
+  std::vector<chunk_content> chunks;
+};
+
 /// Room of one open volume on one member that grants have reserved and nobody has written.
 struct reservation {
   node_id node;
@@ -55,6 +65,7 @@ struct volume_share {
 /// The controller's memory of a volume beside the durable truth.
 struct volume_record {
   std::vector<reported_replica> replicas;
+  std::vector<absence> absences;
 
   // As of the last volume_changed(), to see what a change was and to keep the index of members.
   bool known = false;
@@ -117,6 +128,7 @@ struct controller::impl {
     return at == volumes_.end() ? nullptr : &at->second;
   }
   void take_result(node_id node, const order_result& result);
+  void take_absence(node_id node, volume_record& record, const order_result& result);
   void nodes_changed(time_ms now);
   void mark(volume_id id) { dirty_.insert(id); }
   void mark_all();
@@ -133,6 +145,11 @@ struct controller::impl {
   /// once; then the volume is looked at again when it may.
   [[nodiscard]] bool may_request(volume_id id, volume_record& record, time_ms now);
   void request(volume_id id, volume_record& record, const log_step& step);
+  void request(volume_id id, volume_record& record, log_request::kind what,
+               std::vector<chunk_content> chunks);
+  [[nodiscard]] std::vector<chunk_content> lost_chunks(
+      const volume_record& record, const volume_info& info,
+      std::span<const replica_view> replicas) const;
   void take_share(volume_id id, volume_record& record);
   void give_share(volume_id id, volume_record& record, const volume_info& info,
                   const volume_decision& decision);

@@ -4,6 +4,8 @@
 #include "cluster/controller_impl.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace ssdfs::cluster {
 
@@ -78,6 +80,7 @@ void controller::impl::fill_situation(volume_id id, const volume_record& record,
   into.first_pending_removal = state_.first_removal(id);
   into.reclaim_due = state_.reclaim_due(id);
   into.freed_chunks = state_.freed_chunks(id);
+  into.lost_chunks = state_.lost_chunks(id);
   into.safe_mode = safe_ != safe::off;
   into.mass_silence = mass_silence_;
   into.more_members_possible = more_members_possible(*info);
@@ -122,6 +125,11 @@ void controller::impl::evaluate(volume_id id, time_ms now) {
   book_.want(id, decision.orders, now);
   if (decision.step.what != log_step::kind::none && may_request(id, record, now)) {
     request(id, record, decision.step);
+  }
+  std::erase_if(record.absences, [&](const absence& a) { return a.wanted != info->digest; });
+  if (!record.absences.empty() && record.ticket == 0 && now >= record.no_request_until) {
+    auto lost = lost_chunks(record, *info, replicas);
+    if (!lost.empty()) request(id, record, log_request::kind::lost, std::move(lost));
   }
   give_share(id, record, *info, decision);
   if (decision.again_in_ms > 0) wake_at(id, record, now + decision.again_in_ms);
@@ -178,6 +186,58 @@ void controller::impl::request(volume_id id, volume_record& record, const log_st
   record.ticket = request.ticket;
   tickets_.emplace(request.ticket, in_flight{.volume = id, .members = {}});
   requests_.push_back(std::move(request));
+}
+
+void controller::impl::request(volume_id id, volume_record& record, log_request::kind what,
+                               std::vector<chunk_content> chunks) {
+  log_request request;
+  request.ticket = ++last_ticket_;
+  request.what = what;
+  request.volume = id;
+  request.generation = record.generation;
+  request.chunks = std::move(chunks);
+  record.ticket = request.ticket;
+  tickets_.emplace(request.ticket, in_flight{.volume = id, .members = {}});
+  requests_.push_back(std::move(request));
+}
+
+/// What every replica that there is has been compared for and lacks: all members have to be there,
+/// and whoever else has reported a replica, also if that node is dead by now. Nobody can bring it
+/// then but a node that is not known.
+std::vector<chunk_content> controller::impl::lost_chunks(
+    const volume_record& record, const volume_info& info,
+    std::span<const replica_view> replicas) const {
+  if (info.state != volume_state::closed || record.life_changed > committed_) return {};
+  if (idle() || safe_ != safe::off || mass_silence_) return {};
+  std::vector<chunk_content> lost;
+  bool first = true;
+  for (std::size_t i = 0; i < replicas.size(); ++i) {
+    const replica_view& r = replicas[i];
+    const bool member = i < info.members.size();
+    if (!member && (!r.report || r.drop_ordered)) continue;
+    if (!r.usable) return {};
+    const node_view& node = *registry_.find(r.node);
+    if (!r.report) {  // its disk was replaced: it has nothing, unless a disk is out of use
+      if (std::any_of(node.disks.begin(), node.disks.end(), [](const auto& d) { return d.failed; }))
+        return {};
+      continue;
+    }
+    const auto at = std::find_if(record.absences.begin(), record.absences.end(),
+                                 [&](const absence& a) { return a.node == r.node; });
+    if (at == record.absences.end() || at->replica != *r.report || at->wanted != info.digest ||
+        at->incarnation != node.incarnation) {
+      return {};
+    }
+    if (std::exchange(first, false)) {
+      lost = at->chunks;
+      continue;
+    }
+    std::vector<chunk_content> both;
+    std::set_intersection(lost.begin(), lost.end(), at->chunks.begin(), at->chunks.end(),
+                          std::back_inserter(both));
+    lost = std::move(both);
+  }
+  return lost;
 }
 
 void controller::impl::stop_reopening(volume_id id, volume_record& record,
@@ -340,11 +400,9 @@ bool controller::impl::fill_order(order_book::entry& entry, order& out) {
     out.rate_bytes_per_s = copy_rate(volumes_[entry.volume]);
   }
   if (wish.kind == order_kind::create || wish.kind == order_kind::reopen) {
-    // All members in the order of the chain: the only way that writes of that generation may take.
     const volume_info* info = state_.find(entry.volume);
     if (info == nullptr) return false;
-    // The first that was never granted: what a replica knows beyond it burns nothing else.
-    if (wish.kind == order_kind::reopen) out.keys = {info->next_key};
+    out.first_key = info->next_key;
     for (const node_id member : info->members) {
       const node_view* node = registry_.find(member);
       if (node == nullptr || node->address.empty()) return false;

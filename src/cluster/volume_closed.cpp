@@ -77,10 +77,24 @@ void planner::plan_outsider(const replica_view& r, bool& copying) {
     return;
   }
   if (out_.complete >= info_.replication) {
+    const bool may_have_lost = in_.lost_chunks != 0 && !r.drop_ordered &&
+                               report.state == replica_state::sealed &&
+                               !same_content(info_, report);
+    if (may_have_lost) return compare(r);
     want(r, order_kind::drop, report.generation);
     return;
   }
-  if (r.drop_ordered || in_.mass_silence || !lacks_members()) return;
+  if (r.drop_ordered || in_.mass_silence) return;
+  if (!lacks_members()) {
+    // What no member has it may have, or be the last to say that it has not.
+    if (out_.complete != 0) return;
+    if (report.state == replica_state::open) {
+      want(r, order_kind::seal, report.generation);
+    } else if (report.state == replica_state::sealed && !same_content(info_, report)) {
+      compare(r);
+    }
+    return;
+  }
   switch (report.state) {
     case replica_state::open: want(r, order_kind::seal, report.generation); break;
     case replica_state::recovering: copy_to(r, copying); break;

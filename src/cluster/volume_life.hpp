@@ -23,7 +23,8 @@
 //  * A replica with a lower generation is no copy: a sealed member takes the new generation and is
 //    then compared by digest; a node that is no member is compared first and joins by MEMBERS.
 //  * Destructive orders (remove_keys, drop) come only outside of safe mode; a drop only if as many
-//    complete copies as are wanted stay, all of them members.
+//    complete copies as are wanted stay, all of them members. Where chunks are lost, a replica that
+//    differs is compared before it is dropped: it may be the one that has them.
 #pragma once
 
 #include "base/orders.hpp"
@@ -68,6 +69,7 @@ struct volume_situation {
   bool seal_requested = false;       ///< by an operator
   bool reclaim_due = false;          ///< chunks of it are past their delete grace, or removals pend
   std::uint64_t freed_chunks = 0;    ///< in its digest, but in no file any more
+  std::uint64_t lost_chunks = 0;     ///< in files, but not in its digest: nobody had them
   bool safe_mode = false;            ///< holds back repair and destruction
   bool mass_silence = false;         ///< holds back repair
   bool more_members_possible = false;  ///< there are nodes that could make it whole

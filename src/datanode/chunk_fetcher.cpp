@@ -136,10 +136,11 @@ result<void> chunk_fetcher::retry(const wire::chunk_entry& what, volume::volume&
       bad = failed;
     }
   }
-  if (bad) return *bad;
+  if (bad && nowhere_ == nullptr) return *bad;
   const auto anyone = source();
   if (!anyone) return anyone.error();
   ++counts.absent;  // everyone that answers says so
+  if (nowhere_ != nullptr) nowhere_->push_back(what);
   return {};
 }
 
@@ -196,6 +197,19 @@ result<fetch_counts> chunk_fetcher::restore(volume::volume& to,
     waiting = std::move(next);
   }
   return counts;
+}
+
+result<fetch_counts> chunk_fetcher::restore(volume::volume& to,
+                                            std::span<const wire::chunk_entry> chunks,
+                                            std::vector<wire::chunk_entry>& nowhere) {
+  if (sources_.empty()) {
+    nowhere.insert(nowhere.end(), chunks.begin(), chunks.end());
+    return fetch_counts{.absent = chunks.size()};
+  }
+  nowhere_ = &nowhere;
+  auto done = restore(to, chunks);
+  nowhere_ = nullptr;
+  return done;
 }
 
 }  // namespace ssdfs::datanode

@@ -8,6 +8,7 @@
 #include "volume/volume.hpp"
 #include "wire/chunk_messages.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -42,6 +43,14 @@ class chunk_fetcher {
 
   /// Gets `chunks` and stores them in `to`, with write_mode::restore.
   result<fetch_counts> restore(volume::volume& to, std::span<const wire::chunk_entry> chunks);
+  /// The same, but a chunk that a source has, bad, and no other good, is as one that is at none: it
+  /// does not end the transfer. What no source has is appended to `nowhere`.
+  result<fetch_counts> restore(volume::volume& to, std::span<const wire::chunk_entry> chunks,
+                               std::vector<wire::chunk_entry>& nowhere);
+  /// No source has failed a call.
+  [[nodiscard]] bool all_answered() const noexcept {
+    return std::find(left_.begin(), left_.end(), true) == left_.end();
+  }
 
  private:
   struct transfer;
@@ -62,7 +71,8 @@ class chunk_fetcher {
   order_job& job_;
   const volume_id volume_;
   const std::vector<replica_address>& sources_;
-  std::vector<bool> left_;  // by source
+  std::vector<bool> left_;                             // by source
+  std::vector<wire::chunk_entry>* nowhere_ = nullptr;  // set: bad ones do not end the transfer
   failure last_failure_;
 };
 

@@ -228,7 +228,7 @@ class node_impl final : public datanode, public cluster_link {
   }
   void volume_changed(volume_id volume) override { membership_->volume_changed(volume); }
   void records_bad(volume_id volume) override {
-    scrubs_.repair_soon(volume);
+    scrubs_.records_bad(volume);
     volume_changed(volume);
   }
 

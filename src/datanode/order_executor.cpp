@@ -47,7 +47,13 @@ void order_executor::execute(order what, done_function done) {
   }
   const order& o = job->what();
   const auto status = static_cast<std::uint16_t>(queued.error().code.value());
-  (*callback)({{o.id, o.kind, o.volume, status, queued.error().message()}, {}, false});
+  order_outcome refused;
+  refused.result.id = o.id;
+  refused.result.kind = o.kind;
+  refused.result.volume = o.volume;
+  refused.result.status = status;
+  refused.result.detail = queued.error().message();
+  (*callback)(std::move(refused));
 }
 
 void order_executor::cancel(std::uint64_t order_id) {
@@ -67,7 +73,11 @@ order_outcome order_executor::run(order_job& job) {
   const std::int64_t began = io::steady_ms();
   const auto done = job.cancelled() ? result<void>(errc::cancelled) : dispatch(job);
   order_outcome out;
-  out.result = {what.id, what.kind, what.volume, 0, {}};
+  out.result.id = what.id;
+  out.result.kind = what.kind;
+  out.result.volume = what.volume;
+  out.result.absent = std::move(job.absent);
+  out.result.found = std::move(job.found);
   if (!done) {
     const failure why = done.error();
     const bool own = why.code.category() == ssdfs_category();
@@ -152,7 +162,7 @@ result<void> order_executor::reopen(const order& what) {
   const replica_report now = v.report();
   if (now.generation <= what.generation) (*found)->set_route(std::move(*route));
   if (now.state == replica_state::open && now.generation == what.generation) return {};
-  SSDFS_TRY(v.reopen(what.generation, what.keys.empty() ? 0 : what.keys.front()));
+  SSDFS_TRY(v.reopen(what.generation, what.first_key));
   return {};
 }
 

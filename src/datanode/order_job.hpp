@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 namespace ssdfs::datanode {
 
@@ -23,6 +24,10 @@ class order_job {
         rate_(what_.rate_bytes_per_s != 0 ? what_.rate_bytes_per_s : default_rate) {}
 
   [[nodiscard]] const order& what() const noexcept { return what_; }
+
+  // What a reconcile has to say, see order_result; for the thread that runs the work.
+  std::vector<chunk_content> absent;
+  std::vector<chunk_content> found;
 
   void cancel() {
     const std::lock_guard lock(mutex_);

@@ -19,6 +19,7 @@ constexpr std::size_t local_page = 65'536;
 
 struct live_list {
   std::vector<wire::chunk_entry> chunks;  // by key
+  std::vector<wire::chunk_entry> lost;    // by key
   generation_t generation = 0;
   std::uint64_t removal_number = 0;
   chunk_key settled_from = 0;
@@ -61,11 +62,15 @@ result<live_list> fetch_live(net::channel& master, order_job& job) {
       out.settled_end = std::min(out.settled_end, page->settled_end);
       torn = page->generation != out.generation || page->removal_number != out.removal_number;
       out.chunks.insert(out.chunks.end(), page->chunks.begin(), page->chunks.end());
+      out.lost.insert(out.lost.end(), page->lost.begin(), page->lost.end());
       if (!page->more || page->chunks.empty()) break;
       from = page->chunks.back().key + 1;
     }
     const auto by_key = [](const auto& a, const auto& b) { return a.key < b.key; };
-    if (!torn && std::is_sorted(out.chunks.begin(), out.chunks.end(), by_key)) return out;
+    if (!torn && std::is_sorted(out.chunks.begin(), out.chunks.end(), by_key) &&
+        std::is_sorted(out.lost.begin(), out.lost.end(), by_key)) {
+      return out;
+    }
   }
   return failure(errc::changed, "the list of live chunks changed while it was read");
 }
@@ -84,7 +89,9 @@ struct orphan_keys {
   [[nodiscard]] std::size_t size() const noexcept { return settled.size() + others.size(); }
 };
 
-result<orphan_keys> orphans_of(const volume::volume& v, const live_list& live) {
+// Leaves out `found`, which is by key.
+result<orphan_keys> orphans_of(const volume::volume& v, const live_list& live,
+                               const std::vector<chunk_content>& found) {
   orphan_keys out;
   auto wanted = live.chunks.begin();
   for (chunk_key from = 0;;) {
@@ -94,9 +101,13 @@ result<orphan_keys> orphans_of(const volume::volume& v, const live_list& live) {
       while (wanted != live.chunks.end() && wanted->key < c.key) ++wanted;
       const bool listed = wanted != live.chunks.end() && wanted->key == c.key &&
                           wanted->size == c.size && wanted->crc32c == c.crc;
-      if (listed) continue;
+      if (listed ||
+          std::binary_search(found.begin(), found.end(), chunk_content{c.key, c.size, c.crc})) {
+        continue;
+      }
       const bool settled = c.key >= live.settled_from && c.key < live.settled_end &&
-                           find_chunk(live.chunks, c.key) == nullptr;
+                           find_chunk(live.chunks, c.key) == nullptr &&
+                           find_chunk(live.lost, c.key) == nullptr;
       (settled ? out.settled : out.others).push_back(c.key);
     }
     if (here->size() < local_page) return out;
@@ -130,6 +141,23 @@ std::vector<chunk_key> to_revive(const volume::volume& v,
   return out;
 }
 
+// Lost chunks that are here: read and found good.
+result<std::vector<chunk_content>> found_of(volume::volume& v, const live_list& live,
+                                            order_job& job) {
+  std::vector<chunk_content> out;
+  const auto revived = to_revive(v, live.lost);
+  SSDFS_TRY(in_batches(revived, [&](auto keys) { return v.revive_keys(keys); }));
+  for (const auto& c : live.lost) {
+    if (out.size() == max_result_chunks) break;
+    const auto at = v.probe(c.key);
+    if (!at || at->size != c.size || at->crc != c.crc32c) continue;
+    if (!v.verify(*at, 0, c.size)) continue;
+    out.push_back({c.key, c.size, c.crc32c});
+    SSDFS_TRY(job.moved(c.size));
+  }
+  return out;
+}
+
 std::vector<wire::chunk_entry> to_fetch(const volume::volume& v, const live_list& live) {
   const std::vector<chunk_key> bad = v.bad_keys();
   std::vector<wire::chunk_entry> out;
@@ -148,7 +176,9 @@ result<void> reconcile_volume(volume::volume& v, net::channel& master, net::chan
   }
   auto live = fetch_live(master, job);
   if (!live) return std::move(live).error();
-  const auto orphans = orphans_of(v, *live);
+  auto found = found_of(v, *live, job);
+  if (!found) return found.error();
+  const auto orphans = orphans_of(v, *live, *found);
   if (!orphans) return orphans.error();
   const std::int64_t now_ms = io::wall_ms();
   SSDFS_TRY(in_batches(orphans->others, [&](auto keys) { return v.tombstone_keys(now_ms, keys); }));
@@ -159,7 +189,8 @@ result<void> reconcile_volume(volume::volume& v, net::channel& master, net::chan
   SSDFS_TRY(in_batches(revived, [&](auto keys) { return v.revive_keys(keys); }));
   const auto missing = to_fetch(v, *live);
   chunk_fetcher from(peers, job);
-  const auto fetched = from.restore(v, missing);
+  std::vector<wire::chunk_entry> nowhere;
+  const auto fetched = from.restore(v, missing, nowhere);
   ++totals.replicas;
   totals.orphans += orphans->size();
   totals.revived += revived.size();
@@ -173,7 +204,19 @@ result<void> reconcile_volume(volume::volume& v, net::channel& master, net::chan
   }
   if (!fetched) return fetched.error();
   if (fetched->absent > 0) {
+    std::sort(nowhere.begin(), nowhere.end(),
+              [](const auto& a, const auto& b) { return a.key < b.key; });
+    if (nowhere.size() > max_result_chunks) nowhere.resize(max_result_chunks);
+    if (from.all_answered()) {
+      for (const auto& c : nowhere) job.absent.push_back({c.key, c.size, c.crc32c});
+    }
+    job.found = std::move(*found);
     return failure(errc::unavailable, std::to_string(fetched->absent) + " chunks are at no source");
+  }
+  if (!found->empty()) {
+    const std::size_t count = found->size();
+    job.found = std::move(*found);
+    return failure(errc::unavailable, std::to_string(count) + " chunks that were lost are here");
   }
   const auto adopted = v.adopt(live->generation, live->removal_number);
   if (!adopted) return adopted.error();

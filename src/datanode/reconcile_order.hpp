@@ -22,8 +22,9 @@ struct reconcile_totals {
 /// Asks the master for the live chunks of a closed volume, sets orphans aside, revives those that
 /// are listed, fetches what is missing or bad from the order's sources, and adopts the generation
 /// and removal number of the list. errc::unavailable if something missing could not be had: the
-/// rest is done all the same, and the replica stays incomplete by its digest. Chunks that can
-/// never be live are discarded, others that are not listed set aside.
+/// rest is done all the same, and the replica stays incomplete by its digest. If all sources have
+/// answered, what nobody has is in job.absent; lost chunks that are here, good, stay and are in
+/// job.found. Chunks that can never be live are discarded, others that are not listed set aside.
 ///
 /// Blocks. Harmless when repeated or given up at any point.
 result<void> reconcile_volume(volume::volume& v, net::channel& master, net::channel_pool& peers,

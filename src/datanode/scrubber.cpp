@@ -72,6 +72,20 @@ void scrubber::set_rate(std::uint64_t scrub_bytes_per_s, std::uint64_t repair_by
   wake_.notify_all();
 }
 
+void scrubber::records_bad(volume_id id) {
+  const auto v = parts_.volumes.find(id);
+  const std::size_t bad = v ? v->store().report().bad_records : 0;
+  const std::lock_guard lock(mutex_);
+  const auto waiting = repairs_.find(id);
+  // Two replicas that are bad in the same place find each other so at every try.
+  if (waiting != repairs_.end() && waiting->second.pause_ms != 0 && bad <= waiting->second.known) {
+    return;
+  }
+  repairs_[id].at_ms = 0;
+  known_changed_ = true;
+  wake_.notify_all();
+}
+
 void scrubber::repair_soon(volume_id id) {
   const std::lock_guard lock(mutex_);
   repairs_[id].at_ms = 0;  // also one that waits for its next try

@@ -67,7 +67,10 @@ class scrubber {
   /// Bytes per second; 0: nothing is read in the background, but repairs and passes that were asked
   /// for go on.
   void set_rate(std::uint64_t scrub_bytes_per_s, std::uint64_t repair_bytes_per_s);
-  /// The volume has records that are known to be bad.
+  /// A read has found a bad record of the volume: it is repaired soon, but one that is known
+  /// already is not tried before its next turn.
+  void records_bad(volume_id id);
+  /// Somebody asks for the repair of what is known to be bad in the volume: tried now.
   void repair_soon(volume_id id);
   /// Begins a whole pass now. Returns its number: it is over when state().pass is higher.
   std::uint64_t begin_pass();

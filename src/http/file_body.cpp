@@ -13,7 +13,8 @@ constexpr std::size_t streamed_at_once = 256 << 10;
 
 std::pair<const chunk_location*, std::uint64_t> chunk_at(const file_status& file,
                                                          std::uint64_t offset) {
-  std::uint64_t begin = 0;
+  std::uint64_t begin = file.chunks_at;
+  if (offset < begin) return {nullptr, 0};
   for (const chunk_location& c : file.chunks) {
     if (offset < begin + c.size) return {&c, begin};
     begin += c.size;

@@ -14,8 +14,8 @@
 
 namespace ssdfs::http {
 
-/// The chunk that holds the byte at `offset`, and where in the file it begins; null if the offset
-/// is not inside.
+/// The chunk that holds the byte at `offset`, and where in the file it begins; null if it is not
+/// among those that the status has.
 [[nodiscard]] std::pair<const chunk_location*, std::uint64_t> chunk_at(const file_status& file,
                                                                        std::uint64_t offset);
 /// True if both are the same content of the same file.

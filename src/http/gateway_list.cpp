@@ -26,7 +26,7 @@ void gateway::list(const exchange_ptr& e, const std::string& path) {
       return respond_error(*e, 400, "invalid_argument", "limit is a number above 0", path);
     }
     // A page may always be shorter: "more" tells.
-    options.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(*limit, 4096));
+    options.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(*limit, max_list_entries));
   }
   client_.async_list(path, options, [e, path](boost::system::error_code ec, list_page page) {
     if (ec) return respond_error(*e, failure(ec), path);

@@ -163,6 +163,7 @@ void gateway::upload(const exchange_ptr& e, std::string path, upload_options opt
   if (e->request().content_length.value_or(0) > options_.max_body) {
     return done(failure(errc::too_large, "the body is longer than what is taken here"));
   }
+  options.put.size = options.size ? options.size : e->request().content_length;
   if (e->request().content_length.value_or(whole_body_limit + 1) <= whole_body_limit) {
     return std::make_shared<short_upload>(client_, e, std::move(path), std::move(options),
                                           std::move(done))

@@ -42,6 +42,7 @@ constexpr mapping mappings[] = {
     {errc::checksum, 502, "checksum"},
     {errc::changed, 503, "changed"},
     {errc::unavailable, 503, "unavailable"},
+    {errc::damaged, 500, "damaged"},  // a file with a lost chunk: asking again does not help
     {errc::aborted, 503, "aborted"},
     {errc::cancelled, 503, "cancelled"},
 };

@@ -59,6 +59,7 @@ void lookup_cache::get(const std::string& path, handler done) {
   auto diag = std::make_shared<diagnostics>();
   stat_options options;
   options.chunks = true;
+  options.chunk_limit = most_chunks;
   options.diag = diag.get();
   client_.async_stat(path, options,
                      [self = shared_from_this(), path, mine, diag](boost::system::error_code ec,

@@ -20,7 +20,7 @@ namespace ssdfs::http {
 
 /// A file or directory with what answers about it always say.
 struct file_info {
-  file_status status;         ///< with its chunks
+  file_status status;         ///< with its chunks, the first ones of a file that has many
   std::string etag;           ///< strong, quoted
   std::int64_t mtime_s = 0;   ///< also where Last-Modified may not say it: in the future
   std::string fields;         ///< of 200 and 206: complete lines
@@ -54,6 +54,9 @@ class lookup_cache : public std::enable_shared_from_this<lookup_cache> {
 
  private:
   static constexpr std::size_t shards = 16;
+  /// Chunks that are asked for, which is enough to find out whether the first GiB are here. What is
+  /// behind them comes through the client library.
+  static constexpr std::uint32_t most_chunks = 1024;
   static constexpr std::size_t most_bytes_in_shard = std::size_t{8} << 20;
 
   struct entry {

@@ -16,7 +16,6 @@ namespace {
 constexpr std::string_view webhdfs_prefix = "/webhdfs/v1";
 constexpr std::string_view nobody = "dr.who";  // Hadoop's name for callers without one
 constexpr std::size_t most_clients = 64;
-constexpr std::size_t longest_user = 64;
 
 struct exception_class {
   errc code;
@@ -205,7 +204,7 @@ void webhdfs::handle(const exchange_ptr& e) {
                  [](char x) { return x >= 'a' && x <= 'z' ? static_cast<char>(x - 32) : x; });
   c->user = c->get("user.name");
   if (c->user.empty()) c->user = nobody;
-  if (c->user.size() > longest_user || !printable(c->user)) {
+  if (c->user.size() > max_text_length || !printable(c->user)) {
     return respond_remote_exception(*e, 400, "java.lang.IllegalArgumentException",
                                     "user.name is not a name");
   }

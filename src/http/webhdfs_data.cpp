@@ -67,6 +67,8 @@ void webhdfs::redirect_open(const call& c) {
   const std::uint64_t offset = c->number("offset").value_or(0);
   stat_options options;
   options.chunks = true;
+  options.chunk_limit = 1;  // the one that is read first
+  options.chunks_at = offset;
   c->as->async_stat(
       c->path, options,
       [self = shared_from_this(), c, offset](boost::system::error_code ec, const file_status& s) {
@@ -91,16 +93,8 @@ void webhdfs::redirect_open(const call& c) {
             parameters += "&" + std::string(name) + "=" + std::to_string(*n);
           }
         }
-        std::vector<std::string> holders;
-        std::uint64_t begin = 0;
-        for (const chunk_location& chunk : s.chunks) {
-          if (offset < begin + chunk.size) {
-            holders = chunk.nodes;
-            break;
-          }
-          begin += chunk.size;
-        }
-        self->redirect_to(c, holders, parameters);
+        self->redirect_to(c, s.chunks.empty() ? std::vector<std::string>() : s.chunks.front().nodes,
+                          parameters);
       });
 }
 

@@ -106,7 +106,7 @@ void webhdfs::list_page_of(const call& c, const std::string& after,
                            std::shared_ptr<std::string> so_far) {
   list_options options;
   options.after = after;
-  options.limit = 4096;
+  options.limit = max_list_entries;
   auto diag = std::make_shared<diagnostics>();
   options.diag = diag.get();
   c->as->async_list(c->path, options,

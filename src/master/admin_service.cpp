@@ -42,7 +42,7 @@ void service::admin_report(net::request r) {
   reply.volumes_sealed = counts.volumes_sealed;
   reply.under_replicated = counts.under_replicated;
   reply.over_replicated = counts.over_replicated;
-  reply.missing = counts.missing;
+  reply.missing = counts.missing + s.volumes().lost_count();
   reply.corrupt = counts.bad_records;
   reply.pending_reclaim = s.volumes().freed_count();
   for (const auto& [id, node] : cluster.nodes().nodes()) {

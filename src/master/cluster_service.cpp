@@ -30,6 +30,13 @@ result<void> check_told_address(const node_registration& told, const std::string
   return {};
 }
 
+std::vector<meta::stored_chunk> stored_chunks(const std::vector<chunk_content>& chunks) {
+  std::vector<meta::stored_chunk> out;
+  out.reserve(chunks.size());
+  for (const chunk_content& c : chunks) out.push_back({c.key, c.size, meta::crc_value(c.crc32c)});
+  return out;
+}
+
 }  // namespace
 
 void service::register_node(net::request r) {
@@ -163,8 +170,18 @@ void service::live_chunks(net::request r) {
                              [](const wire::chunk_entry& e, chunk_key k) { return e.key < k; });
   for (; at != list->end() && reply.chunks.size() < q.limit; ++at) reply.chunks.push_back(*at);
   reply.more = at != list->end();
-  // Of these keys the log has the grant and its end, and every commit that there was.
-  if (core_.knows_all_of(q.volume)) reply.settled_end = volume->info.next_key;
+  // Of the page's keys.
+  auto lost = volume->lost.lower_bound(q.from_key);
+  const auto lost_end =
+      reply.more ? volume->lost.lower_bound(reply.chunks.back().key) : volume->lost.end();
+  for (; lost != lost_end && reply.lost.size() < live_chunks_limit; ++lost) {
+    reply.lost.push_back({lost->first, lost->second.size, lost->second.crc32c});
+  }
+  // Of these keys the log has the grant and its end, and every commit that there was. What is not
+  // told must not be taken for something that can never be.
+  if (core_.knows_all_of(q.volume)) {
+    reply.settled_end = lost != lost_end ? lost->first : volume->info.next_key;
+  }
   reply.settled_wait_ms = core_.options().delete_grace_ms;
   answer_read(std::move(r), std::move(reply));
 }
@@ -198,8 +215,44 @@ result<meta::record> service::record_for(const cluster::log_request& q) {
     case kind::close: return meta::make_close(s, q.volume, q.length, c);
     case kind::reopen: return meta::make_reopen(s, q.volume, c);
     case kind::members: return meta::make_members(s, q.volume, q.members, c);
+    case kind::lost: return record_of_lost(q.volume, q.chunks);
+    case kind::found: {
+      const auto chunks = stored_chunks(q.chunks);
+      return meta::make_found(s, q.volume, chunks, c);
+    }
   }
   return errc::internal;
+}
+
+// That replicas lack them is the controller's word; that files name them still the list's.
+result<meta::record> service::record_of_lost(volume_id volume,
+                                             const std::vector<chunk_content>& chunks) {
+  const auto list = live_lists_.want(volume, core::steady_now_ms());
+  if (!list) {
+    walk_lists();
+    return failure(errc::busy, "the list of live chunks is being made");
+  }
+  std::vector<chunk_content> live;
+  for (const chunk_content& c : chunks) {
+    const auto at =
+        std::lower_bound(list->begin(), list->end(), c.key,
+                         [](const wire::chunk_entry& e, chunk_key k) { return e.key < k; });
+    if (at == list->end() || at->key != c.key || at->size != c.size || at->crc32c != c.crc32c)
+      continue;
+    live.push_back(c);
+  }
+  const auto stored = stored_chunks(live);
+  return meta::make_lost(core_.state(), volume, stored, core_.context());
+}
+
+void service::note_lost(const meta::record& change) {
+  if (const auto* lost = std::get_if<meta::lost_record>(&change.body)) {
+    SSDFS_LOG(error) << "volume " << lost->volume << ": " << lost->chunks.size()
+                     << " chunks are lost, no replica has them; fsck names the files";
+  } else if (const auto* found = std::get_if<meta::found_record>(&change.body)) {
+    SSDFS_LOG(warning) << "volume " << found->volume << ": " << found->chunks.size()
+                       << " chunks that were lost have turned up";
+  }
 }
 
 void service::log_cluster_request(const cluster::log_request& request) {
@@ -216,6 +269,7 @@ void service::log_cluster_request(const cluster::log_request& request) {
   }
   if (applied) {
     SSDFS_LOG(debug) << meta::kind_name(change->body) << " volume " << volume;
+    note_lost(*change);
     core_.nodes().volume_changed(volume, change->txid, now);
   }
   core_.nodes().request_done(request.ticket, applied, now);

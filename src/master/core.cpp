@@ -61,6 +61,11 @@ std::uint64_t durable_view::freed_chunks(volume_id id) const {
   return entry == nullptr ? 0 : entry->freed.size();
 }
 
+std::uint64_t durable_view::lost_chunks(volume_id id) const {
+  const auto* entry = state_.volumes().find(id);
+  return entry == nullptr ? 0 : entry->lost.size();
+}
+
 core::core(boost::asio::io_context& io, const master_options& options)
     : strand_(boost::asio::make_strand(io)), options_(options), sessions_(options.session_ms) {
   context_.replication = options.replication;

@@ -45,6 +45,7 @@ class durable_view final : public cluster::durable_state {
   const cluster::removal_batch* removal(volume_id id, std::uint64_t number) const override;
   bool reclaim_due(volume_id id) const override;
   std::uint64_t freed_chunks(volume_id id) const override;
+  std::uint64_t lost_chunks(volume_id id) const override;
 
  private:
   const meta::state& state_;

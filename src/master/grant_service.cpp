@@ -10,7 +10,6 @@ constexpr std::uint64_t grant_minimum = 1 * MiB;
 constexpr std::uint64_t grant_maximum = 64 * MiB;
 constexpr std::int64_t grant_wait_ms = 8000;  // for a volume to become ready
 constexpr std::size_t waiting_limit = 4096;
-constexpr std::size_t exclusion_limit = 64;
 // Keys of a grant: enough for files of a kibibyte; unused ones are burnt with the grant.
 constexpr std::uint64_t granted_bytes_per_key = 1 * KiB;
 constexpr std::uint32_t grant_keys_minimum = 64;
@@ -24,8 +23,8 @@ void service::grant(net::request r) {
 
 void service::try_grant(net::request r, std::int64_t deadline_ms) {
   wire::grant_request q;
-  if (!r.decode(q) || q.exclude_volumes.size() > exclusion_limit ||
-      q.exclude_nodes.size() > exclusion_limit || q.replication > 3) {
+  if (!r.decode(q) || q.exclude_volumes.size() > wire::most_avoided ||
+      q.exclude_nodes.size() > wire::most_avoided || q.replication > 3) {
     return r.fail(errc::protocol);
   }
   if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());

@@ -9,7 +9,6 @@
 namespace ssdfs::master {
 namespace {
 
-constexpr std::size_t checked_volumes_limit = 4096;
 constexpr std::size_t chunks_limit = 64;       // named per file
 constexpr std::size_t page_bytes = 512 << 10;  // a reply stays well below a frame's message
 constexpr std::int64_t page_ns = 4'000'000;    // on the strand
@@ -50,8 +49,9 @@ class scope {
 void service::fsck(net::request r) {
   wire::fsck_request q;
   if (!r.decode(q)) return r.fail(errc::protocol);
-  if (q.volumes.size() > checked_volumes_limit) {
-    return r.fail(failure(errc::invalid_argument, "more than 4,096 volumes"));
+  if (q.volumes.size() > wire::most_checked_volumes) {
+    return r.fail(failure(errc::invalid_argument,
+                          "more than " + std::to_string(wire::most_checked_volumes) + " volumes"));
   }
   const meta::state& s = core_.state();
   const meta::tree& names = s.names();
@@ -72,8 +72,9 @@ void service::fsck(net::request r) {
     for (const auto& c : chunks) {
       found.size += c.size;
       const volume_id volume = s.volumes()[c.at.volume].info.id;
-      if (found.chunks.size() < chunks_limit && (q.all || wanted.contains(volume))) {
-        found.chunks.push_back({volume, c.at.key, c.size, c.crc32c, 0});
+      const bool lost = s.volumes().is_lost(volume, c.at.key);
+      if (found.chunks.size() < chunks_limit && (q.all || lost || wanted.contains(volume))) {
+        found.chunks.push_back({volume, c.at.key, c.size, c.crc32c, lost ? wire::chunk_lost : 0});
       }
     }
     reply.bytes_seen += found.size;

@@ -61,7 +61,8 @@ void live_lists::visit_files() {
       names.chunks(file, chunks);
       for (const auto& c : chunks) {
         const auto at = walking_.find(c.at.volume.value);
-        if (at != walking_.end()) at->second.chunks.add({c.at.key, c.size, c.crc32c});
+        if (at == walking_.end() || state_.volumes()[c.at.volume].lost.contains(c.at.key)) continue;
+        at->second.chunks.add({c.at.key, c.size, c.crc32c});
       }
     });
   }

@@ -3,6 +3,7 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "ssdfs/limits.hpp"
 #include "wire/admin_messages.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -30,7 +31,7 @@ struct master_options {
   std::uint8_t replication = 2;      ///< copies wanted where the caller does not say
   std::uint8_t min_replication = 1;  ///< fewer live datanodes refuse writes
   std::uint64_t volume_size = std::uint64_t{1} << 30;
-  std::uint64_t chunk_size = std::uint64_t{8} << 20;
+  std::uint64_t chunk_size = default_chunk_size;
   std::int64_t heartbeat_interval_ms = 1000;
   std::int64_t stale_after_ms = 5000;
   std::int64_t dead_after_ms = 600'000;

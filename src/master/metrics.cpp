@@ -21,9 +21,14 @@ void write_namespace(http::metrics_text& to, const snapshot& s) {
   to.sample(m.records, {{"part", "records"}});
   to.sample(m.nodes, {{"part", "nodes"}});
   to.sample(m.texts, {{"part", "texts"}});
+  to.sample(m.extras, {{"part", "extras"}});
   to.sample(m.chunk_lists, {{"part", "chunk_lists"}});
   to.sample(m.directories, {{"part", "directories"}});
   to.sample(m.free, {{"part", "free"}});
+  to.gauge("namespace_shared_values",
+           "Values that entries share: combinations of owner, group and mode, content types.");
+  to.sample(s.shared_access, {{"kind", "access"}});
+  to.sample(s.shared_types, {{"kind", "content_type"}});
   to.gauge("namespace_memory_touched_bytes", "Memory that the process pays for the tree.", m.total);
 }
 

@@ -6,10 +6,7 @@
 namespace ssdfs::master {
 namespace {
 
-constexpr std::uint32_t list_limit = 4096;
 constexpr std::size_t list_bytes = 512 << 10;  // a page stays well below a frame's message
-constexpr std::size_t locate_limit = 1024;
-constexpr std::size_t wire_chunk_limit = 40'000;  // chunks of a lookup that fit a message
 
 wire::entry_info info_of(const meta::entry_view& e) {
   wire::entry_info out;
@@ -23,6 +20,15 @@ wire::entry_info info_of(const meta::entry_view& e) {
   out.replication = e.replication;
   out.content_type = e.content_type;
   return out;
+}
+
+meta::chunk_claim claim_of(const wire::chunk_ref& c) {
+  return {c.volume, c.key, c.size, c.crc32c, c.generation};
+}
+
+bool is_new(const meta::state& s, const meta::operation& op) {
+  const auto known = s.results().find(op);
+  return known && *known == nullptr;
 }
 
 std::vector<meta::file_version> versions_of(const std::vector<wire::file_version>& from) {
@@ -40,28 +46,32 @@ meta::viewer service::viewer_of(std::string_view user) const {
 
 void service::lookup(net::request r) {
   wire::lookup_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+  if (!r.decode(q) || q.chunk_limit > wire::chunk_page) return r.fail(errc::protocol);
   const meta::state& s = core_.state();
   const auto found = meta::lookup(s, q.path, viewer_of(q.user));
   if (!found) return core_.refuse(std::move(r), found.error());
   wire::lookup_reply reply;
   reply.entry = info_of(*found);
   if (!found->directory) {
-    std::vector<meta::chunk_record> chunks;
-    meta::chunks_of(s, found->entry, chunks);
-    if (chunks.size() > wire_chunk_limit) {
-      return r.fail(failure(errc::too_large, "the file has too many chunks for one answer"));
+    reply.chunk_count = static_cast<std::uint32_t>(s.names().chunk_count(found->entry));
+    if (q.chunk_limit > 0) {
+      const auto page = meta::chunk_page_of(s, found->entry, q.offset, q.chunk_limit);
+      reply.first_chunk = page.first;
+      reply.first_offset = page.first_offset;
+      reply.layout = page.layout;
+      reply.chunks.reserve(page.chunks.size());
+      for (const auto& c : page.chunks) {
+        const generation_t mark = s.volumes().is_lost(c.volume, c.key) ? wire::chunk_lost : 0;
+        reply.chunks.push_back({c.volume, c.key, c.size, c.crc32c.value, mark});
+      }
     }
-    reply.chunks.reserve(chunks.size());
-    for (const auto& c : chunks)
-      reply.chunks.push_back({c.volume, c.key, c.size, c.crc32c.value, 0});
   }
   answer_read(std::move(r), std::move(reply));
 }
 
 void service::locate(net::request r) {
   wire::locate_request q;
-  if (!r.decode(q) || q.volumes.size() > locate_limit) return r.fail(errc::protocol);
+  if (!r.decode(q) || q.volumes.size() > wire::most_located) return r.fail(errc::protocol);
   wire::locate_reply reply;
   reply.cache_ms = core_.options().delete_grace_ms / 2;
   for (const volume_id volume : q.volumes) {
@@ -76,8 +86,9 @@ void service::locate(net::request r) {
 void service::list(net::request r) {
   wire::list_request q;
   if (!r.decode(q)) return r.fail(errc::protocol);
-  if (q.limit == 0 || q.limit > list_limit) {
-    return r.fail(failure(errc::invalid_argument, "limit must be 1 to 4096"));
+  if (q.limit == 0 || q.limit > max_list_entries) {
+    return r.fail(
+        failure(errc::invalid_argument, "limit must be 1 to " + std::to_string(max_list_entries)));
   }
   std::vector<meta::entry_view> page;
   const auto more = meta::list(core_.state(), q.path, q.after, q.limit, viewer_of(q.user), page);
@@ -104,13 +115,39 @@ void service::summary(net::request r) {
   answer_read(std::move(r), wire::summary_reply{totals->files, totals->directories, totals->bytes});
 }
 
+void service::commit_chunks(net::request r) {
+  wire::commit_chunks_request q;
+  if (!r.decode(q) || q.op.sequence == 0 || q.op.client == client_id() || q.chunks.empty() ||
+      q.chunks.size() > wire::chunk_page) {
+    return r.fail(errc::protocol);
+  }
+  if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
+  if (q.op.client != r.from().peer().client) {
+    return r.fail(failure(errc::permission_denied, "the operation is another client's"));
+  }
+  std::vector<meta::chunk_claim> page;
+  page.reserve(q.chunks.size());
+  for (const auto& k : q.chunks) page.push_back(claim_of(k));
+  const auto kept =
+      staged_.add(q.op.client, q.op.sequence, q.first_chunk, page, core::steady_now_ms());
+  if (!kept) return r.fail(kept.error());
+  r.reply(wire::commit_chunks_reply{});
+}
+
 void service::commit_file(net::request r) {
   mutate<wire::commit_file_request>(
-      std::move(r), [this](const auto& q, const meta::operation& op, meta::context& c) {
+      std::move(r),
+      [this](const auto& q, const meta::operation& op, meta::context& c) -> result<meta::decision> {
         boost::container::small_vector<meta::chunk_claim, 4> chunks;
-        for (const auto& k : q.chunks) {
-          chunks.push_back({k.volume, k.key, k.size, k.crc32c, k.generation});
+        if (q.chunks_before != 0) {
+          const auto before = staged_.take(op.client, op.sequence);
+          // A repeat has nothing left to name: the answer of the first is all that it wants.
+          if (before.size() != q.chunks_before && is_new(core_.state(), op)) {
+            return failure(errc::busy, "the chunks before these are not kept any more");
+          }
+          chunks.assign(before.begin(), before.end());
         }
+        for (const auto& k : q.chunks) chunks.push_back(claim_of(k));
         meta::create_request to;
         to.op = op;
         to.session = op.client;

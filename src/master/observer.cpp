@@ -88,7 +88,10 @@ void observer::observe() {
   next->freed_chunks = s.volumes().freed_count();
   next->grants = s.volumes().grant_count();
   next->memory = s.names().memory();
+  next->shared_access = s.access().used();
+  next->shared_types = s.types().used();
   next->counts = cluster.counts();
+  next->counts.missing += core_.state().volumes().lost_count();
   for (const auto& [id, node] : cluster.nodes().nodes()) {
     node_figures n;
     n.node = id;

@@ -100,6 +100,7 @@ bool relocator::hand_out(const std::string& path, std::uint32_t limit, std::int6
   for (std::uint32_t i = 0; i < chunks.size(); ++i) {
     const meta::chunk_record& c = chunks[i];
     if (state_.volumes().find(c.volume)->info.replication == wanted) continue;
+    if (state_.volumes().is_lost(c.volume, c.key)) continue;  // nobody can give it
     const bool under_way = std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& j) {
       return j.second.index == i && j.second.path == path;
     });

@@ -100,6 +100,7 @@ void service::dispatch(net::request& r) {
     case wire::opcode::locate: locate(std::move(r)); break;
     case wire::opcode::list: list(std::move(r)); break;
     case wire::opcode::summary: summary(std::move(r)); break;
+    case wire::opcode::commit_chunks: commit_chunks(std::move(r)); break;
     case wire::opcode::commit_file: commit_file(std::move(r)); break;
     case wire::opcode::make_directory: make_directory(std::move(r)); break;
     case wire::opcode::rename: rename(std::move(r)); break;

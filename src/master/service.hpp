@@ -5,6 +5,7 @@
 #include "master/core.hpp"
 #include "master/live_lists.hpp"
 #include "master/relocator.hpp"
+#include "master/staged_chunks.hpp"
 #include "meta/queries.hpp"
 #include "net/server.hpp"
 #include "wire/admin_messages.hpp"
@@ -76,6 +77,7 @@ class service final : public net::service, public std::enable_shared_from_this<s
   void locate(net::request r);
   void list(net::request r);
   void summary(net::request r);
+  void commit_chunks(net::request r);
   void commit_file(net::request r);
   void make_directory(net::request r);
   void rename(net::request r);
@@ -107,10 +109,14 @@ class service final : public net::service, public std::enable_shared_from_this<s
   void settle();
   void log_cluster_request(const cluster::log_request& request);
   [[nodiscard]] result<meta::record> record_for(const cluster::log_request& request);
+  [[nodiscard]] result<meta::record> record_of_lost(volume_id volume,
+                                                    const std::vector<chunk_content>& chunks);
+  static void note_lost(const meta::record& change);
 
   // upkeep.cpp
   void tick();
   void arm_tick();
+  void forget_values(std::int64_t now_ms);
   void reclaim_volumes();
   void expire_trash();
   void reclaim_removed();
@@ -185,12 +191,15 @@ class service final : public net::service, public std::enable_shared_from_this<s
   std::deque<waiting_grant> waiting_grants_;
   std::map<node_id, held_heartbeat> held_;
   std::map<node_id, std::string> refusals_;  // of datanodes, as logged last
+  staged_chunks staged_;
   live_lists live_lists_;
   client_id mover_;  ///< owner of the grants for relocations
   relocator relocator_;
   bool walking_files_ = false;  // a step of relocator_ is posted
   std::int64_t started_ms_ = 0;
   std::int64_t next_upkeep_ms_ = 0;
+  std::int64_t next_forget_ms_ = 0;
+  std::int64_t next_full_forget_ms_ = 0;
   std::size_t reclaim_cursor_ = 0;
   bool reclaiming_ = false;  // a reclaim_step is posted
   bool walking_ = false;     // a step of live_lists_ is posted

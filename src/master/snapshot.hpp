@@ -79,6 +79,8 @@ struct snapshot {
   std::uint64_t grants = 0;
   std::uint64_t backlog_bytes = 0;
   meta::tree_memory memory;
+  std::uint64_t shared_access = 0;  ///< values in the tables of what entries share
+  std::uint64_t shared_types = 0;
   cluster::cluster_counts counts;
   std::vector<node_figures> nodes;
   std::vector<wire::backup_status> backups;

@@ -13,6 +13,9 @@ constexpr std::int64_t trash_wait_ms = 10 * 60 * 1000;  // after a start
 constexpr std::size_t reclaim_budget = 2000;            // entries a turn: about a millisecond
 constexpr std::int64_t answer_wait_ms = 10'000;         // for backups, before an answer is given up
 constexpr std::size_t volumes_per_upkeep = 20'000;
+constexpr std::int64_t forget_interval_ms = 10'000;
+constexpr std::int64_t full_forget_interval_ms = 60 * 60 * 1000;
+constexpr std::size_t many_values = 256;
 
 }  // namespace
 
@@ -38,7 +41,11 @@ void service::tick() {
     if (held.deadline_ms <= now) waited.push_back(node);
   }
   for (const node_id node : waited) release_heartbeat(node);
-  for (const client_id client : core_.clients().expire(now)) end_grants_of(client);
+  for (const client_id client : core_.clients().expire(now)) {
+    staged_.forget(client);
+    end_grants_of(client);
+  }
+  staged_.expire(now);
   if (now >= next_upkeep_ms_) {
     next_upkeep_ms_ = now + upkeep_interval_ms;
     // Grants that have waited too long are refused by being tried once more.
@@ -46,6 +53,7 @@ void service::tick() {
     live_lists_.forget_unused(now);
     if (core_.may_change()) {
       end_maintenance();
+      forget_values(now);
       relocator_.upkeep(now);
       if (!core_.nodes().safe_mode()) walk_relocations();
     }
@@ -65,6 +73,20 @@ void service::note_readiness() {
   const auto allowed = core_.may_change();
   const std::lock_guard lock(ready_mutex_);
   not_ready_ = allowed ? std::string() : allowed.error().message();
+}
+
+// Values that nothing has any more leave the tables of what entries share: soon if there are many,
+// else now and then.
+void service::forget_values(std::int64_t now_ms) {
+  if (next_forget_ms_ == 0) next_forget_ms_ = now_ms + forget_interval_ms;
+  if (now_ms < next_forget_ms_) return;
+  const bool all = now_ms >= next_full_forget_ms_;
+  next_forget_ms_ = now_ms + forget_interval_ms;
+  const auto change = meta::make_forget(core_.state(), all ? 1 : many_values, core_.context());
+  if (all) next_full_forget_ms_ = now_ms + full_forget_interval_ms;
+  if (!change) return;
+  meta::record logged = *change;
+  if (!core_.log(logged)) next_full_forget_ms_ = now_ms;
 }
 
 void service::reclaim_volumes() {

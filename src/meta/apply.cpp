@@ -2,6 +2,7 @@
 #include "meta/path.hpp"
 #include "meta/state.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace ssdfs::meta {
@@ -37,10 +38,13 @@ class state::applier {
   result<void> operator()(const close_record& r) { return s_.volumes_.apply(r); }
   result<void> operator()(const reopen_record& r) { return s_.volumes_.apply(r); }
   result<void> operator()(const reclaim_record& r);
+  result<void> operator()(const lost_record& r) { return s_.volumes_.apply(r); }
+  result<void> operator()(const found_record& r) { return s_.volumes_.apply(r, record_.time_ms); }
   result<void> operator()(const relocate_record& r);
   result<void> operator()(const node_record& r);
   result<void> operator()(const rebalance_record& r);
   result<void> operator()(const mark_record& r);
+  result<void> operator()(const forget_record& r);
 
  private:
   // Where the last component of a path goes: its directory, with the missing ones made.
@@ -51,7 +55,9 @@ class state::applier {
     insert_point missing = {};  // where it belongs then, if that is known
   };
   result<place> make_place(std::string_view path, std::uint32_t parents, std::string_view owner,
-                           std::string_view group);
+                           std::string_view group, std::uint8_t kept);
+  result<std::uint16_t> share(const access_view& access, bool keep, std::string& extra);
+  result<std::uint16_t> share(std::string_view type, bool keep, std::string& extra);
   result<inode> find(std::string_view path) const;
   void free_chunks(inode file);
 
@@ -90,7 +96,8 @@ result<inode> state::applier::find(std::string_view path) const {
 result<state::applier::place> state::applier::make_place(std::string_view path,
                                                          std::uint32_t parents,
                                                          std::string_view owner,
-                                                         std::string_view group) {
+                                                         std::string_view group,
+                                                         std::uint8_t kept) {
   SSDFS_TRY(check_path(path));
   path_walk walk = s_.names_.walk(path);
   if (walk.rest.empty()) {
@@ -103,14 +110,33 @@ result<state::applier::place> state::applier::make_place(std::string_view path,
     return misfit("wrong number of missing parents");
   }
   for (std::uint32_t i = 0; i < parents; ++i) {
-    auto access = s_.access_.intern(owner, group, 0755);
+    std::string extra;
+    auto access = share({owner, group, 0755}, (kept & kept_parents) != 0, extra);
     if (!access) return access.error();
-    auto made =
-        s_.names_.insert_directory(parent, pop_component(walk.rest), {record_.time_ms, *access});
+    auto made = s_.names_.insert_directory(parent, pop_component(walk.rest),
+                                           {record_.time_ms, *access, extra});
     if (!made) return made.error();
     parent = s_.names_.directory_of(*made);
   }
   return place{parent, walk.rest.substr(1), no_inode, walk.missing};
+}
+
+// The id that an entry gets for a value: of the table, or kept_id with the value in `extra`, which
+// may have what belongs before it.
+result<std::uint16_t> state::applier::share(const access_view& access, bool keep,
+                                            std::string& extra) {
+  if (!keep) return s_.access_.intern(access.owner, access.group, access.mode);
+  if (access.owner.size() > max_text_length) return misfit("a name is too long");
+  append_extra(extra, extra_tag::access, encode_access(access));
+  if (!is_extra(extra)) return failure(errc::damaged, "owner, group or mode out of range");
+  return kept_id;
+}
+
+result<std::uint16_t> state::applier::share(std::string_view type, bool keep, std::string& extra) {
+  if (!keep) return s_.types_.intern(type);
+  append_extra(extra, extra_tag::content_type, type);
+  if (!is_extra(extra)) return failure(errc::damaged, "a content type that cannot be");
+  return kept_id;
 }
 
 void state::applier::free_chunks(inode file) {
@@ -136,13 +162,14 @@ result<void> state::applier::operator()(const start_record& r) {
 }
 
 result<void> state::applier::operator()(const mkdir_record& r) {
-  auto at = make_place(r.path, r.parents, r.owner, r.group);
+  auto at = make_place(r.path, r.parents, r.owner, r.group, r.kept);
   if (!at) return at.error();
-  auto access = s_.access_.intern(r.owner, r.group, r.mode);
+  std::string extra;
+  auto access = share({r.owner, r.group, r.mode}, (r.kept & kept_access) != 0, extra);
   if (!access) return access.error();
   if (at->existing != no_inode) return misfit("the name is taken");
-  auto made =
-      s_.names_.insert_directory(at->parent, at->name, {record_.time_ms, *access}, &at->missing);
+  auto made = s_.names_.insert_directory(at->parent, at->name, {record_.time_ms, *access, extra},
+                                         &at->missing);
   if (!made) return made.error();
   return {};
 }
@@ -152,11 +179,12 @@ result<void> state::applier::operator()(const create_record& r) {
   if (r.replication > max_replication || r.mtime > max_mtime_ms || r.mtime < min_mtime_ms) {
     return misfit("an attribute out of range");
   }
-  auto at = make_place(r.path, r.parents, r.owner, r.group);
+  auto at = make_place(r.path, r.parents, r.owner, r.group, r.kept);
   if (!at) return at.error();
-  auto access = s_.access_.intern(r.owner, r.group, r.mode);
+  std::string extra;
+  auto access = share({r.owner, r.group, r.mode}, (r.kept & kept_access) != 0, extra);
   if (!access) return access.error();
-  auto type = s_.types_.intern(r.type);
+  auto type = share(r.type, (r.kept & kept_type) != 0, extra);
   if (!type) return type.error();
 
   file_attributes attributes;
@@ -166,6 +194,7 @@ result<void> state::applier::operator()(const create_record& r) {
   attributes.access = *access;
   attributes.content_type = *type;
   attributes.replication = r.replication;
+  attributes.extra = extra;
   boost::container::small_vector<chunk_ref, 4> chunks;
   chunks.reserve(r.chunks.size());
   for (const chunk_record& chunk : r.chunks) {
@@ -191,7 +220,7 @@ result<void> state::applier::operator()(const rename_record& r) {
   auto moved = find(r.from);
   if (!moved) return moved.error();
   if (s_.names_.directory_of(*moved) == root_directory) return misfit("the root cannot move");
-  auto at = make_place(r.to, r.parents, r.owner, r.group);
+  auto at = make_place(r.to, r.parents, r.owner, r.group, r.kept);
   if (!at) return at.error();
   if ((at->existing != no_inode) != r.replaced) return misfit("replaces wrongly");
   if (r.replaced) {
@@ -237,24 +266,30 @@ result<void> state::applier::operator()(const setattr_record& r) {
   auto entry = find(r.path);
   if (!entry) return entry.error();
   const bool directory = s_.names_.is_directory(*entry);
-  const std::uint16_t old = directory ? s_.names_.attributes(s_.names_.directory_of(*entry)).access
-                                      : s_.names_.attributes(*entry).access;
   const auto set = [&](std::uint8_t bit) { return (r.mask & bit) != 0; };
   if (directory && (set(attribute_replication) || set(attribute_type))) {
     return misfit("a directory has no such attribute");
   }
   if (set(attribute_mode) || set(attribute_owner) || set(attribute_group)) {
-    const access_rights rights = s_.access_.rights(old);
-    auto access = s_.access_.intern(set(attribute_owner) ? r.owner : rights.owner,
-                                    set(attribute_group) ? r.group : rights.group,
-                                    set(attribute_mode) ? r.mode : rights.mode);
+    const access_view before = s_.access_of(*entry);
+    std::string own;
+    auto access = share(
+        {set(attribute_owner) ? r.owner : before.owner,
+         set(attribute_group) ? r.group : before.group, set(attribute_mode) ? r.mode : before.mode},
+        (r.kept & kept_access) != 0, own);
     if (!access) return access.error();
-    s_.names_.set_access(*entry, *access);
+    SSDFS_TRY(s_.names_.set_access(*entry, *access,
+                                   with_extra(s_.names_.extra(*entry), extra_tag::access,
+                                              extra_field(own, extra_tag::access))));
   }
   if (set(attribute_type)) {
-    auto type = s_.types_.intern(r.type);
+    std::string own;
+    auto type = share(r.type, (r.kept & kept_type) != 0, own);
     if (!type) return type.error();
-    s_.names_.set_content_type(*entry, *type);
+    SSDFS_TRY(
+        s_.names_.set_content_type(*entry, *type,
+                                   with_extra(s_.names_.extra(*entry), extra_tag::content_type,
+                                              extra_field(own, extra_tag::content_type))));
   }
   if (set(attribute_mtime)) {
     if (r.mtime > max_mtime_ms || r.mtime < min_mtime_ms) return misfit("mtime out of range");
@@ -340,6 +375,31 @@ result<void> state::applier::operator()(const mark_record& r) {
   if (r.files != all.files || r.directories != all.directories || r.bytes != all.bytes ||
       r.digest.value != s_.digest()) {
     return misfit("the namespace is not what it was when this was logged");
+  }
+  return {};
+}
+
+result<void> state::applier::operator()(const forget_record& r) {
+  // Who logged this had nothing left that has these values; here removed directories may still
+  // wait.
+  const auto in_use = [&] {
+    const auto used = [](const use_counts& uses) {
+      return [&uses](std::uint16_t id) { return uses[id] != 0; };
+    };
+    return std::any_of(r.access.begin(), r.access.end(), used(s_.names_.access_uses())) ||
+           std::any_of(r.types.begin(), r.types.end(), used(s_.names_.type_uses()));
+  };
+  while (in_use()) {
+    if (s_.names_.detached().empty()) return misfit("a value that an entry has");
+    s_.reclaim_step(std::size_t{1} << 16);
+  }
+  for (const std::uint16_t id : r.access) {
+    if (id == 0 || !s_.access_.taken(id)) return misfit("a value that is not there");
+    s_.access_.release(id);
+  }
+  for (const std::uint16_t id : r.types) {
+    if (id == 0 || !s_.types_.taken(id)) return misfit("a value that is not there");
+    s_.types_.release(id);
   }
   return {};
 }

@@ -59,6 +59,7 @@ enum class block_kind : std::uint8_t {
   chunk_list = 4,
   leaf = 5,
   inner = 6,
+  extra = 7,
   reserved = 15,  ///< the 8 bytes at id 0, so that 0 can mean "none"
 };
 

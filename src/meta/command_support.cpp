@@ -46,29 +46,29 @@ decision already(const state& s) {
   return d;
 }
 
-result<void> check_access(const state& s, std::string_view owner, std::string_view group,
-                          std::uint16_t mode) {
+result<void> check_access(std::string_view owner, std::string_view group, std::uint16_t mode) {
   if (owner.empty() || group.empty()) {
     return failure(errc::invalid_argument, "owner and group cannot be empty");
   }
   SSDFS_TRY(check_text(owner, "the owner"));
   SSDFS_TRY(check_text(group, "the group"));
   if (mode > 07777) return failure(errc::invalid_argument, "the mode is over 07777");
-  const access_table& table = s.access();
-  // One more for the directories that a record may make.
-  if (table.size() + 2 <= max_access_rights || table.find(owner, group, mode)) return {};
-  return failure(errc::too_large, "there are " + std::to_string(max_access_rights) +
-                                      " combinations of owner, group and mode already; no new one "
-                                      "can be added");
+  return {};
 }
 
-result<void> check_type(const state& s, std::string_view type) {
+result<void> check_type(std::string_view type) {
   if (type.empty()) return {};
-  SSDFS_TRY(check_text(type, "the content type"));
-  const content_type_table& table = s.types();
-  if (table.size() < content_type_table::max_size || table.find(type)) return {};
-  return failure(errc::too_large, "there are " + std::to_string(table.size()) +
-                                      " content types already; no new one can be added");
+  return check_text(type, "the content type");
+}
+
+bool must_keep(const access_table& shared, const access_view& access) {
+  // One more for the directories that a record may make.
+  return shared.used() + 2 > max_shared_access &&
+         !shared.find(access.owner, access.group, access.mode);
+}
+
+bool must_keep(const content_type_table& shared, std::string_view type) {
+  return shared.used() >= max_shared_types && !shared.find(type);
 }
 
 result<void> check_target(std::string_view path) {

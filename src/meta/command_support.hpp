@@ -8,9 +8,11 @@
 
 namespace ssdfs::meta {
 
-/// Different combinations of owner, group and mode at most. Far below what access_table can hold,
-/// so that a record which passed here never fails to be applied.
-inline constexpr std::size_t max_access_rights = 32'000;
+/// Values in the tables of what entries share at most: combinations of owner, group and mode, and
+/// content types. Far below what the tables can hold, so that a record which passed here never
+/// fails to be applied. What comes beyond it is kept with its entry.
+inline constexpr std::size_t max_shared_access = 32'000;
+inline constexpr std::size_t max_shared_types = 4096;
 
 /// A record that follows the state's last, at the context's time.
 [[nodiscard]] record next_record(const state& s, const context& c, const operation& op = {});
@@ -31,11 +33,13 @@ result<bool> answered_before(const state& s, const operation& op, decision& d);
   return by.group.empty() ? owner_of(by) : by.group;
 }
 
-/// invalid_argument or too_large unless these can be an entry's owner, group and mode.
-result<void> check_access(const state& s, std::string_view owner, std::string_view group,
-                          std::uint16_t mode);
-/// invalid_argument or too_large unless this can be a content type; "" always can.
-result<void> check_type(const state& s, std::string_view type);
+/// invalid_argument unless these can be an entry's owner, group and mode.
+result<void> check_access(std::string_view owner, std::string_view group, std::uint16_t mode);
+/// invalid_argument unless this can be a content type; "" always can.
+result<void> check_type(std::string_view type);
+/// True if the value has to be kept with its entry: it is not in the table, which is full.
+[[nodiscard]] bool must_keep(const access_table& shared, const access_view& access);
+[[nodiscard]] bool must_keep(const content_type_table& shared, std::string_view type);
 
 /// check_path, and permission_denied in the trash.
 result<void> check_target(std::string_view path);

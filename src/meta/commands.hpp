@@ -200,6 +200,16 @@ result<record> make_members(const state& s, volume_id volume, std::span<const no
 /// if there is none, or if too many batches wait for the members.
 result<std::optional<record>> make_reclaim(const state& s, volume_id volume, const context& c);
 
+/// Chunks of a closed volume that no replica has. precondition: nothing of them can be lost now:
+/// they wait for their removal, are lost already, or are not in the volume. sealed: it is not
+/// closed. That files name them is the caller's to know.
+result<record> make_lost(const state& s, volume_id volume, std::span<const stored_chunk> chunks,
+                         const context& c);
+/// Chunks that were lost and have turned up. precondition: none of them is lost, with that size and
+/// CRC. sealed: the volume is not closed.
+result<record> make_found(const state& s, volume_id volume, std::span<const stored_chunk> chunks,
+                          const context& c);
+
 struct relocate_request {
   std::string_view path;
   std::uint32_t index = 0;
@@ -221,6 +231,10 @@ result<record> make_rebalance(const state& s, rebalance_entry entry, const conte
 
 /// The state's own digest, for replay to check.
 record make_mark(const state& s, const context& c);
+
+/// The values of the tables of what entries share that no entry has any more, at most max_forgotten
+/// of each table; nullopt if there are fewer than `least` (not 0).
+std::optional<record> make_forget(const state& s, std::size_t least, const context& c);
 
 /// A DELETE of the oldest trash bucket whose expiry has passed; nullopt if there is none.
 result<std::optional<record>> make_trash_expiry(const state& s, context& c);

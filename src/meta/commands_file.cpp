@@ -23,20 +23,23 @@ result<void> check_content(const create_request& q) {
   return {};
 }
 
-result<void> check_fields(const state& s, const create_request& q) {
+result<void> check_fields(const create_request& q) {
   if (q.chunks.size() > max_record_chunks) {
     return failure(errc::too_large,
                    "a file has at most " + std::to_string(max_record_chunks) + " chunks");
   }
-  if (q.size > max_file_size) return failure(errc::too_large, "the file is too large");
+  if (q.size > max_file_bytes) {
+    return failure(errc::too_large,
+                   "a file has at most " + std::to_string(max_file_bytes) + " bytes");
+  }
   if (q.replication > max_replication) {
     return failure(errc::invalid_argument, "replication is 1 to 3");
   }
   if (q.mtime_ms && (*q.mtime_ms > max_mtime_ms || *q.mtime_ms < min_mtime_ms)) {
     return failure(errc::invalid_argument, "the mtime is out of range");
   }
-  SSDFS_TRY(check_access(s, owner_of(q.by), group_of(q.by), q.mode));
-  return check_type(s, q.content_type);
+  SSDFS_TRY(check_access(owner_of(q.by), group_of(q.by), q.mode));
+  return check_type(q.content_type);
 }
 
 result<void> check_chunks(const state& s, const create_request& q, create_record& body) {
@@ -83,7 +86,7 @@ result<decision> make_create(const state& s, const create_request& q, context& c
   if (!answered) return answered.error();
   if (*answered) return d;
   SSDFS_TRY(check_target(q.path));
-  SSDFS_TRY(check_fields(s, q));
+  SSDFS_TRY(check_fields(q));
   SSDFS_TRY(check_content(q));
 
   d.change = next_record(s, c, q.op);
@@ -99,6 +102,11 @@ result<decision> make_create(const state& s, const create_request& q, context& c
   body.owner = owner_of(q.by);
   body.group = group_of(q.by);
   body.type = q.content_type;
+  if (must_keep(s.access(), {body.owner, body.group, body.mode})) body.kept |= kept_access;
+  if (body.parents > 0 && must_keep(s.access(), {body.owner, body.group, 0755})) {
+    body.kept |= kept_parents;
+  }
+  if (must_keep(s.types(), body.type)) body.kept |= kept_type;
   return d;
 }
 

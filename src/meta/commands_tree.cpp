@@ -74,7 +74,7 @@ result<decision> make_directory(const state& s, const directory_request& q, cont
   if (!answered) return answered.error();
   if (*answered) return d;
   SSDFS_TRY(check_target(q.path));
-  SSDFS_TRY(check_access(s, owner_of(q.by), group_of(q.by), q.mode));
+  SSDFS_TRY(check_access(owner_of(q.by), group_of(q.by), q.mode));
 
   const viewer v = viewer_of(q.by, c);
   const path_walk walk = s.names().walk(q.path);
@@ -97,6 +97,10 @@ result<decision> make_directory(const state& s, const directory_request& q, cont
   body.mode = q.mode;
   body.owner = owner_of(q.by);
   body.group = group_of(q.by);
+  if (must_keep(s.access(), {body.owner, body.group, body.mode})) body.kept |= kept_access;
+  if (body.parents > 0 && must_keep(s.access(), {body.owner, body.group, 0755})) {
+    body.kept |= kept_parents;
+  }
   return d;
 }
 
@@ -107,7 +111,7 @@ result<decision> make_rename(const state& s, const rename_request& q, context& c
   if (*answered) return d;
   SSDFS_TRY(check_path(q.from));
   SSDFS_TRY(check_target(q.to));
-  SSDFS_TRY(check_access(s, owner_of(q.by), group_of(q.by), 0755));
+  SSDFS_TRY(check_access(owner_of(q.by), group_of(q.by), 0755));
   if (q.from == "/" || q.from == trash_path) return errc::permission_denied;
   auto moved = s.names().lookup(q.from);
   if (!moved) return moved.error();
@@ -125,6 +129,7 @@ result<decision> make_rename(const state& s, const rename_request& q, context& c
   if (body.parents > 0) {
     body.owner = owner_of(q.by);
     body.group = group_of(q.by);
+    if (must_keep(s.access(), {body.owner, body.group, 0755})) body.kept |= kept_parents;
   }
   return d;
 }
@@ -205,16 +210,17 @@ result<decision> make_set_attributes(const state& s, const attributes_request& q
   if (entry.directory && (set(attribute_replication) || set(attribute_type))) {
     return errc::is_directory;
   }
-  SSDFS_TRY(check_access(s, set(attribute_owner) ? q.owner : entry.owner,
-                         set(attribute_group) ? q.group : entry.group,
-                         set(attribute_mode) ? q.mode : entry.mode));
+  const access_view access{set(attribute_owner) ? q.owner : entry.owner,
+                           set(attribute_group) ? q.group : entry.group,
+                           set(attribute_mode) ? q.mode : entry.mode};
+  SSDFS_TRY(check_access(access.owner, access.group, access.mode));
   if (set(attribute_mtime) && (q.mtime_ms > max_mtime_ms || q.mtime_ms < min_mtime_ms)) {
     return failure(errc::invalid_argument, "the mtime is out of range");
   }
   if (set(attribute_replication) && (q.replication == 0 || q.replication > max_replication)) {
     return failure(errc::invalid_argument, "replication is 1 to 3");
   }
-  if (set(attribute_type)) SSDFS_TRY(check_type(s, q.content_type));
+  if (set(attribute_type)) SSDFS_TRY(check_type(q.content_type));
 
   d.change = next_record(s, c, q.op);
   auto& body = d.change.body.emplace<setattr_record>();
@@ -226,6 +232,9 @@ result<decision> make_set_attributes(const state& s, const attributes_request& q
   if (set(attribute_group)) body.group = q.group;
   if (set(attribute_replication)) body.replication = q.replication;
   if (set(attribute_type)) body.type = q.content_type;
+  const bool other_access = set(attribute_mode) || set(attribute_owner) || set(attribute_group);
+  if (other_access && must_keep(s.access(), access)) body.kept |= kept_access;
+  if (set(attribute_type) && must_keep(s.types(), body.type)) body.kept |= kept_type;
   return d;
 }
 
@@ -263,6 +272,23 @@ std::optional<record> make_trash_empty(const state& s, const context& c) {
   if (trash_totals(s) == subtree_totals{}) return std::nullopt;
   record r = next_record(s, c);
   r.body.emplace<delete_record>().path = trash_path;
+  return r;
+}
+
+std::optional<record> make_forget(const state& s, std::size_t least, const context& c) {
+  const auto unused = [](const auto& table, const use_counts& uses) {
+    std::vector<std::uint16_t> out;
+    for (std::size_t i = 1; i < table.size() && out.size() < max_forgotten; ++i) {
+      const auto id = static_cast<std::uint16_t>(i);
+      if (uses[id] == 0 && table.taken(id)) out.push_back(id);
+    }
+    return out;
+  };
+  forget_record body{unused(s.access(), s.names().access_uses()),
+                     unused(s.types(), s.names().type_uses())};
+  if (body.access.size() + body.types.size() < least) return std::nullopt;
+  record r = next_record(s, c);
+  r.body = std::move(body);
   return r;
 }
 

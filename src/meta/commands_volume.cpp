@@ -165,6 +165,42 @@ result<std::optional<record>> make_reclaim(const state& s, volume_id volume, con
   return std::optional<record>(std::move(r));
 }
 
+result<record> make_lost(const state& s, volume_id volume, std::span<const stored_chunk> chunks,
+                         const context& c) {
+  const volume_entry* entry = s.volumes().find(volume);
+  if (entry == nullptr) return unknown(volume);
+  if (entry->info.state != volume_state::closed) return wrong_state(volume, "not closed");
+  record r = next_record(s, c);
+  auto& body = r.body.emplace<lost_record>();
+  body.volume = volume;
+  for (const stored_chunk& chunk : chunks.first(std::min(chunks.size(), max_lost_chunks))) {
+    const bool freed = std::any_of(entry->freed.begin(), entry->freed.end(),
+                                   [&](const freed_chunk& f) { return f.key == chunk.key; });
+    const bool possible = chunk.size != 0 && chunk.key < entry->info.next_key;
+    if (possible && !freed && !entry->lost.contains(chunk.key)) body.chunks.push_back(chunk);
+  }
+  if (body.chunks.empty()) return failure(errc::precondition, "nothing that can be lost");
+  return r;
+}
+
+result<record> make_found(const state& s, volume_id volume, std::span<const stored_chunk> chunks,
+                          const context& c) {
+  const volume_entry* entry = s.volumes().find(volume);
+  if (entry == nullptr) return unknown(volume);
+  if (entry->info.state != volume_state::closed) return wrong_state(volume, "not closed");
+  record r = next_record(s, c);
+  auto& body = r.body.emplace<found_record>();
+  body.volume = volume;
+  for (const stored_chunk& chunk : chunks.first(std::min(chunks.size(), max_lost_chunks))) {
+    const auto at = entry->lost.find(chunk.key);
+    if (at == entry->lost.end() || at->second != lost_chunk{chunk.size, chunk.crc32c.value})
+      continue;
+    body.chunks.push_back(chunk);
+  }
+  if (body.chunks.empty()) return failure(errc::precondition, "none of them is lost");
+  return r;
+}
+
 result<record> make_relocate(const state& s, const relocate_request& q, const context& c) {
   SSDFS_TRY(check_path(q.path));
   auto entry = s.names().lookup(q.path);

@@ -17,6 +17,10 @@ std::size_t block_bytes(const std::byte* block) {
     }
     case block_kind::text:
       return text_block::bytes(reinterpret_cast<const text_block*>(block)->length);
+    case block_kind::extra: {
+      const auto& extra = *reinterpret_cast<const extra_block*>(block);
+      return extra_block::bytes(extra.length, extra.extra().size());
+    }
     case block_kind::chunk_list:
       return chunk_list::bytes(reinterpret_cast<const chunk_list*>(block)->count);
     case block_kind::leaf:
@@ -40,8 +44,22 @@ std::uint32_t make_text(arena& memory, std::string_view text) {
   return id;
 }
 
+std::uint32_t make_extra(arena& memory, std::string_view name, std::string_view extra) {
+  const std::uint32_t id =
+      memory.allocate(block_kind::extra, extra_block::bytes(name.size(), extra.size()));
+  auto& block = block_as<extra_block>(memory, id);
+  block.length = static_cast<std::uint8_t>(name.size());
+  char* at = block.chars();
+  if (!name.empty()) std::memcpy(at, name.data(), name.size());
+  at += name.size();
+  store_le<std::uint16_t>(reinterpret_cast<std::byte*>(at),
+                          static_cast<std::uint16_t>(extra.size()));
+  std::memcpy(at + 2, extra.data(), extra.size());
+  return id;
+}
+
 void release_text(arena& memory, std::uint32_t id) {
-  memory.release(id, text_block::bytes(block_as<text_block>(memory, id).length));
+  memory.release(id, block_bytes(memory.at(id)));
 }
 
 }  // namespace ssdfs::meta

@@ -31,7 +31,7 @@ struct packed48 {
 };
 
 /// Begin of both kinds of records. The name stands at the end of the record or, if it grew out of
-/// it by a rename, in a text block whose id stands there.
+/// it by a rename or the entry has an extra, in a text or extra block whose id stands there.
 struct entry_record {
   static constexpr std::uint8_t external_name = 0x80;
   std::uint8_t head;         ///< block_kind, flags
@@ -102,6 +102,19 @@ struct text_block {
   }
 };
 
+/// A text block that goes on: two bytes with the length of the extra behind the name, and the
+/// extra.
+struct extra_block : text_block {
+  [[nodiscard]] std::string_view extra() const noexcept {
+    const auto* at = reinterpret_cast<const std::byte*>(this) + sizeof(text_block) + length;
+    return {reinterpret_cast<const char*>(at + 2), load_le<std::uint16_t>(at)};
+  }
+  [[nodiscard]] static constexpr std::size_t bytes(std::size_t name, std::size_t extra) noexcept {
+    return (sizeof(text_block) + name + 2 + extra + 7) & ~std::size_t{7};
+  }
+};
+static_assert(extra_block::bytes(max_name_length, max_extra_bytes) <= arena::max_block);
+
 template <class T>
 [[nodiscard]] T& block_as(const arena& memory, std::uint32_t id) noexcept {
   return *reinterpret_cast<T*>(memory.at(id));
@@ -133,11 +146,25 @@ template <class T>
   return {reinterpret_cast<const char*>(name), entry.name_length};
 }
 
+/// The optional attributes of an entry; a view without data if it has none.
+[[nodiscard]] inline std::string_view entry_extra(const arena& memory, std::uint32_t id) noexcept {
+  const std::byte* record = memory.at(id);
+  const auto& entry = *reinterpret_cast<const entry_record*>(record);
+  if ((entry.head & entry_record::external_name) == 0) [[likely]]
+    return {};
+  const std::byte* block = memory.at(load_le<std::uint32_t>(record + name_offset_of(record)));
+  if (kind_of(block) != block_kind::extra) return {};
+  return reinterpret_cast<const extra_block*>(block)->extra();
+}
+
 /// Bytes of any used block of the namespace: the arena's size function.
 [[nodiscard]] std::size_t block_bytes(const std::byte* block);
 
-/// A new text block.
+/// A new text block, or one of a name with an extra.
 [[nodiscard]] std::uint32_t make_text(arena& memory, std::string_view text);
+[[nodiscard]] std::uint32_t make_extra(arena& memory, std::string_view name,
+                                       std::string_view extra);
+/// Of both kinds.
 void release_text(arena& memory, std::uint32_t id);
 
 }  // namespace ssdfs::meta

@@ -18,7 +18,7 @@
 
 namespace ssdfs::meta {
 
-inline constexpr std::uint32_t image_format_version = 2;
+inline constexpr std::uint32_t image_format_version = 3;
 /// The oldest version that is still read.
 inline constexpr std::uint32_t oldest_image_format_version = 1;
 inline constexpr std::size_t image_header_bytes = 24;

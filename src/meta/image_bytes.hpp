@@ -159,6 +159,7 @@ inline constexpr std::uint8_t volume = 1;
 inline constexpr std::uint8_t grant = 2;
 inline constexpr std::uint8_t removal = 3;
 inline constexpr std::uint8_t freed = 4;
+inline constexpr std::uint8_t lost = 5;
 
 inline constexpr std::uint8_t client = 1;
 inline constexpr std::uint8_t result = 2;
@@ -174,6 +175,8 @@ inline constexpr std::uint8_t with_quota = 0x08;     // directories
 inline constexpr std::uint8_t with_type = 0x08;      // files
 inline constexpr std::uint8_t listed_chunks = 0x10;  // files with several chunks
 inline constexpr unsigned replication_shift = 6;     // files
+// Added to the id of owner, group and mode of what has an extra, which follows.
+inline constexpr std::uint32_t with_extra = 0x10000;
 }  // namespace image_item
 
 }  // namespace ssdfs::meta

@@ -16,6 +16,7 @@ void write_head(const image_head& head, image_output& out) {
   out.number(head.next_serial);
   out.byte(static_cast<std::uint8_t>(head.rebalance.phase));
   if (head.rebalance.phase != rebalance_phase::none) out.number(head.rebalance.threshold_permille);
+  out.number(image_format_version);
 }
 
 void write_volume(const volume_info& info, image_output& out) {
@@ -138,6 +139,31 @@ std::vector<freed_chunk> read_freed(image_input& in) {
     out.push_back(chunk);
   }
   return out;
+}
+
+lost_chunks::const_iterator write_lost(const lost_chunks& chunks, lost_chunks::const_iterator from,
+                                       image_output& out) {
+  auto end = from;
+  std::size_t count = 0;
+  for (; end != chunks.end() && count < lost_run; ++end) ++count;
+  out.byte(image_item::lost);
+  out.number(count);
+  for (; from != end; ++from) {
+    out.number(from->first);
+    out.number(from->second.size);
+    out.fixed32(from->second.crc32c);
+  }
+  return end;
+}
+
+void read_lost(image_input& in, lost_chunks& into) {
+  const std::size_t n = in.count();
+  for (std::size_t i = 0; i < n && in.ok(); ++i) {
+    const chunk_key key = in.number32();
+    const std::uint32_t size = in.number32();
+    const std::uint32_t crc = in.fixed32();
+    if (!into.emplace(key, lost_chunk{size, crc}).second) in.fail();
+  }
 }
 
 void write_client(const operation_results::client_entry& client, image_output& out) {

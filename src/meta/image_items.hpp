@@ -5,6 +5,7 @@
 #include "meta/image.hpp"
 #include "meta/image_bytes.hpp"
 
+#include <map>
 #include <vector>
 
 namespace ssdfs::meta {
@@ -23,6 +24,14 @@ void write_removal(const removal_batch& batch, image_output& out);
 
 void write_freed(const std::vector<freed_chunk>& chunks, image_output& out);
 [[nodiscard]] std::vector<freed_chunk> read_freed(image_input& in);
+
+using lost_chunks = std::map<chunk_key, lost_chunk>;
+/// At most lost_run of them, from `from` on; returns where the next run begins.
+lost_chunks::const_iterator write_lost(const lost_chunks& chunks, lost_chunks::const_iterator from,
+                                       image_output& out);
+inline constexpr std::size_t lost_run = 4096;
+/// Adds them to `into`.
+void read_lost(image_input& in, lost_chunks& into);
 
 /// Without the results.
 void write_client(const operation_results::client_entry& client, image_output& out);

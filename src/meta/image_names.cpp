@@ -56,10 +56,20 @@ class names_decoder {
     entry.mtime_ms = mtime_;
   }
 
+  void take_access(names_batch::entry& entry) {
+    const std::uint64_t access = in_.number(image_item::with_extra + UINT16_MAX);
+    entry.access = static_cast<std::uint16_t>(access);
+    if (access < image_item::with_extra) return;
+    const std::string_view extra = in_.text(max_extra_bytes);
+    if (extra.empty()) in_.fail();
+    entry.extra_length = static_cast<std::uint16_t>(extra.size());
+    out_.extras += extra;
+  }
+
   void take_attributes(std::uint8_t tag, names_batch::entry& entry) {
     entry.serial = in_.number32();
     take_mtime(entry);
-    entry.access = static_cast<std::uint16_t>(in_.number(UINT16_MAX));
+    take_access(entry);
     entry.limited = (tag & image_item::with_quota) != 0;
     if (!entry.limited) return;
     quota& limits = out_.quotas.emplace_back();
@@ -82,7 +92,7 @@ class names_decoder {
     entry.size = in_.number(max_file_size);
     entry.crc32c = in_.fixed32();
     take_mtime(entry);
-    entry.access = static_cast<std::uint16_t>(in_.number(UINT16_MAX));
+    take_access(entry);
     if ((tag & image_item::with_type) != 0) {
       entry.content_type = static_cast<std::uint16_t>(in_.number(UINT16_MAX));
     }

@@ -22,6 +22,7 @@ struct names_batch {
     std::uint32_t chunks = 0;  ///< of a file: how many of `chunks` are its own
     std::uint16_t access = 0;
     std::uint16_t content_type = 0;
+    std::uint16_t extra_length = 0;
     kind what = kind::end;
     std::uint8_t name_length = 0;
     std::uint8_t replication = 0;
@@ -29,6 +30,7 @@ struct names_batch {
   };
   std::vector<entry> entries;
   std::string names;              ///< of all entries, one behind the other
+  std::string extras;             ///< optional attributes of all entries, likewise
   std::vector<chunk_ref> chunks;  ///< of all files, likewise
   std::vector<quota> quotas;
   bool malformed = false;  ///< the section ends, or goes wrong, within an entry
@@ -36,6 +38,7 @@ struct names_batch {
   void clear() noexcept {
     entries.clear();
     names.clear();
+    extras.clear();
     chunks.clear();
     quotas.clear();
     malformed = false;

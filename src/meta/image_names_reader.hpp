@@ -2,6 +2,7 @@
 #pragma once
 
 #include "meta/image_names.hpp"
+#include "meta/intern.hpp"
 #include "meta/tree.hpp"
 
 #include <deque>
@@ -13,24 +14,25 @@ class image_names_reader {
  public:
   explicit image_names_reader(tree& target) : loader_(target) {}
 
-  /// What ids in entries must be below.
+  /// What entries may refer to.
   struct limits {
-    std::size_t access = 0;
-    std::size_t types = 0;
-    std::size_t volumes = 0;
+    const access_table& access;
+    const content_type_table& types;
+    std::size_t volumes = 0;  ///< slots are below
   };
 
   /// damaged, too_large.
-  result<void> take(const names_batch& batch, const limits& below);
+  result<void> take(const names_batch& batch, const limits& known);
   /// After the last.
   result<void> finish(std::uint32_t next_serial);
 
  private:
   using entry = names_batch::entry;
-  result<void> take_root(const entry& e, const quota* own);
-  result<void> take_directory(const entry& e, std::string_view name, const quota* own);
-  result<void> take_file(const entry& e, std::string_view name, std::span<const chunk_ref> chunks,
-                         const limits& below);
+  result<void> take_root(const entry& e, std::string_view extra, const quota* own);
+  result<void> take_directory(const entry& e, std::string_view name, std::string_view extra,
+                              const quota* own);
+  result<void> take_file(const entry& e, std::string_view name, std::string_view extra,
+                         std::span<const chunk_ref> chunks, const limits& known);
   result<void> end_directory();
   result<void> open_next();
 

@@ -73,7 +73,7 @@ class names_writer {
     if (named) write_name(name);
     out_.number(names_.serial(directory));
     write_mtime(attributes.mtime_ms);
-    out_.number(attributes.access);
+    write_access(attributes.access, attributes.extra);
     if (limited) {
       out_.number(limits.names);
       out_.number(limits.bytes);
@@ -94,7 +94,7 @@ class names_writer {
     out_.number(attributes.size);
     out_.fixed32(attributes.crc32c);
     write_mtime(attributes.mtime_ms);
-    out_.number(attributes.access);
+    write_access(attributes.access, attributes.extra);
     if (attributes.content_type != 0) out_.number(attributes.content_type);
     if (listed) out_.number(chunks_.size());
     for (const chunk_ref& chunk : chunks_) {
@@ -115,6 +115,12 @@ class names_writer {
     out_.number(common);
     out_.text(name.substr(common));
     previous_name_ = name;
+  }
+  void write_access(std::uint16_t access, std::string_view extra) {
+    if (extra.empty()) [[likely]]
+      return out_.number(access);
+    out_.number(image_item::with_extra + access);
+    out_.text(extra);
   }
   void write_mtime(std::int64_t mtime_ms) {
     out_.difference(static_cast<std::uint64_t>(mtime_ms), static_cast<std::uint64_t>(mtime_));

@@ -123,6 +123,12 @@ result<image_head> decode_head(bytes_view payload) {
   if (head.rebalance.phase != rebalance_phase::none) {
     head.rebalance.threshold_permille = in.number32();
   }
+  if (in.ok() && in.empty()) {
+    head.format = 2;
+  } else {
+    head.format = in.number32();
+    if (head.format < 3 || head.format > image_format_version) in.fail();
+  }
   if (!in.ok() || !in.empty() || !is_possible(head.rebalance))
     return failure(errc::damaged, "the head is malformed");
   return head;

@@ -27,7 +27,7 @@ result<void> image_loader::sections::take(const decoded_section& section) {
     case image_section::results: return take_results(in);
     case image_section::names: {
       SSDFS_TRY(flush_volume());
-      return names_.take(section.names, {s_.access_.size(), s_.types_.size(), s_.volumes_.size()});
+      return names_.take(section.names, {s_.access_, s_.types_, s_.volumes_.size()});
     }
     case image_section::end: break;
   }
@@ -62,8 +62,14 @@ result<void> image_loader::sections::take_access(image_input in) {
     const std::string_view group = in.text(string_table::max_length);
     const auto mode = static_cast<std::uint16_t>(in.number(07777));
     if (!in.ok()) return malformed_section("the table of owners is malformed");
-    auto id = s_.access_.intern(owner, group, mode);
-    if (!id || *id != i) return malformed_section("the table of owners is malformed");
+    const bool first = i == 0;  // it is there already
+    const bool free = owner.empty() && group.empty() && mode == 0;
+    if (first  ? s_.access_.find(owner, group, mode) != 0
+        : free ? i >= access_table::max_size
+               : !s_.access_.append(owner, group, mode)) {
+      return malformed_section("the table of owners is malformed");
+    }
+    if (free) s_.access_.skip();
   }
   return {};
 }
@@ -72,8 +78,10 @@ result<void> image_loader::sections::take_types(image_input in) {
   for (std::size_t i = 1; !in.empty(); ++i) {
     const std::string_view type = in.text(string_table::max_length);
     if (!in.ok()) return malformed_section("the table of content types is malformed");
-    auto id = s_.types_.intern(type);
-    if (!id || *id != i) return malformed_section("the table of content types is malformed");
+    if (type.empty() ? i >= content_type_table::max_size : !s_.types_.append(type)) {
+      return malformed_section("the table of content types is malformed");
+    }
+    if (type.empty()) s_.types_.skip();
   }
   return {};
 }
@@ -109,6 +117,8 @@ result<void> image_loader::sections::take_volumes(image_input in) {
     } else if (tag == image_item::freed) {
       const auto freed = read_freed(in);
       volume_->freed.insert(volume_->freed.end(), freed.begin(), freed.end());
+    } else if (tag == image_item::lost) {
+      read_lost(in, volume_->lost);
     } else {
       in.fail();
     }

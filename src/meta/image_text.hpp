@@ -42,11 +42,11 @@ class image_text_writer {
   result<void> take_results(bytes_view payload);
   result<void> take_names(const names_batch& batch);
   result<void> put_directory(const names_batch::entry& e, std::string_view name,
-                             const quota* limits);
-  result<void> put_file(const names_batch::entry& e, std::string_view name,
+                             std::string_view extra, const quota* limits);
+  result<void> put_file(const names_batch::entry& e, std::string_view name, std::string_view extra,
                         std::span<const chunk_ref> chunks);
   result<void> open_next();
-  result<void> put_rights(std::uint16_t access);
+  result<void> put_rights(std::uint16_t access, std::string_view extra);
   result<void> put();
 
   line_sink sink_;

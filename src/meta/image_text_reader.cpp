@@ -204,7 +204,8 @@ class image_text_reader::lines {
       SSDFS_TRY(begin(image_section::names));
       return take_entry(f, kind);
     }
-    if (kind == "volume" || kind == "grant" || kind == "removal" || kind == "freed") {
+    if (kind == "volume" || kind == "grant" || kind == "removal" || kind == "freed" ||
+        kind == "lost") {
       SSDFS_TRY(begin(image_section::volumes));
       return take_volume_item(f, kind);
     }
@@ -223,11 +224,11 @@ class image_text_reader::lines {
       out_.text(std::get<0>(access));
       out_.text(std::get<1>(access));
       out_.number(std::get<2>(access));
-      access_.emplace(access, static_cast<std::uint16_t>(access_.size()));
+      access_.emplace(access, next_access_++);
     } else if (kind == "type") {
       SSDFS_TRY(begin(image_section::types));
       out_.text(f.text("type"));
-      types_.emplace(f.text("type"), static_cast<std::uint16_t>(types_.size() + 1));
+      types_.emplace(f.text("type"), next_type_++);
     } else if (kind == "node") {
       SSDFS_TRY(begin(image_section::nodes));
       out_.id(f.id("node"));
@@ -288,6 +289,12 @@ class image_text_reader::lines {
         if (ec) f.fail("keys");
       }
       write_removal(b, out_);
+    } else if (kind == "lost") {
+      lost_chunks lost;
+      f.objects("chunks", [&](fields& c) {
+        lost[c.number32("key")] = {c.number32("size"), c.hex32("crc32c")};
+      });
+      for (auto at = lost.cbegin(); at != lost.cend();) at = write_lost(lost, at, out_);
     } else {
       std::vector<freed_chunk> freed;
       f.objects("chunks", [&](fields& c) {
@@ -354,13 +361,8 @@ class image_text_reader::lines {
   }
 
   result<void> take_entry(fields& f, std::string_view kind) {
-    const auto of = access_.find(rights_of(f));
+    const rights access = rights_of(f);
     if (!f.ok()) return {};
-    if (of == access_.end()) {
-      return failure(errc::invalid_argument,
-                     "its owner, group and mode are in no line of the kind "
-                     "access");
-    }
     const auto detached = f.number32("detached");
     const std::string path(f.text("path"));
     std::string_view name;
@@ -378,10 +380,18 @@ class image_text_reader::lines {
                       : kind == "root"      ? names_batch::kind::root
                                             : names_batch::kind::detached;
     auto& entry = add(what, name);
-    entry.access = of->second;
+    // What is in no line of the tables is kept with the entry.
+    std::string extra;
+    const auto of = access_.find(access);
+    entry.access = of == access_.end() ? kept_id : of->second;
+    if (of == access_.end()) {
+      const auto& [owner, group, mode] = access;
+      if (owner.size() > max_text_length) return failure(errc::invalid_argument, "its owner");
+      append_extra(extra, extra_tag::access, encode_access({owner, group, mode}));
+    }
     entry.mtime_ms = f.signed_number("mtime_ms");
     if (what == names_batch::kind::file) {
-      SSDFS_TRY(take_file(f, entry));
+      SSDFS_TRY(take_file(f, entry, extra));
     } else {
       entry.serial = f.number32("serial");
       const quota limits{f.number("quota_names"), f.number("quota_bytes")};
@@ -389,20 +399,23 @@ class image_text_reader::lines {
       if (entry.limited) section_.names.quotas.push_back(limits);
       waiting_.emplace_back(detached, what == names_batch::kind::directory ? path : "");
     }
+    if (!is_extra(extra)) {
+      return failure(errc::invalid_argument, "its owner, group or content type cannot be");
+    }
+    entry.extra_length = static_cast<std::uint16_t>(extra.size());
+    section_.names.extras += extra;
     if (section_.names.entries.size() < batch_entries || !f.ok()) return {};
     return close();
   }
 
-  result<void> take_file(fields& f, names_batch::entry& entry) {
+  result<void> take_file(fields& f, names_batch::entry& entry, std::string& extra) {
     entry.size = f.number("size", max_file_size);
     entry.crc32c = f.hex32("crc32c");
     entry.replication = static_cast<std::uint8_t>(f.number("replication", max_replication));
     if (const std::string_view type = f.text("content_type"); !type.empty()) {
       const auto known = types_.find(std::string(type));
-      if (known == types_.end()) {
-        return failure(errc::invalid_argument, "its content type is in no line of the kind type");
-      }
-      entry.content_type = known->second;
+      entry.content_type = known == types_.end() ? kept_id : known->second;
+      if (known == types_.end()) append_extra(extra, extra_tag::content_type, type);
     }
     bool known = true;
     f.objects("chunks", [&](fields& c) {
@@ -427,6 +440,8 @@ class image_text_reader::lines {
   decoded_section section_;  // of names
   std::map<rights, std::uint16_t> access_;
   std::map<std::string, std::uint16_t> types_;
+  std::uint16_t next_access_ = 0;
+  std::uint16_t next_type_ = 1;
   std::map<std::uint64_t, std::uint32_t> volumes_;
   std::deque<place> waiting_;
   place current_;

@@ -139,7 +139,7 @@ result<void> image_text_writer::take_access(bytes_view payload) {
     if (!in.ok()) return malformed_image("the table of owners is malformed");
     access_.emplace_back(std::move(owner), std::move(group), mode);
     line_ = R"({"kind":"access")";
-    SSDFS_TRY(put_rights(static_cast<std::uint16_t>(access_.size() - 1)));
+    SSDFS_TRY(put_rights(static_cast<std::uint16_t>(access_.size() - 1), {}));
     SSDFS_TRY(put());
   }
   return {};
@@ -225,6 +225,17 @@ result<void> image_text_writer::take_volumes(bytes_view payload) {
         number(line_, "freed_s", c.freed_s);
         line_ += '}';
       });
+    } else if (tag == image_item::lost) {
+      lost_chunks lost;
+      read_lost(in, lost);
+      line_ = R"({"kind":"lost")";
+      list(line_, "chunks", lost, [&](const auto& c) {
+        line_ += '{';
+        number(line_, "key", c.first);
+        number(line_, "size", c.second.size);
+        hex(line_, "crc32c", 8, c.second.crc32c);
+        line_ += '}';
+      });
     } else {
       in.fail();
     }
@@ -270,19 +281,27 @@ result<void> image_text_writer::open_next() {
   return {};
 }
 
-result<void> image_text_writer::put_rights(std::uint16_t access) {
-  if (access >= access_.size()) return malformed_image("an entry of an unknown owner");
-  const auto& [owner, group, mode] = access_[access];
-  text(line_, "owner", owner);
-  text(line_, "group", group);
+result<void> image_text_writer::put_rights(std::uint16_t access, std::string_view extra) {
+  access_view rights;
+  if (access == kept_id && !extra_field(extra, extra_tag::access).empty()) {
+    rights = kept_access_of(extra);
+  } else if (access < access_.size()) {
+    const auto& [owner, group, mode] = access_[access];
+    rights = {owner, group, mode};
+  } else {
+    return malformed_image("an entry of an unknown owner");
+  }
+  text(line_, "owner", rights.owner);
+  text(line_, "group", rights.group);
   char octal[8];
-  std::snprintf(octal, sizeof octal, "%04o", mode);
+  std::snprintf(octal, sizeof octal, "%04o", rights.mode);
   text(line_, "mode", octal);
   return {};
 }
 
 result<void> image_text_writer::take_names(const names_batch& batch) {
   std::string_view names = batch.names;
+  std::string_view extras = batch.extras;
   std::span<const chunk_ref> chunks = batch.chunks;
   const quota* limits = batch.quotas.data();
   const std::size_t whole = batch.entries.size() - (batch.malformed ? 1 : 0);
@@ -290,16 +309,19 @@ result<void> image_text_writer::take_names(const names_batch& batch) {
     const auto& e = batch.entries[i];
     const std::string_view name = names.substr(0, e.name_length);
     names.remove_prefix(e.name_length);
+    const std::string_view extra = extras.substr(0, e.extra_length);
+    extras.remove_prefix(e.extra_length);
+    if (!is_extra(extra)) return malformed_image("the optional attributes of an entry");
     switch (e.what) {
       case names_batch::kind::end:
         if (!open_) SSDFS_TRY(open_next());
         open_ = false;
         continue;
       case names_batch::kind::file:
-        SSDFS_TRY(put_file(e, name, chunks.first(e.chunks)));
+        SSDFS_TRY(put_file(e, name, extra, chunks.first(e.chunks)));
         chunks = chunks.subspan(e.chunks);
         break;
-      default: SSDFS_TRY(put_directory(e, name, e.limited ? limits++ : nullptr));
+      default: SSDFS_TRY(put_directory(e, name, extra, e.limited ? limits++ : nullptr));
     }
     SSDFS_TRY(put());
   }
@@ -308,7 +330,7 @@ result<void> image_text_writer::take_names(const names_batch& batch) {
 }
 
 result<void> image_text_writer::put_directory(const names_batch::entry& e, std::string_view name,
-                                              const quota* limits) {
+                                              std::string_view extra, const quota* limits) {
   place made;
   if (e.what == names_batch::kind::directory) {
     if (!open_) SSDFS_TRY(open_next());
@@ -324,7 +346,7 @@ result<void> image_text_writer::put_directory(const names_batch::entry& e, std::
   if (!made.path.empty()) text(line_, "path", made.path);
   number(line_, "serial", e.serial);
   number(line_, "mtime_ms", e.mtime_ms);
-  SSDFS_TRY(put_rights(e.access));
+  SSDFS_TRY(put_rights(e.access, extra));
   if (limits != nullptr) {
     number(line_, "quota_names", limits->names);
     number(line_, "quota_bytes", limits->bytes);
@@ -334,6 +356,7 @@ result<void> image_text_writer::put_directory(const names_batch::entry& e, std::
 }
 
 result<void> image_text_writer::put_file(const names_batch::entry& e, std::string_view name,
+                                         std::string_view extra,
                                          std::span<const chunk_ref> chunks) {
   if (!open_) SSDFS_TRY(open_next());
   line_ = R"({"kind":"file")";
@@ -342,12 +365,16 @@ result<void> image_text_writer::put_file(const names_batch::entry& e, std::strin
   number(line_, "size", e.size);
   hex(line_, "crc32c", 8, e.crc32c);
   number(line_, "mtime_ms", e.mtime_ms);
-  SSDFS_TRY(put_rights(e.access));
+  SSDFS_TRY(put_rights(e.access, extra));
   number(line_, "replication", e.replication);
-  if (e.content_type >= std::max<std::size_t>(1, types_.size())) {
+  const std::string_view own_type = extra_field(extra, extra_tag::content_type);
+  if (e.content_type == kept_id ? own_type.empty()
+                                : e.content_type >= std::max<std::size_t>(1, types_.size())) {
     return malformed_image("an entry of an unknown content type");
   }
-  if (e.content_type != 0) text(line_, "content_type", types_[e.content_type]);
+  if (e.content_type != 0) {
+    text(line_, "content_type", e.content_type == kept_id ? own_type : types_[e.content_type]);
+  }
   bool known = true;
   list(line_, "chunks", chunks, [&](const chunk_ref& c) {
     known = known && c.at.volume.value < volumes_.size();

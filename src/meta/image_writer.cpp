@@ -45,6 +45,10 @@ result<void> write_volumes(const state& s, image_frames& frames) {
       write_freed({from, from + static_cast<std::ptrdiff_t>(end - at)}, out);
       if (frames.full()) SSDFS_TRY(frames.close(image_section::volumes));
     }
+    for (auto at = entry.lost.begin(); at != entry.lost.end();) {
+      at = write_lost(entry.lost, at, out);
+      if (frames.full()) SSDFS_TRY(frames.close(image_section::volumes));
+    }
     if (frames.full()) SSDFS_TRY(frames.close(image_section::volumes));
   }
   return frames.close(image_section::volumes);

@@ -40,7 +40,8 @@ std::size_t sequence_length(std::string_view s) noexcept {
 result<void> check_component(std::string_view name) {
   if (name.empty()) return failure(errc::invalid_path, "empty path component");
   if (name.size() > max_name_length) {
-    return failure(errc::name_too_long, "a name is longer than 255 bytes");
+    return failure(errc::name_too_long,
+                   "a name is longer than " + std::to_string(max_name_length) + " bytes");
   }
   if (name == "." || name == "..") {
     return failure(errc::invalid_path, "\".\" and \"..\" are not allowed in a path");
@@ -80,7 +81,8 @@ result<void> check_path(std::string_view path) {
   }
   if (path.size() > max_path_length &&
       (path.size() > max_trash_path_length || !is_same_or_below(path, trash_path))) {
-    return failure(errc::name_too_long, "path is longer than 4096 bytes");
+    return failure(errc::name_too_long,
+                   "a path is longer than " + std::to_string(max_path_length) + " bytes");
   }
   if (path.size() == 1) return {};
   std::string_view rest = path.substr(1);

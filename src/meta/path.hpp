@@ -2,26 +2,26 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "ssdfs/limits.hpp"
 
 #include <cstddef>
 #include <string_view>
 
 namespace ssdfs::meta {
 
-inline constexpr std::size_t max_name_length = 255;
-inline constexpr std::size_t max_path_length = 4096;
 /// What was removed keeps its whole path, behind the trash's own "/.trash/<bucket>": paths in there
 /// may be longer by as much, so that everything in the trash has a name.
 inline constexpr std::size_t max_trash_path_length = max_path_length + 64;
 inline constexpr std::string_view trash_path = "/.trash";
 
 /// Checks one component. invalid_path: empty, "." or "..", '/' or NUL in it, or not UTF-8 (RFC
-/// 3629: no overlong forms, no surrogates, nothing above U+10FFFF). name_too_long: over 255 bytes.
+/// 3629: no overlong forms, no surrogates, nothing above U+10FFFF). name_too_long: over
+/// max_name_length.
 [[nodiscard]] result<void> check_name(std::string_view name);
 
 /// Checks an absolute path: "/" or one '/' before each component, none behind the last.
-/// invalid_path, name_too_long (a component over 255 bytes or the whole over 4096; in the trash
-/// over max_trash_path_length).
+/// invalid_path, name_too_long (a component over max_name_length or the whole over max_path_length;
+/// in the trash over max_trash_path_length).
 [[nodiscard]] result<void> check_path(std::string_view path);
 
 /// True if `bytes` is well-formed UTF-8.

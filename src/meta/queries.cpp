@@ -1,5 +1,6 @@
 #include "meta/queries.hpp"
 
+#include "base/digest.hpp"
 #include "meta/command_support.hpp"
 #include "meta/path.hpp"
 #include "meta/trash.hpp"
@@ -26,24 +27,22 @@ entry_view view_of(const state& s, inode entry) {
   entry_view out;
   out.entry = entry;
   out.name = names.name(entry);
-  std::uint16_t access = 0;
   if (const directory_id directory = names.directory_of(entry); directory != no_directory) {
     const directory_attributes attributes = names.attributes(directory);
     out.directory = true;
     out.mtime_ms = attributes.mtime_ms;
-    access = attributes.access;
   } else {
     const file_attributes attributes = names.attributes(entry);
     out.size = attributes.size;
     out.crc32c = attributes.crc32c;
     out.mtime_ms = attributes.mtime_ms;
     out.replication = attributes.replication;
-    out.content_type = s.types().text(attributes.content_type);
-    access = attributes.access;
+    out.content_type = s.content_type_of(entry);
   }
-  out.owner = s.access().owner(access);
-  out.group = s.access().group(access);
-  out.mode = s.access().mode(access);
+  const access_view access = s.access_of(entry);
+  out.owner = access.owner;
+  out.group = access.group;
+  out.mode = access.mode;
   return out;
 }
 
@@ -80,6 +79,34 @@ void chunks_of(const state& s, inode file, std::vector<chunk_record>& out) {
   }
 }
 
+chunk_list_page chunk_page_of(const state& s, inode file, std::uint64_t offset,
+                              std::uint32_t limit) {
+  std::vector<chunk_ref> all;
+  all.reserve(s.names().chunk_count(file));
+  s.names().chunks(file, all);
+  chunk_list_page out;
+  out.count = static_cast<std::uint32_t>(all.size());
+  out.first = out.count;
+  std::uint64_t begin = 0;       // of a chunk
+  std::uint64_t page_begin = 0;  // of the page that the chunk is in
+  for (std::uint32_t i = 0; i < out.count; ++i) {
+    if (i % limit == 0) page_begin = begin;
+    begin += all[i].size;
+    out.layout += chunk_mix(i, all[i].size, all[i].crc32c);
+    if (out.first != out.count || offset >= begin) continue;
+    out.first = i / limit * limit;
+    out.first_offset = page_begin;
+  }
+  if (out.first == out.count) out.first_offset = begin;
+  const std::uint32_t end = std::min(out.count, out.first + limit);
+  out.chunks.reserve(end - out.first);
+  for (std::uint32_t i = out.first; i < end; ++i) {
+    const chunk_ref& c = all[i];
+    out.chunks.push_back({s.volumes()[c.at.volume].info.id, c.at.key, c.size, crc_value(c.crc32c)});
+  }
+  return out;
+}
+
 result<bool> list(const state& s, std::string_view path, std::string_view after,
                   std::uint32_t limit, const viewer& v, std::vector<entry_view>& out) {
   auto entry = find(s, path, v);
@@ -88,13 +115,14 @@ result<bool> list(const state& s, std::string_view path, std::string_view after,
   if (directory == no_directory) return errc::not_directory;
   SSDFS_TRY(require(s, *entry, 4, v));
   // One more than asked for tells whether there are more; another one may be the trash.
-  std::vector<inode> page(std::size_t{std::clamp(limit, 1U, 4096U)} + 2);
+  const std::uint32_t most = std::clamp(limit, 1U, max_list_entries);
+  std::vector<inode> page(std::size_t{most} + 2);
   page.resize(s.names().list(directory, after, page));
   if (directory == root_directory) {
     std::erase_if(page, [&](inode i) { return s.names().name(i) == trash_path.substr(1); });
   }
   const bool thrown_away = in_trash(path);
-  const std::size_t n = std::min<std::size_t>(page.size(), std::clamp(limit, 1U, 4096U));
+  const std::size_t n = std::min<std::size_t>(page.size(), most);
   const std::size_t before = out.size();
   for (std::size_t i = 0; i < n; ++i) {
     if (i + 4 < n) s.names().prefetch(page[i + 4]);

@@ -42,6 +42,19 @@ result<entry_view> lookup(const state& s, std::string_view path, const viewer& v
 /// Chunks of a file with the ids of their volumes, appended to `out`.
 void chunks_of(const state& s, inode file, std::vector<chunk_record>& out);
 
+/// A part of a file's list of chunks.
+struct chunk_list_page {
+  std::vector<chunk_record> chunks;
+  std::uint32_t count = 0;         ///< chunks of the file
+  std::uint32_t first = 0;         ///< number of the page's first chunk, from 0
+  std::uint64_t first_offset = 0;  ///< of the page's first byte in the file
+  std::uint64_t layout = 0;        ///< sizes and CRCs of all chunks of the file, mixed
+};
+/// The list is cut into pages of `limit` (not 0); the one with the byte at `offset`. Empty, and
+/// behind the last chunk, if the file ends before that.
+[[nodiscard]] chunk_list_page chunk_page_of(const state& s, inode file, std::uint64_t offset,
+                                            std::uint32_t limit);
+
 /// A page of a directory: up to `limit` names after `after` in byte order, appended to `out`;
 /// true if there are more. The root's /.trash is left out. Failures as lookup.
 result<bool> list(const state& s, std::string_view path, std::string_view after,

@@ -8,6 +8,7 @@
 
 #include "base/ids.hpp"
 #include "base/volume_info.hpp"
+#include "ssdfs/limits.hpp"
 
 #include <boost/container/small_vector.hpp>
 #include <boost/describe/class.hpp>
@@ -27,13 +28,20 @@ using hash64 = strong<struct hash64_tag, std::uint64_t>;
 
 /// Version of the format that START records announce; a log with a newer one is refused, older ones
 /// are read.
-inline constexpr std::uint32_t edits_format_version = 2;
+inline constexpr std::uint32_t edits_format_version = 3;
 /// Bytes of a line at most, its newline included: a longer one is malformed.
 inline constexpr std::size_t max_line_bytes = std::size_t{8} << 20;
-/// Chunks of one file, and keys of one RECLAIM, at most.
-inline constexpr std::size_t max_record_chunks = 50'000;
+/// Chunks of one CREATE: what a file may have at most. With the longest numbers that takes 110
+/// bytes a chunk, which a line has room for.
+inline constexpr std::size_t max_record_chunks = max_file_chunks;
+static_assert(max_record_chunks * 110 + 8 * max_path_length < max_line_bytes);
+/// Keys of one RECLAIM at most.
 inline constexpr std::size_t max_reclaim_keys = 65'536;
+/// Chunks of one LOST or FOUND, at most.
+inline constexpr std::size_t max_lost_chunks = 4'096;
 inline constexpr std::size_t max_members = 16;
+/// Values of each table that one FORGET takes back, at most.
+inline constexpr std::size_t max_forgotten = 4096;
 /// Keys of one grant, at most; a bit is kept for each.
 inline constexpr std::uint32_t max_grant_keys = std::uint32_t{1} << 20;
 
@@ -57,6 +65,12 @@ struct start_record {
 };
 BOOST_DESCRIBE_STRUCT(start_record, (), (epoch, leader, cluster, previous, format))
 
+/// Bits of the field `kept`: which values do not go to the tables of what entries share, but are
+/// kept with the entries that the record makes or changes. In none of versions 1 and 2.
+inline constexpr std::uint8_t kept_access = 1;   ///< owner, group and mode of the entry
+inline constexpr std::uint8_t kept_parents = 2;  ///< those of directories that are made on the way
+inline constexpr std::uint8_t kept_type = 4;     ///< the content type
+
 /// Makes a directory. Like every record that does, it says how many missing ancestors it creates;
 /// they get the same owner and group, mode 0755 and the record's time.
 struct mkdir_record {
@@ -66,8 +80,9 @@ struct mkdir_record {
   std::uint16_t mode = 0755;
   std::string_view owner;
   std::string_view group;
+  std::uint8_t kept = 0;
 };
-BOOST_DESCRIBE_STRUCT(mkdir_record, (), (path, parents, mode, owner, group))
+BOOST_DESCRIBE_STRUCT(mkdir_record, (), (path, parents, mode, owner, group, kept))
 
 /// One chunk of a CREATE or RELOCATE.
 struct chunk_record {
@@ -78,6 +93,15 @@ struct chunk_record {
   friend bool operator==(const chunk_record&, const chunk_record&) = default;
 };
 BOOST_DESCRIBE_STRUCT(chunk_record, (), (volume, key, size, crc32c))
+
+/// One chunk of a volume, in a LOST or FOUND.
+struct stored_chunk {
+  chunk_key key = 0;
+  std::uint32_t size = 0;
+  crc_value crc32c;
+  friend bool operator==(const stored_chunk&, const stored_chunk&) = default;
+};
+BOOST_DESCRIBE_STRUCT(stored_chunk, (), (key, size, crc32c))
 
 /// A file appears, whole, or replaces the file that is there.
 struct create_record {
@@ -94,10 +118,11 @@ struct create_record {
   std::string_view group;
   std::string_view type;  ///< content type
   boost::container::small_vector<chunk_record, 1> chunks;
+  std::uint8_t kept = 0;
 };
 BOOST_DESCRIBE_STRUCT(create_record, (),
                       (path, parents, replaced, size, crc32c, mtime, mode, replication, owner,
-                       group, type, chunks))
+                       group, type, chunks, kept))
 
 /// Moves an entry. With `trash` the target is in the trash, whose bucket's mtime becomes the
 /// record's time.
@@ -110,8 +135,9 @@ struct rename_record {
   bool trash = false;
   std::string_view owner;  ///< of created parents
   std::string_view group;
+  std::uint8_t kept = 0;
 };
-BOOST_DESCRIBE_STRUCT(rename_record, (), (from, to, parents, replaced, trash, owner, group))
+BOOST_DESCRIBE_STRUCT(rename_record, (), (from, to, parents, replaced, trash, owner, group, kept))
 
 /// Removes a file, or a directory with all that is below.
 struct delete_record {
@@ -138,9 +164,10 @@ struct setattr_record {
   std::string_view group;
   std::uint8_t replication = 0;  ///< files only
   std::string_view type;         ///< files only
+  std::uint8_t kept = 0;
 };
 BOOST_DESCRIBE_STRUCT(setattr_record, (),
-                      (path, mask, mtime, mode, owner, group, replication, type))
+                      (path, mask, mtime, mode, owner, group, replication, type, kept))
 
 /// Limits of a directory; 0 is no limit.
 struct quota_record {
@@ -227,6 +254,22 @@ struct relocate_record {
 };
 BOOST_DESCRIBE_STRUCT(relocate_record, (), (path, index, from, to))
 
+/// Chunks that no replica of a closed volume has any more, and that files still name.
+struct lost_record {
+  static constexpr std::string_view op = "LOST";
+  volume_id volume;
+  std::vector<stored_chunk> chunks;
+};
+BOOST_DESCRIBE_STRUCT(lost_record, (), (volume, chunks))
+
+/// Lost chunks that have turned up.
+struct found_record {
+  static constexpr std::string_view op = "FOUND";
+  volume_id volume;
+  std::vector<stored_chunk> chunks;
+};
+BOOST_DESCRIBE_STRUCT(found_record, (), (volume, chunks))
+
 /// What an operator wants of a node.
 enum class node_decision : std::uint8_t { normal = 0, decommission = 1, maintenance = 2 };
 BOOST_DESCRIBE_ENUM(node_decision, normal, decommission, maintenance)
@@ -256,6 +299,14 @@ struct rebalance_record {
 };
 BOOST_DESCRIBE_STRUCT(rebalance_record, (), (phase, threshold))
 
+/// Values of the tables of what entries share that no entry has any more: their ids are free.
+struct forget_record {
+  static constexpr std::string_view op = "FORGET";
+  std::vector<std::uint16_t> access;
+  std::vector<std::uint16_t> types;
+};
+BOOST_DESCRIBE_STRUCT(forget_record, (), (access, types))
+
 /// What the state must be at this place: checked in replay.
 struct mark_record {
   static constexpr std::string_view op = "MARK";
@@ -270,7 +321,8 @@ using record_body =
     std::variant<start_record, mkdir_record, create_record, rename_record, delete_record,
                  setattr_record, quota_record, add_volume_record, members_record, grant_record,
                  seal_record, close_record, reopen_record, reclaim_record, relocate_record,
-                 node_record, rebalance_record, mark_record>;
+                 node_record, rebalance_record, mark_record, forget_record, lost_record,
+                 found_record>;
 
 /// One record. The string_views of the body alias what it was built or parsed from: the request
 /// and the context's scratch, or the line and the parser. A record is never kept, but encoded and

@@ -13,6 +13,21 @@ bool state::reclaim_step(std::size_t budget) {
   return !names_.detached().empty();
 }
 
+access_view state::access_of(inode entry) const {
+  const std::uint16_t id = names_.access(entry);
+  if (id == kept_id) [[unlikely]]
+    return kept_access_of(names_.extra(entry));
+  const access_rights& rights = access_.rights(id);
+  return {rights.owner, rights.group, rights.mode};
+}
+
+std::string_view state::content_type_of(inode file) const {
+  const std::uint16_t id = names_.attributes(file).content_type;
+  if (id == kept_id) [[unlikely]]
+    return extra_field(names_.extra(file), extra_tag::content_type);
+  return types_.text(id);
+}
+
 epoch_t state::epoch_of(ssdfs::txid id) const noexcept {
   const auto after = std::upper_bound(
       epochs_.begin(), epochs_.end(), id,

@@ -114,6 +114,9 @@ class state {
   // --- Parts ---
 
   [[nodiscard]] const tree& names() const noexcept { return names_; }
+  /// Of an entry, wherever they are kept. Views are valid until the next change.
+  [[nodiscard]] access_view access_of(inode entry) const;
+  [[nodiscard]] std::string_view content_type_of(inode file) const;
   [[nodiscard]] const access_table& access() const noexcept { return access_; }
   [[nodiscard]] const content_type_table& types() const noexcept { return types_; }
   [[nodiscard]] const volume_table& volumes() const noexcept { return volumes_; }

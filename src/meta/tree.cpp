@@ -79,13 +79,18 @@ file_attributes tree::attributes(inode entry) const {
           .mtime_ms = record.mtime.load_signed(),
           .access = record.access,
           .content_type = record.content_type,
-          .replication = replication_of(record)};
+          .replication = replication_of(record),
+          .extra = entry_extra(arena_, entry.value)};
 }
 
 directory_attributes tree::attributes(directory_id directory) const {
   const directory_record& record = record_of(directory);
-  return {.mtime_ms = record.mtime.load_signed(), .access = record.access};
+  return {.mtime_ms = record.mtime.load_signed(),
+          .access = record.access,
+          .extra = entry_extra(arena_, directories_[directory].record)};
 }
+
+std::string_view tree::extra(inode entry) const { return entry_extra(arena_, entry.value); }
 
 std::size_t tree::chunk_count(inode entry) const {
   const file_record& record = file(entry);
@@ -100,6 +105,9 @@ void tree::chunks(inode entry, std::vector<chunk_ref>& out) const {
 // --- Making and releasing records ---
 
 result<void> tree::check(const file_attributes& attributes, std::span<const chunk_ref> chunks) {
+  if (attributes.extra.size() > max_extra_bytes) {
+    return failure(errc::too_large, "the optional attributes of a file are too long");
+  }
   if (attributes.size > max_file_size || !is_storable(attributes.mtime_ms) ||
       attributes.replication > max_replication) {
     return failure(errc::invalid_argument, "size, time or replication of a file out of range");
@@ -125,7 +133,11 @@ inode tree::make_file(directory_id parent, std::string_view name, const file_att
   record.name_length = static_cast<std::uint8_t>(name.size());
   record.parent = parent.value;
   std::memcpy(arena_.at(id) + file_record::name_offset, name.data(), name.size());
+  access_uses_.add(attributes.access);
+  type_uses_.add(attributes.content_type);
   store_content(inode(id), attributes, chunks);
+  if (!attributes.extra.empty()) [[unlikely]]
+    place_name(inode(id), name, attributes.extra);
   return inode(id);
 }
 
@@ -148,6 +160,9 @@ inode tree::make_directory(directory_id parent, std::string_view name,
   directory_slot& slot = directories_[directory];
   slot.record = id;
   slot.parent = parent.value;
+  access_uses_.add(attributes.access);
+  if (!attributes.extra.empty()) [[unlikely]]
+    place_name(inode(id), name, attributes.extra);
   if (parent != no_directory) cache_.insert(directory_key(parent, name), id, 0);
   return inode(id);
 }
@@ -201,6 +216,7 @@ void tree::release_chunk_list(inode entry) {
 void tree::release_entry(inode entry) {
   std::byte* block = arena_.at(entry.value);
   const auto& record = *reinterpret_cast<const entry_record*>(block);
+  access_uses_.remove(record.access);
   if ((record.head & entry_record::external_name) != 0) {
     release_text(arena_, load_le<std::uint32_t>(name_place(block)));
   }
@@ -209,13 +225,15 @@ void tree::release_entry(inode entry) {
     if (directories_[directory].has_quota != 0) quotas_.erase(directory.value);
     directories_.release(directory);
   } else {
+    type_uses_.remove(file(entry).content_type);
     release_chunk_list(entry);
   }
   arena_.release(entry.value, block_bytes(block));
 }
 
-// Gives a record another name without moving the record: a longer name goes to a block of its own.
-void tree::rename_record(inode entry, std::string_view name) {
+// Gives a record another name or extra without moving the record: a longer name, and one with an
+// extra, goes to a block of its own. Both must not be in the block that the record has now.
+void tree::place_name(inode entry, std::string_view name, std::string_view extra) {
   std::byte* block = arena_.at(entry.value);
   auto& record = *reinterpret_cast<entry_record*>(block);
   const block_kind kind = kind_of(block);
@@ -223,7 +241,7 @@ void tree::rename_record(inode entry, std::string_view name) {
   if ((record.head & entry_record::external_name) != 0) {
     release_text(arena_, load_le<std::uint32_t>(name_place(block)));
   }
-  const bool inside = record_bytes(kind, name.size()) <= before;
+  const bool inside = extra.empty() && record_bytes(kind, name.size()) <= before;
   // The size of the block must be told by its contents whenever the arena is called.
   const std::size_t after = record_bytes(kind, inside ? name.size() : 0);
   record.name_length = static_cast<std::uint8_t>(name.size());
@@ -234,8 +252,14 @@ void tree::rename_record(inode entry, std::string_view name) {
   } else {
     record.head |= entry_record::external_name;
     arena_.shrink(entry.value, before, after);
-    store_le<std::uint32_t>(name_place(block), make_text(arena_, name));
+    store_le<std::uint32_t>(name_place(block), extra.empty() ? make_text(arena_, name)
+                                                             : make_extra(arena_, name, extra));
   }
+}
+
+void tree::set_extra(inode entry, std::string_view extra) {
+  if (this->extra(entry) == extra) return;
+  place_name(entry, std::string(name(entry)), std::string(extra));
 }
 
 // --- Changing ---
@@ -284,7 +308,7 @@ result<inode> tree::insert_directory(directory_id parent, std::string_view name,
                                      const directory_attributes& attributes,
                                      const insert_point* missing) {
   if (!is_storable(attributes.mtime_ms)) return errc::invalid_argument;
-  if (!has_room(0)) return errc::too_large;
+  if (attributes.extra.size() > max_extra_bytes || !has_room(0)) return errc::too_large;
   directory_record& into = record_of(parent);
   const auto where = place_of(into, name, missing);
   if (where.found) return errc::exists;
@@ -299,7 +323,12 @@ result<void> tree::replace_file(inode entry, const file_attributes& attributes,
   if (!has_room(chunks.size())) return errc::too_large;
   change_entry(entry, [&] {
     release_chunk_list(entry);
+    access_uses_.remove(file(entry).access);
+    type_uses_.remove(file(entry).content_type);
+    access_uses_.add(attributes.access);
+    type_uses_.add(attributes.content_type);
     store_content(entry, attributes, chunks);
+    set_extra(entry, attributes.extra);
   });
   return {};
 }
@@ -341,8 +370,9 @@ result<void> tree::rename(inode entry, directory_id parent, std::string_view nam
   SSDFS_ASSERT(name.size() <= copy.size());
   std::memcpy(copy.data(), name.data(), name.size());
   name = {copy.data(), name.size()};
+  const std::string extra(this->extra(entry));
   unlink(entry);
-  rename_record(entry, name);
+  place_name(entry, name, extra);
   if (is_directory(entry)) {
     directories_[directory_of(entry)].parent = parent.value;
     cache_.insert(directory_key(parent, name), entry.value,
@@ -361,13 +391,29 @@ void tree::set_mtime(inode entry, std::int64_t mtime_ms) {
       entry, [&] { mtime_of(arena_.at(entry.value)).store(static_cast<std::uint64_t>(mtime_ms)); });
 }
 
-void tree::set_access(inode entry, std::uint16_t access) {
-  change_entry(entry, [&] { block_as<entry_record>(arena_, entry.value).access = access; });
+result<void> tree::set_access(inode entry, std::uint16_t access, std::string_view extra) {
+  if (extra.size() > max_extra_bytes || !has_room(0)) return errc::too_large;
+  change_entry(entry, [&] {
+    std::uint16_t& id = block_as<entry_record>(arena_, entry.value).access;
+    access_uses_.remove(id);
+    access_uses_.add(access);
+    id = access;
+    set_extra(entry, extra);
+  });
+  return {};
 }
 
-void tree::set_content_type(inode entry, std::uint16_t content_type) {
+result<void> tree::set_content_type(inode entry, std::uint16_t content_type,
+                                    std::string_view extra) {
   SSDFS_ASSERT(!is_directory(entry));
-  change_entry(entry, [&] { file(entry).content_type = content_type; });
+  if (extra.size() > max_extra_bytes || !has_room(0)) return errc::too_large;
+  change_entry(entry, [&] {
+    type_uses_.remove(file(entry).content_type);
+    type_uses_.add(content_type);
+    file(entry).content_type = content_type;
+    set_extra(entry, extra);
+  });
+  return {};
 }
 
 void tree::set_replication(inode entry, std::uint8_t replication) {

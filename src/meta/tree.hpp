@@ -9,6 +9,7 @@
 #include "meta/directory_index.hpp"
 #include "meta/directory_table.hpp"
 #include "meta/tree_types.hpp"
+#include "meta/use_counts.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -83,6 +84,13 @@ class tree {
   /// `file` must be a file.
   [[nodiscard]] file_attributes attributes(inode file) const;
   [[nodiscard]] directory_attributes attributes(directory_id directory) const;
+  /// Owner, group and mode of an entry: an id of access_table, or kept_id.
+  [[nodiscard]] std::uint16_t access(inode entry) const {
+    return block_as<const entry_record>(arena_, entry.value).access;
+  }
+  /// The optional attributes (entry_extra.hpp), empty for nearly every entry. Valid until the next
+  /// change.
+  [[nodiscard]] std::string_view extra(inode entry) const;
   [[nodiscard]] std::size_t chunk_count(inode file) const;
   /// Appends the chunks of a file, in order.
   void chunks(inode file, std::vector<chunk_ref>& out) const;
@@ -125,8 +133,10 @@ class tree {
 
   /// The new value must be in range.
   void set_mtime(inode entry, std::int64_t mtime_ms);
-  void set_access(inode entry, std::uint16_t access);
-  void set_content_type(inode file, std::uint16_t content_type);
+  /// Together with all optional attributes of the entry, which hold the value if the id is kept_id.
+  /// too_large.
+  result<void> set_access(inode entry, std::uint16_t access, std::string_view extra);
+  result<void> set_content_type(inode file, std::uint16_t content_type, std::string_view extra);
   void set_replication(inode file, std::uint8_t replication);
   /// Compare-and-set of the address of chunk `index`: false, and nothing changed, if there is no
   /// such chunk or it is not at `from`.
@@ -194,6 +204,10 @@ class tree {
     });
   }
 
+  /// Entries, reachable or detached, that have an id of owner, group and mode, or a content type.
+  [[nodiscard]] const use_counts& access_uses() const noexcept { return access_uses_; }
+  [[nodiscard]] const use_counts& type_uses() const noexcept { return type_uses_; }
+
   [[nodiscard]] tree_memory memory() const;
   /// Memory that the next insertions are going to need. To be asked now and then while the tree
   /// grows, and handed to prepare() on any other thread: insertions then meet no page faults, and
@@ -234,7 +248,8 @@ class tree {
                                      const directory_attributes& attributes, std::uint32_t serial);
   void store_content(inode file, const file_attributes& attributes,
                      std::span<const chunk_ref> chunks);
-  void rename_record(inode entry, std::string_view name);
+  void place_name(inode entry, std::string_view name, std::string_view extra);
+  void set_extra(inode entry, std::string_view extra);
   void release_chunk_list(inode file);
   void release_entry(inode entry);
   [[nodiscard]] inode find_cached(directory_id parent, std::string_view name) const;
@@ -254,6 +269,8 @@ class tree {
   directory_cache cache_;
   std::uint64_t changes_ = 1;  ///< of indexes: tells whether an insert_point is still good
   boost::unordered_flat_map<std::uint32_t, quota> quotas_;  ///< by directory_id
+  use_counts access_uses_;
+  use_counts type_uses_;
   std::deque<directory_id> detached_;
   subtree_totals detached_totals_;
   std::uint32_t next_serial_ = 1;

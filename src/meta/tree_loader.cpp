@@ -21,8 +21,12 @@ result<void> tree_loader::set_root(const directory_attributes& attributes) {
   if (attributes.mtime_ms < min_mtime_ms || attributes.mtime_ms > max_mtime_ms) {
     return damaged("time of the root out of range");
   }
+  if (!tree_.has_room(0)) return errc::too_large;
   directory_record& root = tree_.record_of(root_directory);
+  tree_.access_uses_.remove(root.access);
+  tree_.access_uses_.add(attributes.access);
   root.access = attributes.access;
+  tree_.set_extra(tree_.inode_of(root_directory), attributes.extra);
   root.mtime.store(static_cast<std::uint64_t>(attributes.mtime_ms));
   return {};
 }

@@ -64,6 +64,9 @@ std::uint64_t tree::digest_of(inode entry, std::uint32_t parent_serial) const {
     });
   }
   mix.add(name);
+  if (const std::string_view extra = entry_extra(arena_, entry.value); !extra.empty()) {
+    mix.add(extra);
+  }
   return mix.value();
 }
 
@@ -184,6 +187,7 @@ tree_memory tree::memory() const {
   usage.records = arena_.bytes(block_kind::file) + arena_.bytes(block_kind::directory);
   usage.nodes = arena_.bytes(block_kind::leaf) + arena_.bytes(block_kind::inner);
   usage.texts = arena_.bytes(block_kind::text);
+  usage.extras = arena_.bytes(block_kind::extra);
   usage.chunk_lists = arena_.bytes(block_kind::chunk_list);
   usage.free = arena_.bytes(block_kind::free);
   usage.directories = directories_.total_bytes() + cache_.total_bytes();

@@ -3,7 +3,9 @@
 
 #include "base/ids.hpp"
 #include "meta/directory_index.hpp"
+#include "meta/entry_extra.hpp"
 #include "ssdfs/error.hpp"
+#include "ssdfs/limits.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -44,16 +46,17 @@ inline constexpr std::uint64_t max_file_size = (std::uint64_t{1} << 48) - 1;
 /// Times are kept in 48 bits: about 4,400 years before and after 1970.
 inline constexpr std::int64_t max_mtime_ms = (std::int64_t{1} << 47) - 1;
 inline constexpr std::int64_t min_mtime_ms = -max_mtime_ms - 1;
-inline constexpr std::uint8_t max_replication = 3;
 
 /// What is stored of a file besides its name and its chunks.
 struct file_attributes {
   std::uint64_t size = 0;          ///< bytes; at most max_file_size
   std::uint32_t crc32c = 0;        ///< of the whole content
   std::int64_t mtime_ms = 0;       ///< min_mtime_ms to max_mtime_ms
-  std::uint16_t access = 0;        ///< owner, group and mode: an id of access_table
-  std::uint16_t content_type = 0;  ///< an id of content_type_table; 0 is none
+  std::uint16_t access = 0;        ///< owner, group and mode: an id of access_table, or kept_id
+  std::uint16_t content_type = 0;  ///< an id of content_type_table, or kept_id; 0 is none
   std::uint8_t replication = 2;    ///< copies wanted, 0 (undecided) to 3
+  std::string_view extra;          ///< optional attributes (entry_extra.hpp), of a tree's entry a
+                                   ///< view that its next change ends
   friend bool operator==(const file_attributes&, const file_attributes&) = default;
 };
 
@@ -61,6 +64,7 @@ struct file_attributes {
 struct directory_attributes {
   std::int64_t mtime_ms = 0;
   std::uint16_t access = 0;
+  std::string_view extra;  ///< as that of a file
   friend bool operator==(const directory_attributes&, const directory_attributes&) = default;
 };
 
@@ -108,6 +112,7 @@ struct tree_memory {
   std::uint64_t nodes = 0;        ///< nodes of the directories' B+trees
   std::uint64_t texts = 0;        ///< names that outgrew their record, long separators
   std::uint64_t chunk_lists = 0;  ///< chunks of files that have several
+  std::uint64_t extras = 0;       ///< optional attributes, with the names of their entries
   std::uint64_t free = 0;         ///< freed and not yet used again
   std::uint64_t directories = 0;  ///< table and cache of directories
   std::uint64_t total = 0;

@@ -17,7 +17,10 @@ struct tree::verification {
   std::uint64_t nodes = 0;
   std::uint64_t texts = 0;
   std::uint64_t chunk_lists = 0;
+  std::uint64_t extras = 0;
   std::uint64_t files = 0;
+  use_counts access;
+  use_counts types;
 
   [[nodiscard]] failure wrong(directory_id directory, const std::string& what) const {
     return {errc::damaged, subject.path_of(subject.inode_of(directory)) + ": " + what};
@@ -25,14 +28,30 @@ struct tree::verification {
 
   void add_name_text(inode entry) {
     const auto& record = block_as<entry_record>(subject.arena_, entry.value);
-    if ((record.head & entry_record::external_name) != 0) {
+    access.add(record.access);
+    const std::string_view extra = subject.extra(entry);
+    if (!extra.empty()) {
+      extras += extra_block::bytes(record.name_length, extra.size());
+    } else if ((record.head & entry_record::external_name) != 0) {
       texts += text_block::bytes(record.name_length);
     }
+  }
+
+  // What is not in a table is in the extra, and nowhere twice.
+  [[nodiscard]] bool is_kept_right(inode entry) const {
+    const auto& record = block_as<entry_record>(subject.arena_, entry.value);
+    const std::string_view extra = subject.extra(entry);
+    const bool type_is_kept =
+        !subject.is_directory(entry) && subject.file(entry).content_type == kept_id;
+    return is_extra(extra) &&
+           (record.access == kept_id) == !extra_field(extra, extra_tag::access).empty() &&
+           type_is_kept == !extra_field(extra, extra_tag::content_type).empty();
   }
 
   result<void> visit_file(directory_id parent, inode entry) {
     ++files;
     const file_record& record = subject.file(entry);
+    types.add(record.content_type);
     if (record.parent != parent.value) return wrong(parent, "a file knows another parent");
     std::vector<chunk_ref> chunks;
     subject.chunks(entry, chunks);
@@ -66,6 +85,7 @@ struct tree::verification {
       for (std::size_t i = 0; i < n; ++i) {
         const inode entry = page[i];
         add_name_text(entry);
+        if (!is_kept_right(entry)) return wrong(directory, "wrong optional attributes");
         sum.digest += subject.digest_of(entry, record.serial);
         if (std::min<std::size_t>(subject.length_with(entry), 65535) > record.longest) {
           return wrong(directory, "a path below is longer than its bound");
@@ -117,6 +137,7 @@ bool tree::cache_is_right(const std::vector<std::uint32_t>& order) const {
 result<void> tree::verify() const {
   verification run{*this, std::vector<weight>(directories_.end()), {}};
   run.order.push_back(root_directory.value);
+  run.add_name_text(inode_of(root_directory));
   for (const directory_id id : detached_) {
     if (!directories_.used(id) || directories_[id].parent != no_directory.value) {
       return failure(errc::damaged, "a detached directory has a parent");
@@ -157,9 +178,12 @@ result<void> tree::verify() const {
   }
   if (!cache_is_right(run.order)) return failure(errc::damaged, "wrong cache of directories");
   const tree_memory usage = memory();
-  if (run.nodes != usage.nodes || run.texts != usage.texts ||
+  if (run.nodes != usage.nodes || run.texts != usage.texts || run.extras != usage.extras ||
       run.chunk_lists != usage.chunk_lists || !arena_.consistent()) {
     return failure(errc::damaged, "blocks that nothing refers to, or wrong accounting");
+  }
+  if (!(run.access == access_uses_) || !(run.types == type_uses_)) {
+    return failure(errc::damaged, "wrong counts of who shares what");
   }
   std::uint64_t stored = 0;
   for (std::size_t i = 0; i < slices(); ++i) {

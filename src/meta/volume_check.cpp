@@ -17,6 +17,7 @@ std::vector<std::string> check_volumes(const state& s, std::size_t limit) {
   for (std::size_t i = 0; i < found.size() && out.size() < limit; ++i) {
     const volume_entry& volume = s.volumes()[volume_slot(static_cast<std::uint32_t>(i))];
     for (const freed_chunk& c : volume.freed) found[i].add(c.key, c.size, c.crc32c);
+    for (const auto& [key, c] : volume.lost) found[i].remove(key, c.size, c.crc32c);
     const volume_digest& stated = volume.info.digest;
     if (found[i] == stated) continue;
     out.push_back(

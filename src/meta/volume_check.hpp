@@ -9,7 +9,8 @@
 namespace ssdfs::meta {
 
 /// Recomputes the digest of every volume from the files, the removed directories and the freed
-/// chunks. A sentence for each volume that differs, at most `limit`. Walks everything.
+/// chunks, without those that are lost. A sentence for each volume that differs, at most `limit`.
+/// Walks everything.
 [[nodiscard]] std::vector<std::string> check_volumes(const state& s, std::size_t limit);
 
 }  // namespace ssdfs::meta

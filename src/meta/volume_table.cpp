@@ -174,6 +174,60 @@ result<void> volume_table::apply(const reopen_record& r) {
   return {};
 }
 
+result<void> volume_table::apply(const lost_record& r) {
+  auto known_entry = known(r.volume);
+  if (!known_entry) return known_entry.error();
+  volume_entry& entry = **known_entry;
+  if (entry.info.state != volume_state::closed) return misfit(r.volume, "lost while not closed");
+  if (r.chunks.empty() || r.chunks.size() > max_lost_chunks) {
+    return misfit(r.volume, "impossible number of lost chunks");
+  }
+  for (const stored_chunk& c : r.chunks) {
+    if (c.size == 0 || c.key >= entry.info.next_key || entry.info.digest.count == 0 ||
+        !entry.lost.emplace(c.key, lost_chunk{c.size, c.crc32c.value}).second) {
+      return misfit(r.volume, "an impossible chunk is lost");
+    }
+    entry.info.digest.remove(c.key, c.size, c.crc32c.value);
+    ++lost_count_;
+    // No file names it any more: nothing waits for it.
+    const auto freed = std::find_if(entry.freed.begin(), entry.freed.end(),
+                                    [&](const freed_chunk& f) { return f.key == c.key; });
+    if (freed == entry.freed.end()) continue;
+    entry.freed_bytes -= freed->size;
+    entry.freed.erase(freed);
+    --freed_count_;
+    entry.lost.erase(c.key);
+    --lost_count_;
+  }
+  return {};
+}
+
+result<void> volume_table::apply(const found_record& r, std::int64_t time_ms) {
+  auto known_entry = known(r.volume);
+  if (!known_entry) return known_entry.error();
+  volume_entry& entry = **known_entry;
+  if (entry.info.state != volume_state::closed) return misfit(r.volume, "found while not closed");
+  if (r.chunks.empty() || r.chunks.size() > max_lost_chunks) {
+    return misfit(r.volume, "impossible number of found chunks");
+  }
+  for (const stored_chunk& c : r.chunks) {
+    if (c.size == 0 || c.key >= entry.info.next_key) return misfit(r.volume, "found what is none");
+    entry.info.digest.add(c.key, c.size, c.crc32c.value);
+    const auto at = entry.lost.find(c.key);
+    if (at != entry.lost.end()) {
+      entry.lost.erase(at);
+      --lost_count_;
+      continue;
+    }
+    // Its file is gone by now, and it was still in a removed directory when this was logged.
+    entry.freed.push_back(
+        {c.key, c.size, c.crc32c.value, static_cast<std::uint32_t>(time_ms / 1000)});
+    entry.freed_bytes += c.size;
+    ++freed_count_;
+  }
+  return {};
+}
+
 result<void> volume_table::apply(const reclaim_record& r, ssdfs::txid id) {
   auto known_entry = known(r.volume);
   if (!known_entry) return known_entry.error();
@@ -267,6 +321,10 @@ void volume_table::commit(const chunk_record& chunk) {
 
 void volume_table::free(const chunk_ref& chunk, std::int64_t time_ms) {
   volume_entry& entry = entries_[chunk.at.volume.value];
+  if (entry.lost.erase(chunk.at.key) != 0) {
+    --lost_count_;
+    return;
+  }
   entry.freed.push_back(
       {chunk.at.key, chunk.size, chunk.crc32c, static_cast<std::uint32_t>(time_ms / 1000)});
   entry.freed_bytes += chunk.size;
@@ -289,6 +347,9 @@ bool volume_table::load(volume_entry entry) {
     }
     if (i > 0 && grant.first < entry.grants[i - 1].first + entry.grants[i - 1].count) return false;
   }
+  for (const auto& [key, chunk] : entry.lost) {
+    if (chunk.size == 0 || key >= entry.info.next_key) return false;
+  }
   const bool numbered =
       entry.removals.empty() || entry.removals.back().number == entry.info.removal_number;
   const volume_slot slot(static_cast<std::uint32_t>(entries_.size()));
@@ -296,6 +357,7 @@ bool volume_table::load(volume_entry entry) {
   entry.freed_bytes = 0;
   for (const freed_chunk& chunk : entry.freed) entry.freed_bytes += chunk.size;
   freed_count_ += entry.freed.size();
+  lost_count_ += entry.lost.size();
   grant_count_ += entry.grants.size();
   entries_.push_back(std::move(entry));
   return true;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <vector>
 
 namespace ssdfs::meta {
@@ -52,6 +53,13 @@ struct removal_batch {
   friend bool operator==(const removal_batch&, const removal_batch&) = default;
 };
 
+/// A chunk that files name and no replica has.
+struct lost_chunk {
+  std::uint32_t size = 0;
+  std::uint32_t crc32c = 0;
+  friend bool operator==(const lost_chunk&, const lost_chunk&) = default;
+};
+
 /// One volume.
 struct volume_entry {
   volume_info info;
@@ -59,6 +67,8 @@ struct volume_entry {
   std::deque<freed_chunk> freed;   ///< about in the order of their freeing
   std::uint64_t freed_bytes = 0;
   std::deque<removal_batch> removals;  ///< by number, ending with info.removal_number
+  /// Not in info.digest. When a removed directory's chunks leave this is not logged, see state.
+  std::map<chunk_key, lost_chunk> lost;
 
   /// The outstanding grant that holds `key`; nullptr if there is none.
   [[nodiscard]] const grant_info* grant_of(chunk_key key) const noexcept;
@@ -101,6 +111,9 @@ class volume_table {
   result<void> apply(const seal_record& r);
   result<void> apply(const close_record& r);
   result<void> apply(const reopen_record& r);
+  result<void> apply(const lost_record& r);
+  /// `time_ms`: log time.
+  result<void> apply(const found_record& r, std::int64_t time_ms);
   /// errc::not_found if a key is not among the freed chunks (the caller may free more and retry).
   result<void> apply(const reclaim_record& r, ssdfs::txid id);
 
@@ -109,8 +122,17 @@ class volume_table {
   [[nodiscard]] result<void> check_commit(const chunk_record* chunks, std::size_t count) const;
   /// Enters the chunk of a file: its key is committed, the volume's digest holds it.
   void commit(const chunk_record& chunk);
-  /// A file's chunk has no owner any more.
+  /// A file's chunk has no owner any more. One that is lost is forgotten.
   void free(const chunk_ref& chunk, std::int64_t time_ms);
+
+  /// Chunks that are lost, of all volumes.
+  [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_count_; }
+
+  [[nodiscard]] bool is_lost(volume_id volume, chunk_key key) const {
+    if (lost_count_ == 0) return false;
+    const volume_entry* entry = find(volume);
+    return entry != nullptr && entry->lost.contains(key);
+  }
 
   /// Volatile: all members have applied the batches up to `number`; they are not needed again.
   void confirm_removals(volume_slot slot, std::uint64_t number);
@@ -125,6 +147,7 @@ class volume_table {
   boost::unordered_flat_map<volume_id, volume_slot> slots_;
   std::size_t grant_count_ = 0;
   std::uint64_t freed_count_ = 0;
+  std::uint64_t lost_count_ = 0;
 };
 
 }  // namespace ssdfs::meta

@@ -9,6 +9,7 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "ssdfs/limits.hpp"
 
 #include <array>
 #include <cstdint>
@@ -22,7 +23,7 @@ inline constexpr std::uint64_t record_alignment = 8;
 /// Contents longer than one block carry a table of the CRC32C of every block.
 inline constexpr std::uint64_t block_size = 64 * 1024;
 /// Longest content of one record.
-inline constexpr std::uint64_t max_chunk_size = 64 * 1024 * 1024;
+inline constexpr std::uint64_t max_chunk_size = ssdfs::max_chunk_size;
 /// Offsets are kept as 32-bit numbers of 8 bytes, so no volume file grows beyond this.
 inline constexpr std::uint64_t max_file_size = std::uint64_t{32} * 1024 * 1024 * 1024;
 

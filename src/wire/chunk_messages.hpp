@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/ids.hpp"
+#include "ssdfs/limits.hpp"
 #include "wire/opcodes.hpp"
 
 #include <boost/describe/class.hpp>
@@ -16,7 +17,7 @@ namespace ssdfs::wire {
 /// Largest chunk that travels in one write_chunk frame, and size of a write_piece.
 inline constexpr std::uint32_t small_chunk_max = 256U << 10;
 /// Largest chunk at all.
-inline constexpr std::uint32_t chunk_max = 64U << 20;
+inline constexpr std::uint32_t chunk_max = max_chunk_size;
 
 /// When a write is answered.
 enum class ack_mode : std::uint8_t {

@@ -58,15 +58,16 @@ struct live_chunks_reply {
   bool more = false;
   std::uint64_t removal_number = 0;  ///< the list is right at this removal number
   generation_t generation = 0;
-  /// A key from here on and below settled_end that is not listed can never be: such chunks may go
-  /// settled_wait_ms from now on. Others may be what lost history knew.
+  /// A key from here on and below settled_end that is neither listed nor lost can never be: such
+  /// chunks may go settled_wait_ms from now on. Others may be what lost history knew.
   chunk_key settled_from = 0;
   chunk_key settled_end = 0;
   std::int64_t settled_wait_ms = 0;
+  std::vector<chunk_entry> lost;  ///< that files name and no replica had; keys of the same page
 };
 BOOST_DESCRIBE_STRUCT(live_chunks_reply, (),
                       (chunks, more, removal_number, generation, settled_from, settled_end,
-                       settled_wait_ms))
+                       settled_wait_ms, lost))
 /// What should be in a closed volume: keys from `from_key`, at most `limit`.
 struct live_chunks_request {
   static constexpr opcode code = opcode::live_chunks;

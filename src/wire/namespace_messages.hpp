@@ -4,6 +4,7 @@
 
 #include "base/ids.hpp"
 #include "base/orders.hpp"
+#include "ssdfs/limits.hpp"
 #include "wire/opcodes.hpp"
 
 #include <boost/describe/class.hpp>
@@ -39,7 +40,9 @@ struct entry_info {
 BOOST_DESCRIBE_STRUCT(entry_info, (),
                       (type, size, crc32c, mtime_ms, owner, group, mode, replication, content_type))
 
-/// One chunk of a file. `generation` is the grant's at a commit and 0 in answers.
+/// In place of a generation in answers: no replica has the chunk any more.
+inline constexpr generation_t chunk_lost = ~generation_t{0};
+/// One chunk of a file. `generation` is the grant's at a commit, and in answers 0 or chunk_lost.
 struct chunk_ref {
   volume_id volume;
   chunk_key key = 0;
@@ -49,20 +52,37 @@ struct chunk_ref {
 };
 BOOST_DESCRIBE_STRUCT(chunk_ref, (), (volume, key, size, crc32c, generation))
 
+/// Chunks of a file that one message carries: longer lists go in pages.
+inline constexpr std::uint32_t chunk_page = 8192;
+/// Volumes of one locate_request, and volumes and addresses that one grant_request avoids, at most.
+inline constexpr std::size_t most_located = 1024;
+inline constexpr std::size_t most_avoided = 64;
+
 struct lookup_reply {
   entry_info entry;
-  std::vector<chunk_ref> chunks;
+  std::vector<chunk_ref> chunks;   ///< the page that was asked for
+  std::uint32_t chunk_count = 0;   ///< of the file
+  std::uint32_t first_chunk = 0;   ///< number of the page's first chunk in the file, from 0
+  std::uint64_t first_offset = 0;  ///< of the page's first byte in the file
+  /// Sizes and CRCs of all chunks of the file, mixed: pages with the same size, CRC, number of
+  /// chunks and layout are of the same content, cut in the same way. 0 if no chunks were asked for.
+  std::uint64_t layout = 0;
 };
-BOOST_DESCRIBE_STRUCT(lookup_reply, (), (entry, chunks))
-/// Attributes and chunks of a path. Where the chunks are is asked with locate, and cached.
+BOOST_DESCRIBE_STRUCT(lookup_reply, (),
+                      (entry, chunks, chunk_count, first_chunk, first_offset, layout))
+/// Attributes and chunks of a path. Where the chunks are is asked with locate, and cached. The list
+/// of chunks is cut into pages of `chunk_limit`; the answer has the one with the byte at `offset`,
+/// which is empty if the file ends before that.
 struct lookup_request {
   static constexpr opcode code = opcode::lookup;
   using reply = lookup_reply;
   std::string_view path;
   std::string_view user;
   std::string_view token;
+  std::uint64_t offset = 0;
+  std::uint32_t chunk_limit = chunk_page;  ///< at most chunk_page; 0: no chunks
 };
-BOOST_DESCRIBE_STRUCT(lookup_request, (), (path, user, token))
+BOOST_DESCRIBE_STRUCT(lookup_request, (), (path, user, token, offset, chunk_limit))
 
 /// Where a volume is; replicas that can be read, best first.
 struct volume_location {
@@ -81,7 +101,7 @@ BOOST_DESCRIBE_STRUCT(locate_reply, (), (volumes, cache_ms))
 struct locate_request {
   static constexpr opcode code = opcode::locate;
   using reply = locate_reply;
-  std::vector<volume_id> volumes;  ///< at most 1,024
+  std::vector<volume_id> volumes;  ///< at most most_located
 };
 BOOST_DESCRIBE_STRUCT(locate_request, (), (volumes))
 
@@ -95,7 +115,7 @@ struct list_reply {
   bool more = false;
 };
 BOOST_DESCRIBE_STRUCT(list_reply, (), (entries, more))
-/// A page of a directory: the names after `after`, at most `limit` (1 to 4,096).
+/// A page of a directory: the names after `after`, at most `limit` (1 to max_list_entries).
 struct list_request {
   static constexpr opcode code = opcode::list;
   using reply = list_reply;
@@ -142,6 +162,21 @@ BOOST_DESCRIBE_STRUCT(file_version, (), (size, crc32c, mtime_ms))
 /// In commit_file_request::mtime_ms: no time is given, the file gets the master's. No file can have
 /// this one.
 inline constexpr std::int64_t no_mtime = std::numeric_limits<std::int64_t>::min();
+struct commit_chunks_reply {};
+BOOST_DESCRIBE_STRUCT(commit_chunks_reply, (), ())
+/// Brings a page of the chunks of a commit_file that names more than one message can: the pages of
+/// one operation come in order, on connections of one client, and are forgotten after its
+/// commit_file, when they are not continued for a while and with the session. A page that was there
+/// already takes the place of that and of all behind it. errc::busy: the page before it is not
+/// there (any more), or too much is kept already: begin again with the first one after a pause.
+struct commit_chunks_request {
+  static constexpr opcode code = opcode::commit_chunks;
+  using reply = commit_chunks_reply;
+  operation op;                   ///< of the commit_file that follows
+  std::uint32_t first_chunk = 0;  ///< number of the page's first chunk in the file
+  std::vector<chunk_ref> chunks;  ///< 1 to chunk_page
+};
+BOOST_DESCRIBE_STRUCT(commit_chunks_request, (), (op, first_chunk, chunks))
 
 /// Makes a file visible, whole. Parents are created as needed. errc::regrant: the volume of one of
 /// the chunks is closed; the error's hint is its id in decimal (empty: write all chunks again).
@@ -160,14 +195,17 @@ struct commit_file_request {
   std::string_view user;
   std::string_view group;
   std::string_view content_type;
-  std::vector<chunk_ref> chunks;
+  std::vector<chunk_ref> chunks;  ///< at most chunk_page
   std::string_view token;
   /// Not empty: only a file of one of these versions is replaced, else errc::precondition.
   std::vector<file_version> expected;
+  /// How many chunks commit_chunks has brought, which come before `chunks`. errc::busy: they are
+  /// not there (any more).
+  std::uint32_t chunks_before = 0;
 };
 BOOST_DESCRIBE_STRUCT(commit_file_request, (),
                       (op, epoch, path, overwrite, size, crc32c, mtime_ms, mode, replication, user,
-                       group, content_type, chunks, token, expected))
+                       group, content_type, chunks, token, expected, chunks_before))
 
 struct make_directory_request {
   static constexpr opcode code = opcode::make_directory;
@@ -291,8 +329,8 @@ struct grant_request {
   std::uint8_t replication = 0;            ///< 0: the cluster's default
   std::uint64_t bytes = 0;                 ///< wanted; the master decides
   std::uint32_t key_count = 0;             ///< wanted; the master decides
-  std::vector<volume_id> exclude_volumes;  ///< at most 64
-  std::vector<node_id> exclude_nodes;      ///< that failed for this caller, at most 64
+  std::vector<volume_id> exclude_volumes;  ///< at most most_avoided
+  std::vector<node_id> exclude_nodes;      ///< that failed for this caller, likewise
   std::string_view user;
   std::string_view token;
 };

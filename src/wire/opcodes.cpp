@@ -18,6 +18,7 @@ std::string_view name_of(opcode code) noexcept {
     case opcode::set_attributes: return "set_attributes";
     case opcode::set_quota: return "set_quota";
     case opcode::get_quota: return "get_quota";
+    case opcode::commit_chunks: return "commit_chunks";
     case opcode::grant: return "grant";
     case opcode::end_grant: return "end_grant";
     case opcode::admin_report: return "admin_report";

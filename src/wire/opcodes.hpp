@@ -24,6 +24,7 @@ enum class opcode : std::uint16_t {
   set_attributes = 24,
   set_quota = 25,
   get_quota = 26,
+  commit_chunks = 27,
   // client to master: grants
   grant = 32,
   end_grant = 33,

@@ -61,8 +61,9 @@ struct fake_cluster_options {
   std::uint32_t chunk_size = 8U << 20;
   std::int64_t cache_ms = 60000;  ///< of locate replies
   std::uint32_t session_ms = 30000;
-  std::size_t volumes = 4;      ///< open at a time
-  std::uint32_t preferred = 0;  ///< of locate replies
+  std::size_t volumes = 4;                      ///< open at a time
+  std::uint32_t preferred = 0;                  ///< of locate replies
+  std::uint32_t chunk_page = wire::chunk_page;  ///< chunks of one lookup at most
 };
 
 /// The servers run on a thread of the cluster. All members are thread-safe.
@@ -208,6 +209,8 @@ class fake_cluster {
   answer execute(role& at, const net::request& r, bool corrupt);
   answer master_request(const net::request& r);
   answer change(const net::request& r);
+  void page_of(const std::vector<wire::chunk_ref>& all, const wire::lookup_request& q,
+               wire::lookup_reply& reply) const;
   answer grant(const net::request& r);
   answer locate(const net::request& r);
   answer list(const net::request& r);
@@ -244,6 +247,7 @@ class fake_cluster {
   std::map<volume_id, fake_volume> volumes_;
   std::set<std::tuple<volume_id, chunk_key>> grants_;
   std::map<std::pair<uuid, std::uint64_t>, result<wire::mutation_reply>> results_;
+  std::map<std::pair<uuid, std::uint64_t>, std::vector<wire::chunk_ref>> staged_;
   std::map<node_id, std::uint64_t> exclusions_;
   std::uint64_t next_volume_ = 1;
   std::uint64_t turn_ = 0;

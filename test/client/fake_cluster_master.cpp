@@ -14,13 +14,25 @@ fake_cluster::answer fake_cluster::master_request(const net::request& r) {
       const auto found = files_.find(std::string(q.path));
       if (found != files_.end()) {
         reply.entry = found->second.entry;
-        reply.chunks = found->second.chunks;
+        page_of(found->second.chunks, q, reply);
       } else if (directories_.contains(std::string(q.path))) {
         reply.entry.type = 2;
       } else {
         return refused(errc::not_found);
       }
       return said(std::move(reply));
+    }
+    case wire::opcode::commit_chunks: {
+      wire::commit_chunks_request q;
+      if (!r.decode(q)) return refused(errc::protocol);
+      auto& list = staged_[{q.op.client.value, q.op.sequence}];
+      if (list.size() < q.first_chunk) {
+        staged_.erase({q.op.client.value, q.op.sequence});
+        return refused(errc::busy);
+      }
+      list.resize(q.first_chunk);
+      list.insert(list.end(), q.chunks.begin(), q.chunks.end());
+      return said(wire::commit_chunks_reply{});
     }
     case wire::opcode::locate: return locate(r);
     case wire::opcode::list: return list(r);
@@ -45,6 +57,28 @@ fake_cluster::answer fake_cluster::master_request(const net::request& r) {
       return said(std::move(reply));
     }
     default: return change(r);
+  }
+}
+
+void fake_cluster::page_of(const std::vector<wire::chunk_ref>& all, const wire::lookup_request& q,
+                           wire::lookup_reply& reply) const {
+  reply.chunk_count = static_cast<std::uint32_t>(all.size());
+  const std::size_t limit = std::min(q.chunk_limit, options_.chunk_page);
+  if (limit == 0) return;
+  std::uint64_t begin = 0;
+  std::size_t first = 0;
+  for (; first < all.size(); first += limit) {
+    std::uint64_t end = begin;
+    for (std::size_t i = first; i < std::min(first + limit, all.size()); ++i) end += all[i].size;
+    if (q.offset < end) break;
+    begin = end;
+  }
+  first = std::min(first, all.size());
+  reply.first_chunk = static_cast<std::uint32_t>(first);
+  reply.first_offset = begin;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    reply.layout = reply.layout * 31 + all[i].size * std::uint64_t{7919} + all[i].crc32c;
+    if (i >= first && i < first + limit) reply.chunks.push_back(all[i]);
   }
 }
 
@@ -111,11 +145,18 @@ result<wire::mutation_reply> fake_cluster::commit(const wire::commit_file_reques
   const std::string path(q.path);
   if (path.empty() || path[0] != '/') return errc::invalid_path;
   if (directories_.contains(path)) return errc::is_directory;
+  std::vector<wire::chunk_ref> chunks;
+  if (const auto at = staged_.find({q.op.client.value, q.op.sequence}); at != staged_.end()) {
+    chunks = std::move(at->second);
+    staged_.erase(at);
+  }
+  if (chunks.size() != q.chunks_before) return errc::busy;
+  chunks.insert(chunks.end(), q.chunks.begin(), q.chunks.end());
   wire::mutation_reply reply;
   reply.replaced = files_.contains(path);
   if (reply.replaced && !q.overwrite) return errc::exists;
   if (!is_expected(path, q.expected)) return errc::precondition;
-  for (const wire::chunk_ref& c : q.chunks) {
+  for (const wire::chunk_ref& c : chunks) {
     if (volumes_[c.volume].closed) {
       return failure(make_error_code(errc::regrant), "", std::to_string(c.volume.value));
     }
@@ -127,7 +168,7 @@ result<wire::mutation_reply> fake_cluster::commit(const wire::commit_file_reques
     }
   }
   file& f = files_[path];
-  f.chunks = q.chunks;
+  f.chunks = std::move(chunks);
   f.entry.type = 1;
   f.entry.size = q.size;
   f.entry.crc32c = q.crc32c;

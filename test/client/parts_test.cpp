@@ -86,6 +86,16 @@ BOOST_AUTO_TEST_CASE(timers_run_in_order_and_can_be_cancelled) {
   BOOST_TEST(order == "ab!c");
 }
 
+BOOST_AUTO_TEST_CASE(chunks_are_longer_where_a_file_would_have_too_many) {
+  constexpr std::uint64_t usual = 8U << 20;
+  static_assert(chunk_size_for(0, usual) == usual);
+  static_assert(chunk_size_for(usual * max_file_chunks, usual) == usual);
+  static_assert(chunk_size_for(usual * max_file_chunks + 1, usual) == 2 * usual);
+  static_assert(chunk_size_for(max_file_bytes, usual) == max_chunk_size);
+  static_assert(chunk_size_for(max_file_bytes, 3U << 20) == max_chunk_size);
+  static_assert(chunk_size_for(max_file_bytes, max_chunk_size) == max_chunk_size);
+}
+
 BOOST_AUTO_TEST_CASE(stored_sizes) {
   BOOST_TEST(detail::stored_size(1) == 32U);
   BOOST_TEST(detail::stored_size(4096) == 4120U);

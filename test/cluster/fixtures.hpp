@@ -70,6 +70,11 @@ class fake_state : public durable_state {
     return at == freed.end() ? 0 : at->second;
   }
 
+  std::uint64_t lost_chunks(volume_id id) const override {
+    const auto at = lost.find(id);
+    return at == lost.end() ? 0 : at->second.size();
+  }
+
   /// What the log makes of a request; the id of the volume.
   volume_id apply(const log_request& q) {
     using kind = log_request::kind;
@@ -101,6 +106,17 @@ class fake_state : public durable_state {
         info.members = q.members;
         info.generation = q.generation;
         break;
+      case kind::lost:
+        for (const chunk_content& c : q.chunks) {
+          info.digest.remove(c.key, c.size, c.crc32c);
+          lost[q.volume].insert(c);
+        }
+        break;
+      case kind::found:
+        for (const chunk_content& c : q.chunks) {
+          if (lost[q.volume].erase(c) != 0) info.digest.add(c.key, c.size, c.crc32c);
+        }
+        break;
     }
     return q.volume;
   }
@@ -110,6 +126,7 @@ class fake_state : public durable_state {
   std::map<volume_id, std::map<std::uint64_t, removal_batch>> removals;
   std::set<volume_id> due;
   std::map<volume_id, std::uint64_t> freed;
+  std::map<volume_id, std::set<chunk_content>> lost;
   std::uint64_t counter = 0;
   std::uint64_t last = 0;  ///< txid
 };

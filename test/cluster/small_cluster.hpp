@@ -3,6 +3,7 @@
 
 #include "cluster/fixtures.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ class small_cluster {
     node_registration r = registration(number, 1, m.rack);
     if (!m.address.empty()) r.address = m.address;
     r.volume_count = replicas.size();
+    for (disk_report& disk : r.disks) disk.failed = m.disk_failed;
     m.refused = {};
     if (const auto done = brain.register_node(r, m.connection, now); !done) {
       m.refused = done.error();
@@ -61,7 +63,8 @@ class small_cluster {
 
   struct member {
     bool up = false;
-    bool stopping = false;  ///< says so with each heartbeat
+    bool stopping = false;     ///< says so with each heartbeat
+    bool disk_failed = false;  ///< likewise
     connection_number connection = 0;
     std::uint64_t beats = 0;
     std::map<volume_id, replica_report> disk;
@@ -69,6 +72,9 @@ class small_cluster {
     std::string address;  ///< if it is not the usual one
     failure refused;      ///< its last registration
   };
+  /// Called when a node has done what an order says: may say more in the result, or something else.
+  std::function<void(std::uint8_t node, const order& o, order_result& result)> on_order;
+
   fake_state state;
   controller brain;
   time_ms now = 0;
@@ -93,6 +99,7 @@ class small_cluster {
       message.incarnation = 1;
       message.number = ++m.beats;
       message.disks = registration(number).disks;
+      for (disk_report& disk : message.disks) disk.failed = m.disk_failed;
       message.stopping = m.stopping;
       (void)brain.heartbeat(message, m.connection, now);
       settle();
@@ -102,7 +109,12 @@ class small_cluster {
     for (const order& o : brain.take_orders(node(number), now)) {
       ++given_[o.kind];
       perform(o, m);
-      done.results.push_back({.id = o.id, .kind = o.kind, .volume = o.volume, .detail = {}});
+      order_result result;
+      result.id = o.id;
+      result.kind = o.kind;
+      result.volume = o.volume;
+      if (on_order) on_order(number, o, result);
+      done.results.push_back(std::move(result));
       const auto at = m.disk.find(o.volume);
       if (at == m.disk.end()) {
         done.gone.push_back(o.volume);

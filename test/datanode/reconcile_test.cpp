@@ -1,4 +1,4 @@
-// What a reconcile does with chunks that are not listed.
+// What a reconcile does with chunks that are not listed, and says of those that nobody has.
 #include "datanode/node_fixture.hpp"
 #include "wire/health_messages.hpp"
 
@@ -6,6 +6,8 @@ using namespace ssdfs;
 using namespace ssdfs::test;
 
 namespace {
+
+constexpr auto unavailable = static_cast<std::uint16_t>(errc::unavailable);
 
 struct sealed_pair : node_fixture {
   sealed_pair() : node_fixture(2) {
@@ -23,12 +25,15 @@ struct sealed_pair : node_fixture {
     const byte_vector bytes = content(key);
     return {key, static_cast<std::uint32_t>(bytes.size()), crc32c(bytes)};
   }
-  order_result reconcile(std::size_t node) {
+  static chunk_content named(chunk_key key) {
+    const wire::chunk_entry e = entry(key);
+    return {e.key, e.size, e.crc32c};
+  }
+  order_result reconcile(std::size_t node, bool with_source = true) {
     master.set_live_chunks(volume, list);
-    return order_to(node, {.kind = order_kind::reconcile,
-                           .volume = volume,
-                           .generation = 1,
-                           .sources = {address_of(1 - node)}});
+    order what{.kind = order_kind::reconcile, .volume = volume, .generation = 1};
+    if (with_source) what.sources = {address_of(1 - node)};
+    return order_to(node, what);
   }
   wire::replica_trouble trouble(std::size_t node) {
     const auto health = call(node, wire::replica_health_request{});
@@ -60,6 +65,42 @@ BOOST_AUTO_TEST_CASE(only_what_the_log_cannot_account_for_waits_for_an_operator)
   now = f.trouble(0);
   BOOST_TEST(now.orphans == 3U);
   BOOST_TEST(now.orphans_waiting == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_neither_the_replica_nor_a_source_has_is_named) {
+  sealed_pair f;
+  f.list.chunks = {f.entry(1), f.entry(2), f.entry(3), f.entry(4), f.entry(9)};
+  order_result said = f.reconcile(0);
+  BOOST_TEST(said.status == unavailable);
+  BOOST_TEST((said.absent == std::vector{f.named(9)}));
+  // Without a source there is nobody else to ask.
+  said = f.reconcile(0, false);
+  BOOST_TEST((said.absent == std::vector{f.named(9)}));
+  // One that does not answer may have it.
+  f.nodes[1]->stop();
+  said = f.reconcile(0);
+  BOOST_TEST(said.status == unavailable);
+  BOOST_TEST(said.absent.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_lost_chunk_that_is_here_is_kept_and_named) {
+  sealed_pair f;
+  // It had been set aside before.
+  f.list.chunks = {f.entry(1), f.entry(2), f.entry(3)};
+  BOOST_TEST(f.reconcile(0).status == 0);
+  BOOST_TEST(f.trouble(0).orphans == 1U);
+  f.list.lost = {f.entry(4), f.entry(9)};
+  order_result said = f.reconcile(0);
+  BOOST_TEST(said.status == unavailable);
+  BOOST_TEST((said.found == std::vector{f.named(4)}));
+  BOOST_TEST(f.trouble(0).orphans == 0U);
+  // The master lists it again.
+  f.list.chunks.push_back(f.entry(4));
+  f.list.lost = {f.entry(9)};
+  said = f.reconcile(0);
+  BOOST_TEST(said.status == 0);
+  BOOST_TEST(said.found.empty());
+  f.require_everywhere(4, f.content(4));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

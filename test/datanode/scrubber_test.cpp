@@ -77,4 +77,29 @@ BOOST_AUTO_TEST_CASE(a_bad_record_that_a_reader_met_is_healed_without_a_pass) {
   s->stop();
 }
 
+// Two replicas that are bad in the same place would else read each other without end.
+BOOST_AUTO_TEST_CASE(what_cannot_be_repaired_is_not_tried_at_every_read) {
+  fixture f;
+  auto s = f.make();
+  s->set_rate(0, 0);
+  s->start();
+  const auto rot = [&](chunk_key key) {
+    f.flip(2, key, 10);
+    static_cast<void>(f.store(2).scrub(0, 1 << 30));
+  };
+  const auto tries = [&] {
+    const std::lock_guard lock(f.mutex);
+    return f.changed.size();
+  };
+  rot(9);
+  s->records_bad(volume_id(2));
+  await([&] { return tries() == 1; });
+  for (int i = 0; i < 50; ++i) s->records_bad(volume_id(2));
+  rot(10);
+  s->records_bad(volume_id(2));  // another one: at once
+  await([&] { return tries() >= 2; });
+  s->stop();
+  BOOST_TEST(tries() <= 3u);  // one more may have had its turn
+}
+
 BOOST_AUTO_TEST_SUITE_END()

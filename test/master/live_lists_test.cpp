@@ -2,6 +2,7 @@
 #include "master/live_lists.hpp"
 
 #include "meta/state_util.hpp"
+#include "meta/volume_check.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -47,6 +48,23 @@ std::shared_ptr<const live_lists::list> made(live_lists& lists, volume_id volume
     if (!lists.step(0)) list = lists.want(volume, 0);
   }
   return list;
+}
+
+BOOST_AUTO_TEST_CASE(a_list_has_nothing_that_is_lost) {
+  test::state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key first = rig.grant(v);
+  BOOST_REQUIRE(rig.create("/a", v, first).has_value());
+  BOOST_REQUIRE(rig.create("/b", v, first + 1).has_value());
+  rig.close(v);
+  const meta::stored_chunk lost[] = {{first, 100, meta::crc_value(700)}};
+  rig.log_record(meta::make_lost(rig.state(), v, lost, rig.context()));
+  live_lists lists(rig.state());
+  const auto list = made(lists, v);
+  BOOST_TEST_REQUIRE(list != nullptr);
+  BOOST_TEST_REQUIRE(list->size() == 1U);
+  BOOST_TEST(list->front().key == first + 1);
+  BOOST_TEST(meta::check_volumes(rig.state(), 10).empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_list_has_what_is_live_or_waits_for_its_removal) {

@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(lines_of_version_1_are_taken) {
   auto lines = sample();
   const std::string asked = R"(,"rebalance":"paused","rebalance_permille":50)";
   lines[0].erase(lines[0].find(asked), asked.size());
-  lines[0].replace(lines[0].find(R"("format":2)"), 10, R"("format":1)");
+  lines[0].replace(lines[0].find(R"("format":3)"), 10, R"("format":1)");
   state s;
   const auto built = build(lines, s);
   BOOST_REQUIRE_MESSAGE(built.has_value(), test::why(built));
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(lines_of_version_1_are_taken) {
         static_cast<std::byte>(std::stoi(std::string(test::image_v1.substr(i, 2)), nullptr, 16)));
   }
   BOOST_TEST(lines_of(old).front().starts_with(R"({"format":1,)"));
-  BOOST_TEST(lines_of(image_of(s)).front().starts_with(R"({"format":2,)"));
+  BOOST_TEST(lines_of(image_of(s)).front().starts_with(R"({"format":3,)"));
 }
 
 BOOST_AUTO_TEST_CASE(an_edited_dump_is_another_image) {

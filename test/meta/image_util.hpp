@@ -76,6 +76,8 @@ inline void fill(state_rig& rig) {
   auto reclaim = meta::make_reclaim(rig.state(), v, rig.context());
   BOOST_REQUIRE(reclaim.has_value() && reclaim->has_value());
   rig.log_record(std::move(**reclaim));
+  const meta::stored_chunk lost[] = {{key + 6, 60, meta::crc_value(420)}};
+  rig.log_record(meta::make_lost(rig.state(), v, lost, rig.context()));
   // Removed and not yet taken apart.
   BOOST_REQUIRE(rig.remove("/pictures/2", true, true).has_value());
   rig.start();

@@ -40,13 +40,14 @@ create_record sample_create() {
 std::vector<record> samples() {
   std::vector<record> out;
   out.push_back(with(start_record{epoch_t(3), test_node(1), test_cluster(), ssdfs::txid(16), 2}));
-  out.push_back(with(mkdir_record{"/a/b", 1, 0700, "u", "g"}));
+  out.push_back(with(mkdir_record{"/a/b", 1, 0700, "u", "g", 3}));
   out.push_back(with(sample_create()));
+  std::get<create_record>(out.back().body).kept = 7;
   out.back().durable = ssdfs::txid(16);
   out.back().op = {test_client(1), 5, 3};
-  out.push_back(with(rename_record{"/a", "/b/c", 1, true, true, "u", "g"}));
+  out.push_back(with(rename_record{"/a", "/b/c", 1, true, true, "u", "g", 2}));
   out.push_back(with(delete_record{"/a\n\"\\\x01"}));
-  out.push_back(with(setattr_record{"/a", 63, -5, 0, "u", "g", 3, "t"}));
+  out.push_back(with(setattr_record{"/a", 63, -5, 0, "u", "g", 3, "t", 5}));
   out.push_back(with(quota_record{"/a", 1000, std::uint64_t{1} << 40}));
   out.push_back(with(add_volume_record{volume_id(7), 2, {test_node(1), test_node(2)}}));
   out.push_back(with(members_record{volume_id(7), 2, {test_node(3)}}));
@@ -60,6 +61,9 @@ std::vector<record> samples() {
       "/a", 2, {volume_id(7), 1, 10, crc_value(1)}, {volume_id(8), 2, 10, crc_value(1)}}));
   out.push_back(with(node_record{test_node(9), node_decision::maintenance, 1'800'000'000'000}));
   out.push_back(with(rebalance_record{rebalance_phase::paused, 100}));
+  out.push_back(with(forget_record{{1, 65'534}, {7}}));
+  out.push_back(with(lost_record{volume_id(7), {{1, 10, crc_value(1)}, {5, 20, crc_value(2)}}}));
+  out.push_back(with(found_record{volume_id(7), {{5, 20, crc_value(2)}}}));
   out.push_back(with(mark_record{1, 2, 3, hash64(0xfedcba9876543210)}));
   return out;
 }
@@ -165,6 +169,7 @@ BOOST_AUTO_TEST_CASE(nonsense_is_refused) {
         R"({"txid":"1","op":"REBALANCE","time":5,"phase":"faster","threshold":100)",
         R"({"txid":"1","op":"REBALANCE","time":5,"phase":"running","threshold":-1)",
         R"({"txid":"1","op":"RECLAIM","time":5,"keys":[4294967296])",
+        R"({"txid":"1","op":"FORGET","time":5,"access":[65536])",
         R"({"txid":"1","op":"RECLAIM","time":5,"keys":[1,])",
         R"({"txid":"18446744073709551616","op":"DELETE","time":5)",
         R"({"txid":"1","op":"DELETE","time":5,"client":"c1")", "[]", ""}) {

@@ -1,4 +1,5 @@
 // Commands on names one by one: what they refuse, what they fix, what a repeat gets.
+#include "meta/command_support.hpp"
 #include "meta/state_util.hpp"
 #include "meta/trash.hpp"
 
@@ -9,6 +10,7 @@ namespace {
 
 using test::require_error;
 using test::state_rig;
+using test::why;
 
 std::vector<std::string> names(const state& s, std::string_view path) {
   std::vector<entry_view> page;
@@ -302,39 +304,135 @@ BOOST_AUTO_TEST_CASE(quotas_count_moves_exactly) {
   BOOST_TEST(rig.state().digest() == rig.replay()->digest());
 }
 
-// The table of owners, groups and modes is bounded: a new combination is refused, known ones stay
-// usable, and replay agrees.
-BOOST_AUTO_TEST_CASE(combinations_of_owner_group_and_mode_end) {
+// The tables of what entries share are bounded. Beyond that values are kept with their entries, and
+// what nothing has any more makes room again; replay and images agree.
+BOOST_AUTO_TEST_CASE(values_beyond_the_tables_are_kept_with_their_entries) {
   state_rig rig;
   BOOST_REQUIRE(rig.touch("/f").has_value());
   attributes_request q;
   q.path = "/f";
   q.mask = attribute_owner | attribute_mode;
   std::string owner;
-  std::size_t made = 0;
-  for (;; ++made) {
+  for (std::size_t made = 0; rig.state().access().used() < max_shared_access - 1; ++made) {
+    BOOST_REQUIRE(made < max_shared_access);
     owner = "user" + std::to_string(made / 512);
     q.owner = owner;
     q.mode = static_cast<std::uint16_t>(made % 512);
-    auto d = make_set_attributes(rig.state(), q, rig.context());
-    if (!d) {
-      BOOST_TEST(d.error().code == make_error_code(errc::too_large), d.error().message());
-      BOOST_TEST(d.error().message().find("32000") != std::string::npos, d.error().message());
-      break;
-    }
-    rig.log_record(std::move(d->change));
-    BOOST_REQUIRE(made < 33'000);
+    BOOST_REQUIRE(rig.finish(make_set_attributes(rig.state(), q, rig.context())).has_value());
   }
-  BOOST_TEST(made > 31'900);
-  q.owner = "user3";  // known
-  q.mode = 7;
-  BOOST_TEST(rig.finish(make_set_attributes(rig.state(), q, rig.context())).has_value());
-  BOOST_TEST(rig.touch("/g").has_value());
-  directory_request fresh;
-  fresh.path = "/d";
-  fresh.by = {"nobody-yet", ""};
-  require_error(make_directory(rig.state(), fresh, rig.context()), errc::too_large);
+  attributes_request typed;
+  typed.path = "/f";
+  typed.mask = attribute_type;
+  for (std::size_t made = 0; rig.state().types().used() < max_shared_types; ++made) {
+    const std::string type = "image/x-" + std::to_string(made);
+    typed.content_type = type;
+    BOOST_REQUIRE(rig.finish(make_set_attributes(rig.state(), typed, rig.context())).has_value());
+  }
+
+  // A file with new values, below new directories, and a directory.
+  create_request fresh;
+  fresh.path = "/app/42/f";
+  fresh.by = {"app_42", "apps"};
+  fresh.content_type = "multipart/form-data; boundary=42";
+  BOOST_REQUIRE(rig.finish(make_create(rig.state(), fresh, rig.context())).has_value());
+  directory_request below;
+  below.path = "/app/42/d";
+  below.mode = 0700;
+  below.by = {"app_43", ""};
+  BOOST_REQUIRE(rig.finish(make_directory(rig.state(), below, rig.context())).has_value());
+  rename_request moved;
+  moved.from = "/app/42/f";
+  const std::string to = "/new/" + std::string(200, 'n');
+  moved.to = to;
+  moved.parents = true;
+  moved.by = {"app_44", ""};
+  BOOST_REQUIRE(rig.finish(make_rename(rig.state(), moved, rig.context())).has_value());
+  const auto check = [&](const state& s, std::string_view file) {
+    const auto f = lookup(s, file, {});
+    BOOST_REQUIRE(f.has_value());
+    BOOST_TEST(f->owner == "app_42");
+    BOOST_TEST(f->group == "apps");
+    BOOST_TEST(f->mode == 0644U);
+    BOOST_TEST(f->content_type == "multipart/form-data; boundary=42");
+    BOOST_TEST(lookup(s, "/app", {})->owner == "app_42");
+    BOOST_TEST(lookup(s, "/app/42/d", {})->owner == "app_43");
+    BOOST_TEST(lookup(s, "/app/42/d", {})->mode == 0700U);
+    BOOST_TEST(lookup(s, "/new", {})->owner == "app_44");
+    const auto sound = s.names().verify();
+    BOOST_TEST(sound.has_value(), why(sound));
+  };
+  check(rig.state(), to);
+  BOOST_TEST(rig.state().access().used() == max_shared_access - 1);
+  BOOST_TEST(rig.state().types().used() == max_shared_types);
+
+  // Known values are shared as ever, and one attribute of a kept combination can change.
+  q.path = to;
+  q.mask = attribute_mode;
+  q.mode = 0600;
+  BOOST_REQUIRE(rig.finish(make_set_attributes(rig.state(), q, rig.context())).has_value());
+  BOOST_TEST(lookup(rig.state(), to, {})->owner == "app_42");
+  BOOST_TEST(lookup(rig.state(), to, {})->mode == 0600U);
+  q.mode = 0644;
+  BOOST_REQUIRE(rig.finish(make_set_attributes(rig.state(), q, rig.context())).has_value());
+  typed.path = to;
+  typed.content_type = "image/x-7";
+  BOOST_REQUIRE(rig.finish(make_set_attributes(rig.state(), typed, rig.context())).has_value());
+  BOOST_TEST(lookup(rig.state(), to, {})->content_type == "image/x-7");
+  typed.content_type = fresh.content_type;
+  BOOST_REQUIRE(rig.finish(make_set_attributes(rig.state(), typed, rig.context())).has_value());
+  check(rig.state(), to);
+  check(*rig.replay(), to);
   BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+
+  // Nearly all that fills the tables is used by nothing.
+  const auto forget_all = [&] {
+    std::size_t records = 0;
+    while (auto forget = make_forget(rig.state(), 1, rig.context())) {
+      rig.log_record(std::move(*forget));
+      ++records;
+    }
+    return records;
+  };
+  BOOST_TEST(!make_forget(rig.state(), 100'000, rig.context()).has_value());
+  BOOST_TEST(forget_all() == 8U);
+  BOOST_TEST(rig.state().access().used() == 2U);
+  BOOST_TEST(rig.state().types().used() == 2U);
+  check(rig.state(), to);
+  fresh.path = "/again";
+  BOOST_REQUIRE(rig.finish(make_create(rig.state(), fresh, rig.context())).has_value());
+  BOOST_TEST(rig.state().access().find("app_42", "apps", 0644).value_or(0) == 1U);
+  check(*rig.replay(), to);
+  BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+}
+
+// Directories that were removed and not yet taken apart have values, too: a log may say at a place
+// where a replaying process has not come so far that nothing has them any more.
+BOOST_AUTO_TEST_CASE(what_was_removed_keeps_its_values_until_it_is_taken_apart) {
+  state_rig rig;
+  create_request q;
+  q.path = "/d/f";
+  q.by = {"brief", ""};
+  q.content_type = "image/x-brief";
+  BOOST_REQUIRE(rig.finish(make_create(rig.state(), q, rig.context())).has_value());
+  BOOST_REQUIRE(rig.remove("/d", true, true).has_value());
+  BOOST_TEST(!make_forget(rig.state(), 1, rig.context()).has_value());
+  while (rig.state().reclaim_step(100)) {
+  }
+  auto forget = make_forget(rig.state(), 1, rig.context());
+  BOOST_REQUIRE(forget.has_value());
+  rig.log_record(std::move(*forget));
+  q.path = "/g";
+  q.by = {"next", ""};
+  BOOST_REQUIRE(rig.finish(make_create(rig.state(), q, rig.context())).has_value());
+  BOOST_TEST(rig.state().access().find("next", "next", 0644).value_or(0) == 1U);
+  BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+
+  // A value that an entry has cannot go.
+  record wrong;
+  wrong.txid = rig.state().last_txid().next();
+  wrong.time_ms = rig.state().log_time_ms();
+  wrong.body = forget_record{{1}, {}};
+  require_error(rig.state().apply(wrong, 0), errc::damaged);
 }
 
 BOOST_AUTO_TEST_CASE(permissions_when_they_are_on) {

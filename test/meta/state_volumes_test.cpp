@@ -173,6 +173,90 @@ BOOST_AUTO_TEST_CASE(a_chunk_inside_its_grace_is_not_reclaimed) {
   BOOST_TEST(make_reclaim(rig.state(), v, rig.context())->has_value());
 }
 
+namespace {
+
+// What state_rig's files of one chunk hold.
+stored_chunk chunk_of(chunk_key key, std::uint32_t size = 100) {
+  return {key, size, crc_value(size * 7)};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_lost_chunk_leaves_the_digest_until_it_turns_up_or_its_file_goes) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    BOOST_REQUIRE(rig.create("/" + std::to_string(i), v, key + i).has_value());
+  }
+  const stored_chunk lost[] = {chunk_of(key), chunk_of(key + 1)};
+  require_error(make_lost(rig.state(), v, lost, rig.context()), errc::sealed);
+  rig.close(v);
+  rig.log_record(make_lost(rig.state(), v, lost, rig.context()));
+  const volume_table& volumes = rig.state().volumes();
+  volume_digest left;
+  left.add(key + 2, 100, 700);
+  BOOST_TEST((volumes.find(v)->info.digest == left));
+  BOOST_TEST(volumes.lost_count() == 2U);
+  BOOST_TEST(volumes.is_lost(v, key));
+  BOOST_TEST(!volumes.is_lost(v, key + 2));
+  require_error(make_lost(rig.state(), v, lost, rig.context()), errc::precondition);
+  // A file that goes takes its lost chunk along: there is nothing to remove.
+  BOOST_REQUIRE(rig.remove("/1", false, true).has_value());
+  BOOST_TEST(volumes.lost_count() == 1U);
+  BOOST_TEST(volumes.freed_count() == 0U);
+  // Found: only as it was, and only once.
+  const stored_chunk other[] = {chunk_of(key, 99), chunk_of(key + 2)};
+  require_error(make_found(rig.state(), v, other, rig.context()), errc::precondition);
+  rig.log_record(make_found(rig.state(), v, lost, rig.context()));
+  left.add(key, 100, 700);
+  BOOST_TEST((volumes.find(v)->info.digest == left));
+  BOOST_TEST(volumes.lost_count() == 0U);
+  require_error(make_found(rig.state(), v, lost, rig.context()), errc::precondition);
+  BOOST_REQUIRE(rig.remove("/0", false, true).has_value());
+  BOOST_TEST(volumes.freed_count() == 1U);
+  BOOST_TEST(rig.state().digest() == rig.replay()->digest());
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_for_its_removal_is_not_lost) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  BOOST_REQUIRE(rig.create("/a", v, key).has_value());
+  BOOST_REQUIRE(rig.remove("/a", false, true).has_value());
+  rig.close(v);
+  const stored_chunk lost[] = {chunk_of(key)};
+  require_error(make_lost(rig.state(), v, lost, rig.context()), errc::precondition);
+}
+
+// Live, the chunks of a removed directory are freed bit by bit; in replay at another time.
+BOOST_AUTO_TEST_CASE(a_lost_chunk_of_a_removed_directory_is_gone_in_either_order) {
+  state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key key = rig.grant(v);
+  BOOST_REQUIRE(rig.create("/d/a", v, key).has_value());
+  BOOST_REQUIRE(rig.create("/d/b", v, key + 1).has_value());
+  rig.close(v);
+  BOOST_REQUIRE(rig.remove("/d", true, true).has_value());
+  const stored_chunk lost[] = {chunk_of(key)};
+  rig.log_record(make_lost(rig.state(), v, lost, rig.context()));
+  const auto drain = [](state& s) {
+    while (s.reclaim_step(1)) {
+    }
+  };
+  const std::size_t before = rig.log().size();
+  drain(rig.state());
+  BOOST_TEST(rig.state().volumes().lost_count() == 0U);
+  BOOST_TEST(rig.state().volumes().freed_count() == 1U);
+  BOOST_TEST(before == rig.log().size());
+  // Another state had freed the chunk before it heard that it is lost.
+  auto twin = rig.replay();
+  drain(*twin);
+  BOOST_TEST(twin->volumes().lost_count() == 0U);
+  BOOST_TEST(twin->volumes().freed_count() == 1U);
+  BOOST_TEST(twin->digest() == rig.state().digest());
+}
+
 BOOST_AUTO_TEST_CASE(relocation_is_a_compare_and_set) {
   state_rig rig;
   const volume_id v = rig.add_volume();
@@ -296,7 +380,7 @@ BOOST_AUTO_TEST_CASE(a_log_of_version_1_goes_on_as_one_of_version_2) {
   c.now_ms = s.log_time_ms();
   const auto started = make_start(s, {test::test_node(1), test::test_cluster()}, c);
   BOOST_REQUIRE(started.has_value());
-  BOOST_TEST(std::get<start_record>(started->body).format == 2U);
+  BOOST_TEST(std::get<start_record>(started->body).format == edits_format_version);
   BOOST_TEST(s.apply(*started, 0).has_value());
   const auto asked = make_rebalance(s, {rebalance_phase::running, 100}, c);
   BOOST_REQUIRE(asked.has_value());

@@ -30,6 +30,49 @@ BOOST_AUTO_TEST_CASE(ids_follow_first_use) {
   BOOST_TEST(types.text(2) == "image/png");
 }
 
+BOOST_AUTO_TEST_CASE(ids_that_are_taken_back_are_used_again_from_the_lowest) {
+  access_table table;
+  for (const char* owner : {"a", "b", "c", "d"})
+    BOOST_TEST(table.intern(owner, "g", 0).has_value());
+  table.release(3);
+  table.release(1);
+  BOOST_TEST(table.size() == 5U);
+  BOOST_TEST(table.used() == 3U);
+  BOOST_TEST(!table.taken(1));
+  BOOST_TEST(table.taken(2));
+  BOOST_TEST(!table.find("a", "g", 0).has_value());
+  BOOST_TEST(*table.intern("e", "g", 0) == 1U);
+  BOOST_TEST(*table.intern("a", "g", 0) == 3U);
+  BOOST_TEST(*table.intern("f", "g", 0) == 5U);
+  BOOST_TEST(table.owner(3) == "a");
+
+  string_table texts;
+  for (const char* text : {"a", "b", "c"}) BOOST_TEST(texts.intern(text).has_value());
+  texts.release(2);
+  BOOST_TEST(!texts.taken(2));
+  BOOST_TEST(texts.taken(0));
+  BOOST_TEST(*texts.intern("d") == 2U);
+  BOOST_TEST(*texts.intern("b") == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(tables_are_read_back_with_their_gaps) {
+  access_table table;
+  BOOST_TEST(table.append("a", "g", 0).has_value());
+  table.skip();
+  table.skip();
+  BOOST_TEST(table.append("b", "g", 0).has_value());
+  BOOST_TEST((table.append("a", "g", 0).error() == errc::invalid_argument));
+  BOOST_TEST(*table.find("b", "g", 0) == 4U);
+  BOOST_TEST(*table.intern("c", "g", 0) == 2U);
+  BOOST_TEST(*table.intern("d", "g", 0) == 3U);
+  BOOST_TEST(*table.intern("e", "g", 0) == 5U);
+  string_table texts;
+  texts.skip();
+  BOOST_TEST(texts.append("a").has_value());
+  BOOST_TEST(*texts.find("a") == 2U);
+  BOOST_TEST(*texts.intern("b") == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(bad_values_are_refused) {
   access_table table;
   BOOST_TEST((table.intern("", "g", 0).error() == errc::invalid_argument));

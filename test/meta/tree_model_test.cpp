@@ -17,6 +17,22 @@ using namespace ssdfs::test;
 
 namespace {
 
+// What an entry has beside its record; a static text, so that attributes may view it.
+std::string_view kept_extra(std::size_t n, bool directory) {
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < 8; ++i) {
+      std::string extra;
+      const std::string owner(1 + i * 34, 'o');
+      append_extra(extra, extra_tag::access, encode_access({owner, "g", 0640}));
+      if (i % 2 == 1) append_extra(extra, extra_tag::content_type, "image/x-" + owner.substr(1));
+      out.push_back(extra);
+    }
+    return out;
+  }();
+  return all[directory ? n % 4 * 2 : n % 8];
+}
+
 struct twin_entry {
   bool directory = false;
   directory_attributes own;
@@ -132,13 +148,18 @@ class model {
     if (directory) {
       entry.own = {static_cast<std::int64_t>(pick(1U << 30)) - 1000,
                    static_cast<std::uint16_t>(pick(9))};
+      if (pick(10) == 0) {
+        entry.own.access = kept_id;
+        entry.own.extra = kept_extra(pick(8), true);
+      }
       outcome = tree_.insert_directory(id, name, entry.own, missing);
     } else {
       const sample_file file(static_cast<std::uint32_t>(random_()),
                              pick(10) == 0 ? pick(300) : pick(3));
       entry.attributes = file.attributes;
+      if (pick(10) == 0) keep(entry.attributes);
       entry.chunks = file.chunks;
-      outcome = tree_.insert_file(id, name, file.attributes, file.chunks, missing);
+      outcome = tree_.insert_file(id, name, entry.attributes, file.chunks, missing);
     }
     if (taken) {
       BOOST_REQUIRE((outcome->has_error() && outcome->error() == errc::exists));
@@ -147,6 +168,14 @@ class model {
     BOOST_REQUIRE(outcome->has_value());
     twin_[path] = entry;
     compare_entry(path, **outcome, entry);
+  }
+
+  void keep(file_attributes& attributes) {
+    attributes.extra = kept_extra(pick(8), false);
+    attributes.access = kept_id;
+    if (!extra_field(attributes.extra, extra_tag::content_type).empty()) {
+      attributes.content_type = kept_id;
+    }
   }
 
   // Changes a directory, and back again, near to where `name` is or belongs.
@@ -218,9 +247,10 @@ class model {
     twin_entry& entry = twin_[path];
     if (entry.directory) return;
     const sample_file file(static_cast<std::uint32_t>(random_()), pick(4));
-    BOOST_REQUIRE(
-        tree_.replace_file(*tree_.lookup(path), file.attributes, file.chunks).has_value());
     entry.attributes = file.attributes;
+    if (pick(5) == 0) keep(entry.attributes);
+    BOOST_REQUIRE(
+        tree_.replace_file(*tree_.lookup(path), entry.attributes, file.chunks).has_value());
     entry.chunks = file.chunks;
   }
 
@@ -230,15 +260,23 @@ class model {
     const inode id = *tree_.lookup(path);
     const auto access = static_cast<std::uint16_t>(pick(100));
     const auto mtime = static_cast<std::int64_t>(pick(1U << 31)) - (1 << 30);
-    tree_.set_access(id, access);
     tree_.set_mtime(id, mtime);
-    entry.own = {mtime, access};
-    if (entry.directory) return;
+    if (entry.directory) {
+      const bool keeps = pick(3) == 0;
+      entry.own = {mtime, keeps ? kept_id : access, keeps ? kept_extra(pick(8), true) : ""};
+      BOOST_REQUIRE(tree_.set_access(id, entry.own.access, entry.own.extra).has_value());
+      return;
+    }
     entry.attributes.access = access;
     entry.attributes.mtime_ms = mtime;
     entry.attributes.content_type = static_cast<std::uint16_t>(pick(7));
+    entry.attributes.extra = {};
     entry.attributes.replication = static_cast<std::uint8_t>(pick(4));
-    tree_.set_content_type(id, entry.attributes.content_type);
+    if (pick(3) == 0) keep(entry.attributes);
+    BOOST_REQUIRE(
+        tree_.set_access(id, entry.attributes.access, entry.attributes.extra).has_value());
+    BOOST_REQUIRE(tree_.set_content_type(id, entry.attributes.content_type, entry.attributes.extra)
+                      .has_value());
     tree_.set_replication(id, entry.attributes.replication);
     if (entry.chunks.empty()) return;
     const std::size_t index = pick(entry.chunks.size());

@@ -55,7 +55,7 @@ class ImageCommands(unittest.TestCase):
         head = json.loads(lines[0])
         self.assertEqual(list(head)[:6],
                          ["format", "cluster", "epoch", "txid", "files", "directories"])
-        self.assertEqual((head["format"], head["files"], head["directories"]), (2, 3000, 44))
+        self.assertEqual((head["format"], head["files"], head["directories"]), (3, 3000, 44))
         self.assertIsInstance(head["txid"], str)
         entries = [json.loads(line) for line in lines[1:]]
         self.assertIn(sample, [e.get("path") for e in entries])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 import time
 import unittest
@@ -64,11 +65,13 @@ class StrangersTest(unittest.TestCase):
             for _ in range(8):  # all volumes that there are, and then opened again
                 grant = client.grant()
                 address = grant["members"][0][1]
-                try:
-                    wire_client.write_chunk(address, grant, made_up, content)
-                except wire_client.Refused as refused:
-                    self.assertEqual(refused.status, wire_client.KEY_CONFLICT)
-                wire_client.write_chunk(address, grant, grant["first"], content)
+                # The next ones, too, which somebody else will get.
+                behind = grant["first"] + grant["count"]
+                for key in (made_up, grant["first"], *range(behind, behind + 20)):
+                    try:
+                        wire_client.write_chunk(address, grant, key, content)
+                    except wire_client.Refused as refused:
+                        self.assertEqual(refused.status, wire_client.KEY_CONFLICT)
                 close_volume(cluster, grant, client)
             with tempfile.NamedTemporaryFile() as file:
                 file.write(content)
@@ -116,6 +119,96 @@ class StrangersTest(unittest.TestCase):
                 return all(r["length"] < 1_000_000 for r in replicas)
             wait_until(compacted, "the bytes are given back", 60)
             self.assertEqual(cluster.ok("cat", "/kept", text=False), content)
+
+    def test_a_chunk_that_was_never_written_holds_up_nothing_but_its_file(self):
+        with Cluster(datanodes=3, master=MASTER) as cluster:
+            client = wire_client.Client([cluster.address])
+            grant = client.grant()
+            content = os.urandom(1000)
+            wire_client.write_chunk(grant["members"][0][1], grant, grant["first"], content)
+            client.commit("/good", grant, grant["first"], content)
+            client.commit("/lie", grant, grant["first"] + 1, content)
+            # Before anybody knows more than that all replicas lack it.
+            begun = time.monotonic()
+            early = cluster.run("cat", "/lie")
+            self.assertEqual(early.returncode, 1)
+            self.assertIn("damaged", early.stderr)
+            self.assertLess(time.monotonic() - begun, 15)
+            close_volume(cluster, grant, client)
+            self.assertEqual(cluster.report()["missing"], 1)
+            begun = time.monotonic()
+            done = cluster.run("cat", "/lie")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("damaged", done.stderr)
+            self.assertLess(time.monotonic() - begun, 5)
+            self.assertEqual(cluster.ok("cat", "/good", text=False), content)
+            found = cluster.run("fsck")
+            self.assertEqual(found.returncode, 1)
+            self.assertIn("missing /lie", found.stdout)
+            self.assertIn("1 files missing", found.stdout)
+            # The volume is repaired like any other when a member's disk is gone.
+            lost = next(d for d in cluster.datanodes
+                        if d.arguments[2] == f"--listen={grant['members'][0][1]}")
+            lost.kill()
+
+            def copied():
+                volume = volume_of(cluster, grant["volume"])
+                nodes = [r["node"] for r in volume["replicas"] if r["state"] != "node dead"]
+                return (is_whole(volume, grant["generation"]) and len(nodes) == 2 and
+                        grant["members"][0][0] not in nodes)
+            wait_until(copied, "copied to the third node", 60)
+            self.assertEqual(cluster.ok("cat", "/good", text=False), content)
+            cluster.ok("rm", "/lie")
+            wait_until(lambda: cluster.report()["missing"] == 0, "nothing is missing", 30)
+            self.assertEqual(cluster.run("fsck").returncode, 0)
+
+    def test_a_chunk_that_rots_everywhere_is_lost_and_comes_back_with_an_old_disk(self):
+        with Cluster(master=[*MASTER, "--scrub-rate=0"]) as cluster:
+            client = wire_client.Client([cluster.address])
+            grant = client.grant()
+            content = b"<the bytes of a picture>" * 100
+            wire_client.write_chunk(grant["members"][0][1], grant, grant["first"], content)
+            client.commit("/rotten", grant, grant["first"], content)
+            close_volume(cluster, grant, client)
+            name = f"volumes/{grant['volume']:016x}"
+            old_disk = tempfile.mkdtemp(dir=cluster.directory)
+            for node in cluster.datanodes:
+                node.stop()
+                path = f"{cluster.directory}/{node.name}/{name}"
+                with open(path + ".vol", "r+b") as file:
+                    whole = file.read()
+                    if node is cluster.datanodes[0]:
+                        for ending in (".vol", ".idx"):
+                            if os.path.exists(path + ending):
+                                shutil.copy(path + ending, old_disk + "/volume" + ending)
+                    file.seek(whole.index(content) + 100)
+                    file.write(b"!")
+            for node in cluster.datanodes:
+                node.start()
+            cluster.wait_live(2)
+            cluster.run("cat", "/rotten", "--timeout=5s")  # a read finds it
+
+            def lost():
+                # It may have been opened again: what is open is compared when it is closed.
+                if volume_of(cluster, grant["volume"])["state"] == "open":
+                    cluster.run("admin", "seal", str(grant["volume"]))
+                return cluster.report()["missing"] == 1
+            wait_until(lost, "lost", 60)
+            wait_until(lambda: is_whole(volume_of(cluster, grant["volume"]), grant["generation"]),
+                       "the rest is whole", 60)
+            self.assertIn("damaged", cluster.run("cat", "/rotten").stderr)
+            self.assertIn("missing /rotten", cluster.run("fsck").stdout)
+            node = cluster.datanodes[0]
+            node.stop()
+            path = f"{cluster.directory}/{node.name}/{name}"
+            for ending in (".vol", ".idx"):
+                if os.path.exists(path + ending):
+                    os.unlink(path + ending)
+                if os.path.exists(old_disk + "/volume" + ending):
+                    shutil.copy(old_disk + "/volume" + ending, path + ending)
+            node.start()
+            wait_until(lambda: cluster.report()["missing"] == 0, "found", 60)
+            self.assertEqual(cluster.ok("cat", "/rotten", text=False), content)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,16 @@ BOOST_AUTO_TEST_SUITE(cluster_simulation)
 
 BOOST_AUTO_TEST_CASE(storms_lose_nothing_and_heal) { run_seeds(options_for, 1'000); }
 
+BOOST_AUTO_TEST_CASE(a_chunk_that_was_never_written_holds_up_nothing) {
+  run_seeds(
+      [](std::uint64_t seed) {
+        world_options o = options_for(seed);
+        o.unwritten = true;
+        return o;
+      },
+      300);
+}
+
 BOOST_AUTO_TEST_CASE(fifty_nodes_lose_nothing_and_heal) { run_seeds(large_options_for, 150); }
 
 BOOST_AUTO_TEST_CASE(short_absences_cause_no_copies) {

@@ -117,6 +117,11 @@ void client::write_chunk() {
   const chunk_key key = next_key_++;
   const content what{static_cast<std::uint32_t>(world_.between(1, 1'200)),
                      static_cast<std::uint32_t>(world_.random64())};
+  if (world_.options.unwritten && world_.chance(0.03)) {
+    ++sequence_;
+    doing_ = "/u" + std::to_string(index_) + "_" + std::to_string(++files_);
+    return commit(doing_, key, what);
+  }
   datanode::write_request q{grant_->volume, grant_->generation, key, what, grant_->replicas};
   const std::string first = q.next.front();
   q.next.erase(q.next.begin());

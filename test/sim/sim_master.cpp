@@ -97,6 +97,11 @@ std::uint64_t state_view::freed_chunks(volume_id id) const {
   return entry == nullptr ? 0 : entry->freed.size();
 }
 
+std::uint64_t state_view::lost_chunks(volume_id id) const {
+  const meta::volume_entry* entry = state_.volumes().find(id);
+  return entry == nullptr ? 0 : entry->lost.size();
+}
+
 // ---- life ---------------------------------------------------------------------------------------
 
 master::master(world& w, int index) : process(w), address("m" + std::to_string(index)) {
@@ -135,6 +140,7 @@ void master::start(bool promotion) {
   for (line& l : pending_lines_) durable_lines_.push_back(std::move(l));
   pending_lines_.clear();
   committed_ = state_->last_txid();
+  if (promotion) history_cut_ = state_->epoch();
   view_ = std::make_unique<state_view>(*state_, context_);
   controller_ = std::make_unique<cluster::controller>(
       settings_for(world_, *state_, world_.random64()), *view_, world_.now());
@@ -286,6 +292,25 @@ void master::log_request(const cluster::log_request& q) {
       break;
     }
     case kind::members: change = meta::make_members(*state_, q.volume, q.members, c); break;
+    case kind::lost: {
+      const auto live = in_files(q.volume);
+      std::vector<meta::stored_chunk> chunks;
+      for (const chunk_content& lost : q.chunks) {
+        const auto at = live.find(lost.key);
+        if (at == live.end() || at->second != content{lost.size, lost.crc32c}) continue;
+        chunks.push_back({lost.key, lost.size, meta::crc_value(lost.crc32c)});
+      }
+      change = meta::make_lost(*state_, q.volume, chunks, c);
+      break;
+    }
+    case kind::found: {
+      std::vector<meta::stored_chunk> chunks;
+      for (const chunk_content& f : q.chunks) {
+        chunks.push_back({f.key, f.size, meta::crc_value(f.crc32c)});
+      }
+      change = meta::make_found(*state_, q.volume, chunks, c);
+      break;
+    }
   }
   bool applied = change.has_value();
   volume_id volume = q.volume;
@@ -313,6 +338,7 @@ void master::settle() {
     // The old master went on after the promotion: an operator knows and accepts.
     if (!world_.promoted()) return world_.fail("read only: " + *controller_->read_only_reason());
     controller_->accept_loss(world_.now());
+    history_cut_ = state_->epoch();
   }
   for (auto requests = controller_->take_log_requests(); !requests.empty();
        requests = controller_->take_log_requests()) {

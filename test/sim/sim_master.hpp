@@ -31,6 +31,7 @@ class state_view : public cluster::durable_state {
   const cluster::removal_batch* removal(volume_id id, std::uint64_t number) const override;
   bool reclaim_due(volume_id id) const override;
   std::uint64_t freed_chunks(volume_id id) const override;
+  std::uint64_t lost_chunks(volume_id id) const override;
 
  private:
   const meta::state& state_;
@@ -51,6 +52,10 @@ struct live_list {
   std::map<chunk_key, content> chunks;
   generation_t generation = 0;
   std::uint64_t removal_number = 0;
+  std::map<chunk_key, content> lost;
+  chunk_key settled_from = 0;
+  chunk_key settled_end = 0;
+  std::int64_t settled_wait_ms = 0;
 };
 
 class master : public process {
@@ -98,7 +103,7 @@ class master : public process {
   [[nodiscard]] bool ready() const { return up_ && controller_ != nullptr; }
   /// Files of the namespace with their chunks.
   [[nodiscard]] std::map<std::string, std::vector<meta::chunk_record>> files() const;
-  /// Chunks that should be in a volume: live or not yet reclaimed.
+  /// Chunks that should be in a volume: live and not lost, or not yet reclaimed.
   [[nodiscard]] std::map<chunk_key, content> expected(volume_id volume) const;
   /// Of these, what files hold.
   [[nodiscard]] std::map<chunk_key, content> in_files(volume_id volume) const;
@@ -137,6 +142,7 @@ class master : public process {
   meta::context& context();
 
   std::vector<line> durable_lines_;
+  epoch_t history_cut_;  ///< kept on the disk: records of epochs below it may be missing
   std::deque<line> pending_lines_;
   bool syncing_ = false;
   std::unique_ptr<meta::state> state_;

@@ -6,9 +6,11 @@
 #include <algorithm>
 
 namespace ssdfs::sim {
-
 namespace {
 
+/// Longer than two masters can go on beside each other: a grace is to be longer than it takes to
+/// notice that.
+constexpr std::int64_t settled_wait_ms = 20'000;
 constexpr std::uint32_t keys_per_grant = 6;
 constexpr std::uint64_t bytes_per_grant = 8U << 10;
 
@@ -175,7 +177,8 @@ std::map<chunk_key, content> master::in_files(volume_id volume) const {
   std::map<chunk_key, content> chunks;
   for (const auto& [path, list] : files()) {
     for (const meta::chunk_record& c : list) {
-      if (c.volume == volume) chunks[c.key] = {c.size, c.crc32c.value};
+      if (c.volume != volume || state_->volumes().is_lost(volume, c.key)) continue;
+      chunks[c.key] = {c.size, c.crc32c.value};
     }
   }
   return chunks;
@@ -195,7 +198,12 @@ result<live_list> master::live_chunks(volume_id volume) {
   }
   const volume_info* info = view_->find(volume);
   if (info == nullptr || info->state != volume_state::closed) return errc::busy;
-  live_list list{expected(volume), info->generation, info->removal_number};
+  live_list list{expected(volume), info->generation, info->removal_number, {}, 0, 0,
+                 settled_wait_ms};
+  const meta::volume_entry& entry = *state_->volumes().find(volume);
+  for (const auto& [key, c] : entry.lost) list.lost[key] = {c.size, c.crc32c};
+  const epoch_t made(static_cast<std::uint32_t>(volume.value >> 32));
+  if (made >= history_cut_) list.settled_end = info->next_key;
   volume_digest digest;
   for (const auto& [key, c] : list.chunks) digest.add(key, c.size, c.crc);
   if (digest != info->digest) world_.fail("the list of live chunks has not the volume's digest");

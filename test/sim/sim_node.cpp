@@ -45,6 +45,17 @@ void replica::sync() {
   unsynced.clear();
 }
 
+void replica::compact(time_ms now) {
+  std::erase_if(settled, [&](const auto& s) {
+    const auto& [key, when] = s;
+    if (now < when) return false;
+    const auto t = tombstones.find(key);
+    dead_bytes += t->second.size + needle_overhead;
+    tombstones.erase(t);
+    return true;
+  });
+}
+
 datanode::datanode(world& w, int index) : process(w), address("n" + std::to_string(index)) {
   id = node_id(w.random_uuid());
   rack = "/r" + std::to_string(index % std::max(w.options.racks, 1));

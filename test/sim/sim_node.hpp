@@ -26,12 +26,15 @@ struct replica {
   replica_state state = replica_state::open;
   std::map<chunk_key, stored_chunk> live;
   std::map<chunk_key, content> tombstones;
-  std::vector<chunk_key> unsynced;  ///< in the order of their appending
+  std::map<chunk_key, time_ms> settled;  ///< of the tombstones, those that go by themselves, when
+  std::vector<chunk_key> unsynced;       ///< in the order of their appending
   std::uint64_t removal_number = 0;
   std::uint64_t dead_bytes = 0;
 
   [[nodiscard]] replica_report report(volume_id id) const;
   void sync();
+  /// Drops the tombstones whose time is over, as a compaction does.
+  void compact(time_ms now);
 };
 
 /// What a record takes on a disk beside its content.
@@ -107,7 +110,8 @@ class datanode : public process {
   [[nodiscard]] result<void> copy(const order& what);
   void reconcile_later(const order& what);
   [[nodiscard]] result<void> reconcile(const order& what, const live_list& list);
-  [[nodiscard]] std::optional<content> fetch(const order& what, chunk_key key);
+  /// `answered` becomes false if a source does not answer.
+  [[nodiscard]] std::optional<content> fetch(const order& what, chunk_key key, bool& answered);
 
   /// Sends to the master if there is a link; its reply finds the agent only on the same link.
   void to_master(std::function<void(master&, std::uint64_t link)> what);
@@ -119,6 +123,8 @@ class datanode : public process {
   master* linked_to_ = nullptr;
   time_ms timer_at_ = cluster::never;
   std::set<std::uint64_t> cancelled_;  ///< orders
+  std::vector<chunk_content> absent_;  ///< of the reconcile that has just been done
+  std::vector<chunk_content> found_;
 };
 
 /// What a disk held some time ago.

@@ -27,7 +27,12 @@ void datanode::finish(const order& what, const result<void>& outcome) {
   if (what.kind == order_kind::copy) --copies_running;
   cancelled_.erase(what.id);
   changed(what.volume);
-  order_result done{.id = what.id, .kind = what.kind, .volume = what.volume, .detail = {}};
+  order_result done{.id = what.id,
+                    .kind = what.kind,
+                    .volume = what.volume,
+                    .detail = {},
+                    .absent = std::exchange(absent_, {}),
+                    .found = std::exchange(found_, {})};
   if (!outcome) {
     done.status = static_cast<std::uint16_t>(outcome.error().code.value());
     done.detail = outcome.error().message();
@@ -111,6 +116,7 @@ result<void> datanode::copy(const order& what) {
     replica copied = at->second;
     copied.generation = what.generation;
     copied.tombstones.clear();
+    copied.settled.clear();
     copied.dead_bytes = 0;
     copied.sync();
     disk[what.volume] = std::move(copied);
@@ -142,30 +148,45 @@ result<void> datanode::reconcile(const order& what, const live_list& list) {
   if (at == disk.end()) return errc::not_found;
   replica& r = at->second;
   if (r.state != replica_state::sealed) return errc::precondition;
+  r.compact(world_.now());
   for (auto c = r.live.begin(); c != r.live.end();) {
     const auto listed = list.chunks.find(c->first);
     if (listed != list.chunks.end() && listed->second == c->second.what) {
       ++c;
       continue;
     }
+    const auto lost = list.lost.find(c->first);
+    if (lost != list.lost.end() && lost->second == c->second.what) {
+      found_.push_back({c->first, c->second.what.size, c->second.what.crc});
+      ++c;
+      continue;
+    }
+    const bool settled = c->first >= list.settled_from && c->first < list.settled_end &&
+                         listed == list.chunks.end() && lost == list.lost.end();
     r.tombstones[c->first] = c->second.what;
+    if (settled) r.settled[c->first] = world_.now() + list.settled_wait_ms;
     c = r.live.erase(c);
   }
-  bool all = true;
+  bool all = found_.empty();
+  bool answered = true;
+  std::vector<chunk_content> nowhere;
   for (const auto& [key, c] : list.chunks) {
     if (r.live.contains(key)) continue;
     if (const auto t = r.tombstones.find(key); t != r.tombstones.end() && t->second == c) {
       r.live[key] = {c, true};
       r.tombstones.erase(t);
+      r.settled.erase(key);
       continue;
     }
-    const auto fetched = fetch(what, key);
+    const auto fetched = fetch(what, key, answered);
     if (fetched && *fetched == c) {
       r.live[key] = {c, true};
     } else {
       all = false;
+      nowhere.push_back({key, c.size, c.crc});
     }
   }
+  if (answered) absent_ = std::move(nowhere);
   if (!all) return errc::unavailable;
   if (list.generation < r.generation) return errc::stale_generation;
   r.generation = list.generation;
@@ -173,10 +194,13 @@ result<void> datanode::reconcile(const order& what, const live_list& list) {
   return {};
 }
 
-std::optional<content> datanode::fetch(const order& what, chunk_key key) {
+std::optional<content> datanode::fetch(const order& what, chunk_key key, bool& answered) {
   for (const replica_address& source : what.sources) {
     datanode* from = world_.node_at(source.address);
-    if (!from->up() || from->paused() || world_.cut(*this, *from)) continue;
+    if (!from->up() || from->paused() || world_.cut(*this, *from)) {
+      answered = false;
+      continue;
+    }
     const auto at = from->disk.find(what.volume);
     if (at == from->disk.end()) continue;
     const auto c = at->second.live.find(key);

@@ -66,6 +66,7 @@ struct world_options {
   bool clones = false;         ///< a second process starts on the copy of a disk
   bool clock_jumps = false;    ///< the masters' wall clock jumps by hours, both ways
   bool operators = false;      ///< nodes are decommissioned, rested and rebalanced
+  bool unwritten = false;      ///< clients commit chunks that they never wrote
   bool only_short = false;     ///< no node is away for dead-after: nothing may be copied
   std::int64_t dead_after_ms = 4'000;
   double loss = 0.01;
@@ -115,6 +116,9 @@ class world {
 
   /// A replica has stored this: no key may ever have two contents.
   void stored(volume_id volume, chunk_key key, const content& what);
+  [[nodiscard]] bool was_stored(volume_id volume, chunk_key key) const {
+    return contents_.contains({volume, key});
+  }
   /// A node has registered with a master: if it is a clone, it has taken the other's place.
   void registered(const std::string& address);
   /// The master that leads has heard the node, and has looked at its timers.

@@ -122,6 +122,7 @@ void world::check_sources() {
   for (const auto& [path, chunks] : active().files()) {
     for (const meta::chunk_record& c : chunks) {
       const content wanted{c.size, c.crc32c.value};
+      if (!was_stored(c.volume, c.key)) continue;  // its writer lied
       const auto& all = holders[c.volume];
       const bool held = std::any_of(all.begin(), all.end(), [&](const replica* r) {
         const auto live = r->live.find(c.key);
@@ -172,6 +173,20 @@ void world::check_end() {
   }
   for (const std::string& path : removed_) {
     if (files.contains(path) && !uncertain_.contains(path)) return fail("came back: " + path);
+  }
+  for (const auto& [path, chunks] : files) {
+    for (const meta::chunk_record& c : chunks) {
+      const meta::volume_entry& entry = *m.state().volumes().find(c.volume);
+      // What is said to be lost while a dead node holds it, which a new master cannot know, is
+      // found again when that node comes back.
+      if (entry.info.state != volume_state::closed ||
+          entry.lost.contains(c.key) != was_stored(c.volume, c.key)) {
+        continue;
+      }
+      return fail((entry.lost.contains(c.key) ? "was stored, and is said to be lost: "
+                                              : "not known to be lost: ") +
+                  path + ", key " + std::to_string(c.key) + " of " + describe(m, entry.info));
+    }
   }
   for (std::uint32_t slot = 0; slot < m.state().volumes().size() && !failed(); ++slot) {
     check_volume(m, m.state().volumes()[meta::volume_slot(slot)].info);
@@ -226,6 +241,8 @@ void world::check_replica(master& m, const volume_info& info, const datanode& no
     return fail(name + " has another digest");
   }
   for (const auto& [key, c] : m.expected(info.id)) {
+    if (info.state != volume_state::closed && !was_stored(info.id, key))
+      continue;  // found out later
     const auto live = r.live.find(key);
     if (live == r.live.end() || live->second.what != c) {
       return fail(name + " lacks key " + std::to_string(key));
