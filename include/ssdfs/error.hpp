@@ -49,6 +49,7 @@ enum class errc : std::uint16_t {
   sealed = 44,            ///< the replica takes no more appends
   stale_generation = 45,  ///< grant or replica of an older generation of the volume
   damaged = 46,           ///< on-disk state is damaged; never repaired silently
+  expired_ticket = 47,    ///< the ticket of a request is too old: ask for another
 
   // Peers and protocol.
   stale_epoch = 60,       ///< the sender follows an older master

@@ -47,6 +47,7 @@ const char* text_of(errc e) noexcept {
     case errc::sealed: return "volume is sealed";
     case errc::stale_generation: return "stale volume generation";
     case errc::damaged: return "damaged";
+    case errc::expired_ticket: return "ticket has expired";
     case errc::stale_epoch: return "stale epoch";
     case errc::wrong_cluster: return "peer belongs to another cluster";
     case errc::protocol: return "protocol error";

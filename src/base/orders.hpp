@@ -172,4 +172,14 @@ struct cluster_settings {
 BOOST_DESCRIBE_STRUCT(cluster_settings, (),
                       (heartbeat_interval_ms, volume_size, repair_rate, scrub_rate))
 
+/// By which root, and at which time, the master makes its tickets (cluster/ticket.hpp), told to
+/// datanodes at registration and with each heartbeat.
+struct ticket_terms {
+  std::uint32_t root = 0;     ///< number of the root; 0: no tickets are made
+  std::string secret;         ///< the root; empty: it is known
+  std::int64_t clock_ms = 0;  ///< the master's time, by which slots are counted
+  friend bool operator==(const ticket_terms&, const ticket_terms&) = default;
+};
+BOOST_DESCRIBE_STRUCT(ticket_terms, (), (root, secret, clock_ms))
+
 }  // namespace ssdfs

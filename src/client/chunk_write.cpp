@@ -134,7 +134,7 @@ void chunk_write::send_small() {
   request.crc32c = crc_;
   request.ack = job_.ack;
   request.chain = right_.under->chain_text();
-  request.token = op_.owner().config().token;
+  request.ticket = right_.under->ticket();
   net::channel& channel = right_.under->first().channel();
   const auto id = channel.call(request, {.timeout_ms = timeout_ms(), .body = job_.bytes},
                                [keep = operation_ptr(&op_), this](auto reply) {
@@ -153,7 +153,7 @@ void chunk_write::send_begin() {
   request.size = size();
   request.crc32c = crc_;
   request.chain = right_.under->chain_text();
-  request.token = op_.owner().config().token;
+  request.ticket = right_.under->ticket();
   pieces_->next = pieces_->in_flight = 0;
   pieces_->failed = false;
   net::channel& channel = right_.under->first().channel();
@@ -187,6 +187,7 @@ void chunk_write::send_piece(std::uint32_t number) {
   request.offset = offset;
   request.crc32c = pieces_->crcs[number];
   request.chain = right_.under->chain_text();
+  request.ticket = right_.under->ticket();
   const bytes_view part = job_.bytes.view.subspan(offset, std::min(piece_size, size() - offset));
   ++pieces_->in_flight;
   call_handle& call = *std::find_if(pieces_->calls.begin(), pieces_->calls.end(),
@@ -221,6 +222,7 @@ void chunk_write::send_end() {
   request.generation = right_.under->generation();
   request.key = right_.key;
   request.chain = right_.under->chain_text();
+  request.ticket = right_.under->ticket();
   net::channel& channel = right_.under->first().channel();
   const auto id = channel.call(request, {.timeout_ms = timeout_ms()},
                                [keep = operation_ptr(&op_), this](auto reply) {
@@ -246,10 +248,10 @@ void chunk_write::failed(failure why) {
   if (is_final(why)) return give_up(std::move(why));
   ++failures_;
   // The first time another chain is tried at once: one failed node is the usual case.
-  // Nor is there anything to wait for where a key is used already.
+  // Nor is there anything to wait for where a key is used already or a grant is too old.
   constexpr std::uint32_t most_quick = 8;
-  const bool quick =
-      why == errc::key_conflict ? failures_ <= most_quick : failures_ == 1 && !(why == errc::busy);
+  const bool other_grant = why == errc::key_conflict || why == errc::expired_ticket;
+  const bool quick = other_grant ? failures_ <= most_quick : failures_ == 1 && !(why == errc::busy);
   const std::int64_t pause_ns = quick ? 0 : op_.backoff_ns(failures_);
   if (!op_.has_time_for(pause_ns)) return give_up(std::move(why));
   if (pause_ns == 0) return attempt();

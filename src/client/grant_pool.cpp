@@ -17,8 +17,6 @@ constexpr std::uint32_t most_keys = 65536;
 /// A grant that was used up faster than this makes the next one twice as large.
 constexpr std::int64_t quick_ns = 5'000'000'000;
 constexpr std::int64_t avoid_volume_ns = 30'000'000'000;
-// Keys of a grant that are used already before its volume is left alone.
-constexpr std::uint32_t most_conflicts = 2;
 
 }  // namespace
 
@@ -33,6 +31,7 @@ grant::grant(grant_pool& pool, const wire::grant_reply& reply, std::vector<serve
       bytes_left_(reply.bytes),
       chain_(std::move(chain)),
       chain_text_(wire::chain_text(reply.replicas)),
+      ticket_(reply.ticket),
       received_ns_(io::steady_ns()),
       used_ns_(received_ns_) {
   ++pool_.living_;
@@ -250,11 +249,13 @@ void grant_pool::fail_waiters(replication_class& c, const failure& why, std::int
 
 void grant_pool::failed(grant& g, const failure& why) {
   if (why == errc::busy) return;  // a pause will do
-  const bool used_up = why == errc::key_conflict;
-  if (used_up && ++g.conflicts_ < most_conflicts) return;  // another key will do
+  if (why == errc::expired_ticket) {
+    return retire_all([&](const grant& other) { return other.received_ns_ <= g.received_ns_; });
+  }
   const std::int64_t now = io::steady_ns();
-  if (used_up) {
-    // Somebody else has written these keys: nobody's fault who serves them.
+  if (why == errc::key_conflict || why == errc::permission_denied) {
+    // Somebody else has written these keys, or they are not granted to us: nobody's fault who
+    // serves them.
   } else if (!why.hint.empty()) {
     // A member of the chain names the one behind it that failed.
     for (server* s : g.chain_) {
@@ -264,12 +265,17 @@ void grant_pool::failed(grant& g, const failure& why) {
     core_.distrust(g.first(), why);
   }
   avoided_volumes_[g.volume_] = now + avoid_volume_ns;
+  retire_all([&](const grant& other) {
+    return &other == &g || std::any_of(other.chain_.begin(), other.chain_.end(),
+                                       [&](server* s) { return s->avoided(now); });
+  });
+}
+
+template <class Condition>
+void grant_pool::retire_all(Condition which) {
   for (replication_class& c : classes_) {
     for (std::size_t i = c.active.size(); i-- > 0;) {
-      grant& other = *c.active[i];
-      const bool avoided = std::any_of(other.chain_.begin(), other.chain_.end(),
-                                       [&](server* s) { return s->avoided(now); });
-      if (&other == &g || avoided) retire(c, other);
+      if (which(*c.active[i])) retire(c, *c.active[i]);
     }
   }
 }

@@ -37,6 +37,8 @@ class grant : public boost::intrusive_ref_counter<grant, boost::thread_unsafe_co
   [[nodiscard]] const std::vector<server*>& chain() const noexcept { return chain_; }
   /// The same as write requests carry it.
   [[nodiscard]] const std::string& chain_text() const noexcept { return chain_text_; }
+  /// What they show, as the master has given it.
+  [[nodiscard]] const std::string& ticket() const noexcept { return ticket_; }
 
  private:
   friend class grant_pool;
@@ -48,9 +50,9 @@ class grant : public boost::intrusive_ref_counter<grant, boost::thread_unsafe_co
   std::uint32_t keys_left_;
   std::uint64_t bytes_;
   std::uint64_t bytes_left_;
-  std::uint32_t conflicts_ = 0;  ///< keys that were used already
   std::vector<server*> chain_;
   std::string chain_text_;
+  std::string ticket_;
   std::int64_t received_ns_;
   std::int64_t used_ns_;
 };
@@ -92,7 +94,8 @@ class grant_waiter {
 /// - Several volumes are written at once when there is enough to do; the next grant is asked for
 ///   when half of what is there has been used. Grants grow while they are used up quickly.
 /// - A chain that failed ends its grant, and its volume and the member that failed are not asked
-///   for again for a while.
+///   for again for a while. A key that is in use already ends it, too, and is nobody's fault.
+/// - A ticket that has become too old ends its grant and those that are as old.
 /// - Grants that nobody uses are given back.
 class grant_pool {
  public:
@@ -141,6 +144,8 @@ class grant_pool {
   void serve(replication_class& c);
   void fail_waiters(replication_class& c, const failure& why, std::int64_t until_ns);
   void retire(replication_class& c, grant& g);
+  template <class Condition>
+  void retire_all(Condition which);
   void ended(const grant& g);
   void send_end(const wire::end_grant_request& request, std::uint32_t attempt);
   void watch_idle();

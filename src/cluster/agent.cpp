@@ -134,6 +134,7 @@ void agent::register_answered(const result<registration_answer>& answer, time_ms
     return;
   }
   take_settings(answer->settings);
+  take_tickets(answer->tickets);
   if (persisted_ != highest_) persist();
   begin_report(now);
 }
@@ -274,6 +275,7 @@ void agent::heartbeat_answered(std::uint64_t number, const result<heartbeat_answ
   next_heartbeat_at_ = std::max(now, sent->sent_at + pace);
   unanswered_.erase(sent);
   take_settings(answer->settings);
+  take_tickets(answer->tickets);
   for (const order& what : answer->orders) enqueue(what, answer->reign);
   run_orders();
   go_on(now);
@@ -283,6 +285,10 @@ void agent::take_settings(const cluster_settings& settings) {
   if (settings == settings_) return;
   settings_ = settings;
   act(action::apply_settings{settings});
+}
+
+void agent::take_tickets(const ticket_terms& told) {
+  if (told.root != 0) act(action::take_tickets{told});
 }
 
 // ---- from the node itself -----------------------------------------------------------------------

@@ -55,12 +55,14 @@ struct agent_config {
 struct registration_answer {
   witness reign;
   cluster_settings settings;
+  ticket_terms tickets;
 };
 /// The values of a master's answer to a heartbeat.
 struct heartbeat_answer {
   witness reign;
   cluster_settings settings;
   std::vector<order> orders;
+  ticket_terms tickets;
 };
 
 namespace action {
@@ -92,6 +94,10 @@ struct persist_witness {
 struct apply_settings {
   cluster_settings settings;
 };
+/// Writes are checked by these from now on.
+struct take_tickets {
+  ticket_terms told;
+};
 /// Do it and answer with order_finished(). Orders of one volume come one at a time.
 struct execute {
   order what;
@@ -110,7 +116,7 @@ struct complain {
 using agent_action =
     std::variant<action::connect, action::disconnect, action::send_registration, action::send_page,
                  action::send_heartbeat, action::persist_witness, action::apply_settings,
-                 action::execute, action::cancel, action::complain>;
+                 action::take_tickets, action::execute, action::cancel, action::complain>;
 
 enum class agent_state : std::uint8_t { disconnected, connecting, registering, reporting, live };
 
@@ -193,6 +199,7 @@ class agent {
   void send_heartbeat(time_ms now);
   void go_on(time_ms now);
   void take_settings(const cluster_settings& settings);
+  void take_tickets(const ticket_terms& told);
   void enqueue(const order& what, const witness& reign);
   void cancel_order(const order& what);
   [[nodiscard]] bool runs_on(volume_id volume) const;

@@ -31,6 +31,7 @@ result<std::shared_ptr<const volume_route>> volume_route::make(
   auto place = find_place(out->text_, self);
   if (!place) return std::move(place).error();
   out->place_ = std::move(*place);
+  for (const wire::chain_member& m : out->place_.members) out->nodes_.push_back(m.node);
   return std::shared_ptr<const volume_route>(std::move(out));
 }
 
@@ -55,7 +56,8 @@ failure chain::blame(failure why, std::string address) {
 bool member_failed(const failure& why) noexcept {
   for (const errc healthy :
        {errc::sealed, errc::stale_generation, errc::busy, errc::key_conflict, errc::checksum,
-        errc::invalid_argument, errc::too_large, errc::cancelled, errc::aborted}) {
+        errc::invalid_argument, errc::too_large, errc::cancelled, errc::aborted,
+        errc::permission_denied, errc::expired_ticket}) {
     if (why == healthy) return false;
   }
   return true;

@@ -42,6 +42,8 @@ class volume_route {
       generation_t generation, std::span<const replica_address> members, node_id self);
 
   [[nodiscard]] generation_t generation() const noexcept { return generation_; }
+  /// All members in their order.
+  [[nodiscard]] std::span<const node_id> nodes() const noexcept { return nodes_; }
   /// This node's place, with the addresses that the master told; they alias the route.
   /// errc::stale_generation unless `chain` names just these nodes, in this order.
   [[nodiscard]] result<chain_place> check(std::string_view chain) const;
@@ -52,6 +54,7 @@ class volume_route {
   generation_t generation_ = 0;
   std::string text_;
   chain_place place_;  // aliases text_
+  boost::container::static_vector<node_id, wire::max_chain> nodes_;
 };
 
 /// Forwards writes. One connection a member and distance from the chain's end, so that a connection
@@ -94,7 +97,8 @@ class chain {
 };
 
 /// True if a failed append says that its member is broken or gone, so that the volume has to be
-/// sealed; false for the answers of a healthy member (sealed, stale generation, busy, ...).
+/// sealed; false for the answers of a healthy member (sealed, stale generation, busy, a ticket that
+/// it does not take, ...).
 [[nodiscard]] bool member_failed(const failure& why) noexcept;
 
 }  // namespace ssdfs::datanode

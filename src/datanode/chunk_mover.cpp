@@ -54,12 +54,14 @@ result<void> write_long(net::channel& to, const wire::relocation& what, bytes_vi
   begin.size = what.size;
   begin.crc32c = what.crc32c;
   begin.chain = chain;
+  begin.ticket = what.ticket;
   SSDFS_TRY(say(to, begin));
   wire::write_piece_request piece;
   piece.volume = what.volume;
   piece.generation = what.generation;
   piece.key = what.key;
   piece.chain = chain;
+  piece.ticket = what.ticket;
   for (std::size_t at = 0; at < data.size(); at += piece_size) {
     const bytes_view part = data.subspan(at, std::min<std::size_t>(piece_size, data.size() - at));
     piece.offset = static_cast<std::uint32_t>(at);
@@ -71,6 +73,7 @@ result<void> write_long(net::channel& to, const wire::relocation& what, bytes_vi
   end.generation = what.generation;
   end.key = what.key;
   end.chain = chain;
+  end.ticket = what.ticket;
   return say(to, end);
 }
 
@@ -84,6 +87,7 @@ result<void> write_to(net::channel& to, const wire::relocation& what, bytes_view
   m.crc32c = what.crc32c;
   m.ack = wire::ack_mode::all;
   m.chain = chain;
+  m.ticket = what.ticket;
   return say(to, m, copy_bytes(data));
 }
 

@@ -17,6 +17,7 @@
 #include "datanode/repeating_timer.hpp"
 #include "datanode/scrubber.hpp"
 #include "datanode/service.hpp"
+#include "datanode/ticket_checker.hpp"
 #include "datanode/witness_file.hpp"
 #include "http/common_metrics.hpp"
 #include "io/clock.hpp"
@@ -120,7 +121,7 @@ class node_impl final : public datanode, public cluster_link {
                   set_->node()},
                  [this](volume_id v) { volume_changed(v); }}),
         service_({disk_, volumes_, large_, down_, budget_, metrics_, *this, flying_, scrubs_,
-                  set_->node(), [this] { return set_->cluster(); }}),
+                  tickets_, set_->node(), [this] { return set_->cluster(); }}),
         sync_timer_(io, std::max<std::int64_t>(1, options_.sync_interval_ms), [this] { sync(); }),
         report_timer_(io, report_interval_ms, [this] { report(); }) {
     for (auto& v : set_->all()) {
@@ -139,7 +140,7 @@ class node_impl final : public datanode, public cluster_link {
     if (!bound) return bound.error();
     membership_ = std::make_shared<membership>(
         io_, membership_settings(*bound),
-        membership::parts{*set_, volumes_, orders_, witnesses_, background_});
+        membership::parts{*set_, volumes_, orders_, witnesses_, tickets_, background_});
     server_->start();
     scrubs_.start();  // before the first report, which has what is known to be bad
     membership_->start();
@@ -183,7 +184,7 @@ class node_impl final : public datanode, public cluster_link {
       write_metrics(text, *set_,
                     {membership_->registered(), disk_.pending(), background_.pending(),
                      budget_.used(), scrubs_.state(), &orders_.reconciled(), disks_.moved(),
-                     !membership_->witness_problem().empty()});
+                     !membership_->witness_problem().empty(), tickets_.refused()});
     });
   }
 
@@ -309,6 +310,7 @@ class node_impl final : public datanode, public cluster_link {
   io::disk_pool background_;  // orders
   io::disk_pool upkeep_;      // syncs and checkpoints
   large_writes large_;
+  ticket_checker tickets_;
   chain down_;
   net::channel_pool peers_;  // for copies
   witness_file witnesses_;

@@ -4,6 +4,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/unique_function.hpp"
+#include "datanode/ticket_checker.hpp"
 #include "datanode/write_task.hpp"
 #include "io/disk_pool.hpp"
 #include "volume/volume.hpp"
@@ -43,6 +44,8 @@ class hosted_volume : public std::enable_shared_from_this<hosted_volume> {
     route_ = std::move(route);
   }
 
+  [[nodiscard]] shown_tickets& tickets() noexcept { return tickets_; }
+
   /// Queues a small write; it starts with the next kick().
   void push(write_ref task);
   /// Queues a piece of a large chunk: `write` does it, its outcome finishes the task's local half.
@@ -70,6 +73,7 @@ class hosted_volume : public std::enable_shared_from_this<hosted_volume> {
 
   const std::shared_ptr<volume::volume> store_;
   io::disk_pool& disk_;
+  shown_tickets tickets_;
 
   mutable std::mutex mutex_;
   std::shared_ptr<const volume_route> route_;  // under mutex_

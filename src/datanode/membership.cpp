@@ -311,8 +311,8 @@ void membership::perform(cluster::action::send_registration& a) {
       return self.agent_->register_answered(answer.error(), io::steady_ms());
     }
     self.set_notice(std::move(answer->message.notice));
-    self.join(connection, answer->message.cluster,
-              {answer->message.reign, answer->message.settings});
+    wire::register_node_reply& r = answer->message;
+    self.join(connection, r.cluster, {r.reign, r.settings, std::move(r.tickets)});
   });
 }
 
@@ -348,7 +348,8 @@ void membership::perform(cluster::action::send_heartbeat& a) {
     wire::heartbeat_reply& r = answer->message;
     m.set_notice(std::move(r.notice));
     m.agent_->heartbeat_answered(
-        number, cluster::heartbeat_answer{r.reign, r.settings, std::move(r.orders)},
+        number,
+        cluster::heartbeat_answer{r.reign, r.settings, std::move(r.orders), std::move(r.tickets)},
         io::steady_ms());
   });
 }
@@ -390,6 +391,10 @@ void membership::perform(cluster::action::apply_settings& a) {
   heartbeat_interval_ms_ = a.settings.heartbeat_interval_ms;
   parts_.orders.set_rate(a.settings.repair_rate);
   if (options_.apply_settings) options_.apply_settings(a.settings);
+}
+
+void membership::perform(cluster::action::take_tickets& a) {
+  parts_.tickets.learn(parts_.set.cluster(), a.told, io::steady_ms());
 }
 
 void membership::perform(cluster::action::execute& a) {

@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "cluster/agent.hpp"
 #include "datanode/order_executor.hpp"
+#include "datanode/ticket_checker.hpp"
 #include "datanode/witness_file.hpp"
 #include "io/disk_pool.hpp"
 #include "net/channel.hpp"
@@ -48,6 +49,7 @@ class membership final : public std::enable_shared_from_this<membership> {
     volume_table& volumes;
     order_executor& orders;
     witness_file& witnesses;
+    ticket_checker& tickets;
     io::disk_pool& background;
   };
   membership(boost::asio::io_context& io, membership_options options, const parts& p);
@@ -100,6 +102,7 @@ class membership final : public std::enable_shared_from_this<membership> {
   void perform(cluster::action::send_heartbeat& a);
   void perform(cluster::action::persist_witness& a);
   void perform(cluster::action::apply_settings& a);
+  void perform(cluster::action::take_tickets& a);
   void perform(cluster::action::execute& a);
   void perform(cluster::action::cancel& a);
   void perform(cluster::action::complain& a);

@@ -90,6 +90,9 @@ void write_metrics(http::metrics_text& to, const volume::volume_set& set, const 
   to.gauge("background_queue_tasks", "Copies, compactions and other orders that wait or run.",
            load.background_queue);
   to.gauge("write_buffer_bytes", "Bytes of writes under way.", load.write_bytes);
+  to.counter("writes_refused_total", "Writes refused for their ticket, by reason.");
+  to.sample(load.refused.not_granted, {{"reason", "not_granted"}});
+  to.sample(load.refused.expired, {{"reason", "expired_ticket"}});
   write_healing(to, load);
 }
 

@@ -4,6 +4,7 @@
 #include "datanode/disk_balancer.hpp"
 #include "datanode/reconcile_order.hpp"
 #include "datanode/scrubber.hpp"
+#include "datanode/ticket_checker.hpp"
 #include "http/metrics_text.hpp"
 #include "volume/volume_set.hpp"
 
@@ -21,6 +22,7 @@ struct node_load {
   const reconcile_totals* reconciled = nullptr;
   disk_moves moved;
   bool removals_wait = false;  ///< for a witness that cannot be stored
+  ticket_checker::refusal_counts refused;
 };
 
 /// Families "ssdfs_datanode_...": disks, volumes, queues. Does not block.

@@ -4,6 +4,7 @@
 #include "volume/needle.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 namespace ssdfs::datanode {
@@ -76,8 +77,8 @@ void service::refuse_write(net::request& r, const op_subject& what, const failur
   r.fail(why);
 }
 
-result<void> service::find_way(const net::request& r, const hosted_volume& v,
-                               std::string_view chain, write_task::description& d) {
+result<void> service::find_way(const hosted_volume& v, std::string_view chain,
+                               write_task::description& d) {
   d.route = v.route();
   if (!d.route) {
     // This process has begun after the volume was opened, before the master saw it open: it cannot
@@ -96,20 +97,37 @@ result<void> service::find_way(const net::request& r, const hosted_volume& v,
   auto place = d.route->check(chain);
   if (!place) return std::move(place).error();
   d.place = std::move(*place);
-  // What begins in the middle is on some members only.
-  if (d.place.here != 0 && r.from().peer().role == wire::peer_role::client) {
-    return failure(errc::invalid_argument, "a write begins at the first member of its chain");
-  }
   return {};
 }
 
 template <class Message>
-write_ref service::start(net::request& r, const hosted_volume& v, Message& m,
-                         write_task::description d) {
-  if (const auto way = find_way(r, v, m.chain, d); !way) {
+write_ref service::start(net::request& r, hosted_volume& v, Message& m, write_task::description d) {
+  if (const auto way = find_way(v, m.chain, d); !way) {
     refuse_write(r, d.what, way.error());
     return nullptr;
   }
+  constexpr bool begun = std::is_same_v<Message, wire::write_piece_request> ||
+                         std::is_same_v<Message, wire::write_end_request>;
+  // A writer begins at the first member: what begins in the middle would be on some of them only.
+  using cluster::ticket_right;
+  const auto ticket = parts_.tickets.admit(
+      v.tickets(),
+      {.scope = {.right = d.place.here == 0 ? ticket_right::write : ticket_right::forward,
+                 .cluster = {},
+                 .volume = m.volume,
+                 .generation = m.generation,
+                 .chain = d.route->nodes()},
+       .key = m.key,
+       .bytes = begun ? 0 : d.what.bytes,
+       .begun = begun,
+       .forwards = d.place.hops() > 0,
+       .now_ms = r.received_ns() / 1'000'000},
+      m.ticket);
+  if (!ticket) {
+    refuse_write(r, d.what, ticket.error());
+    return nullptr;
+  }
+  m.ticket = cluster::as_text(*ticket);
   if (!parts_.budget.take(d.place.hops(), r.body().size())) {
     refuse_write(r, d.what, failure(errc::busy, "too many writes wait here"));
     return nullptr;

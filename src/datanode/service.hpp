@@ -6,6 +6,7 @@
 #include "datanode/hosted_volume.hpp"
 #include "datanode/large_writes.hpp"
 #include "datanode/read_path.hpp"
+#include "datanode/ticket_checker.hpp"
 #include "datanode/write_task.hpp"
 #include "net/server.hpp"
 
@@ -34,6 +35,7 @@ class service final : public net::service {
     cluster_link& link;
     in_flight& flying;
     scrubber& scrubs;
+    ticket_checker& tickets;
     node_id node;
     std::function<cluster_id()> cluster;  ///< nil before the node has joined one
   };
@@ -58,12 +60,12 @@ class service final : public net::service {
   void write_end(net::request r);
 
   /// What the four writes have in common: checks, budget, the half down the chain. Returns null if
-  /// the request was refused (and answered). `m` is what is forwarded.
+  /// the request was refused (and answered). `m` is what is forwarded, with a ticket of our own.
   template <class Message>
-  write_ref start(net::request& r, const hosted_volume& v, Message& m, write_task::description d);
+  write_ref start(net::request& r, hosted_volume& v, Message& m, write_task::description d);
   /// Where this node stands on the way of a write, with the way: d.place and d.route.
-  [[nodiscard]] result<void> find_way(const net::request& r, const hosted_volume& v,
-                                      std::string_view chain, write_task::description& d);
+  [[nodiscard]] result<void> find_way(const hosted_volume& v, std::string_view chain,
+                                      write_task::description& d);
   [[nodiscard]] std::shared_ptr<hosted_volume> find(net::request& r, volume_id id);
   void refuse_write(net::request& r, const op_subject& what, const failure& why);
 

@@ -43,6 +43,7 @@ constexpr mapping mappings[] = {
     {errc::changed, 503, "changed"},
     {errc::unavailable, 503, "unavailable"},
     {errc::damaged, 500, "damaged"},  // a file with a lost chunk: asking again does not help
+    {errc::expired_ticket, 503, "expired_ticket"},
     {errc::aborted, 503, "aborted"},
     {errc::cancelled, 503, "cancelled"},
 };

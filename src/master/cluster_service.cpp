@@ -67,6 +67,7 @@ void service::register_node(net::request r) {
   reply.reign = core_.reign();
   reply.settings = core_.nodes().settings().announced;
   reply.notice = core_.nodes().nodes().notice_for(node);
+  reply.tickets = core_.tickets().terms(core_.context().now_ms, true);
   r.reply(reply);
 }
 
@@ -118,6 +119,7 @@ void service::answer_heartbeat(net::request r, std::vector<order> orders) {
   reply.reign = core_.reign();
   reply.settings = core_.nodes().settings().announced;
   reply.orders = std::move(orders);
+  reply.tickets = core_.tickets().terms(core_.context().now_ms, false);
   r.reply(reply);
 }
 

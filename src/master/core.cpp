@@ -246,6 +246,7 @@ void core::begin() {
   to.safemode_max_ms = options_.safemode_max_ms;
   to.random_seed = io::random_u64();
   for (const auto& e : state_->epochs()) to.history.push_back({e.epoch, e.leader, e.first});
+  tickets_.emplace(state_->cluster(), state_->epoch());
   context();  // the view's clock
   const auto now = steady_now_ms();
   controller_ = std::make_unique<cluster::controller>(std::move(to), *view_, now);

@@ -10,6 +10,7 @@
 #include "master/known_states.hpp"
 #include "master/master.hpp"
 #include "master/sessions.hpp"
+#include "master/ticket_maker.hpp"
 #include "meta/commands.hpp"
 #include "meta/log_clock.hpp"
 #include "meta/state.hpp"
@@ -153,6 +154,8 @@ class core {
   [[nodiscard]] cluster::controller& nodes() noexcept { return *controller_; }
   [[nodiscard]] sessions& clients() noexcept { return sessions_; }
   [[nodiscard]] grant_index& grants() noexcept { return grants_; }
+  /// From begin() on.
+  [[nodiscard]] ticket_maker& tickets() noexcept { return *tickets_; }
   [[nodiscard]] bool has_log() const noexcept { return journal_ != nullptr; }
   [[nodiscard]] journal::journal& edits() noexcept { return *journal_; }
   [[nodiscard]] const namespace_strand& strand() const noexcept { return strand_; }
@@ -199,6 +202,7 @@ class core {
   std::unique_ptr<cluster::controller> controller_;
   sessions sessions_;
   grant_index grants_;
+  std::optional<ticket_maker> tickets_;
   known_states marks_;
   std::int64_t marked_ms_ = 0;  // when the newest one was logged
   txid loaded_image_;

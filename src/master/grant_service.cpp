@@ -70,6 +70,7 @@ void service::try_grant(net::request r, std::int64_t deadline_ms) {
   reply.replicas = choice.replicas;
   reply.idle_ms = core_.options().session_ms;
   reply.chunk_size = static_cast<std::uint32_t>(core_.options().chunk_size);
+  reply.ticket = core_.tickets().for_grant(given, choice.replicas, core_.context().now_ms);
   answer_read(std::move(r), std::move(reply));
 }
 

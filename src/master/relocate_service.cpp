@@ -39,6 +39,7 @@ relocator::actions service::relocator_actions() {
     out.end_key = body.first + body.count;
     out.bytes_left = given;
     out.replicas = choice.replicas;
+    out.ticket = core_.tickets().for_grant(body, choice.replicas, core_.context().now_ms);
     out.used_ms = now;
     return out;
   };

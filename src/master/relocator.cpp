@@ -120,6 +120,7 @@ bool relocator::hand_out(const std::string& path, std::uint32_t limit, std::int6
     work.generation = r.generation;
     work.key = r.next_key++;
     work.chain = r.replicas;
+    work.ticket = r.ticket;
     r.bytes_left -= c.size;
     r.used_ms = now_ms;
     ++r.in_flight;

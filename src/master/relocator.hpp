@@ -34,6 +34,7 @@ class relocator {
     chunk_key first_key = 0;
     std::uint64_t bytes_left = 0;
     std::vector<replica_address> replicas;
+    std::string ticket;
     std::uint32_t in_flight = 0;
     std::int64_t used_ms = 0;
     bool spent = false;  ///< nothing more is written with it

@@ -39,10 +39,11 @@ struct write_chunk_request {
   chunk_key key = 0;
   std::uint32_t crc32c = 0;
   ack_mode ack = ack_mode::all;
-  std::string_view chain;  ///< all members in order (wire/chain.hpp), the receiver among them
-  std::string_view token;
+  std::string_view chain;   ///< all members in order (wire/chain.hpp), the receiver among them
+  std::string_view ticket;  ///< the grant's; from one member to the next the member's own
 };
-BOOST_DESCRIBE_STRUCT(write_chunk_request, (), (volume, generation, key, crc32c, ack, chain, token))
+BOOST_DESCRIBE_STRUCT(write_chunk_request, (),
+                      (volume, generation, key, crc32c, ack, chain, ticket))
 
 /// Reserves room for a longer chunk on the whole chain.
 struct write_begin_request {
@@ -54,13 +55,14 @@ struct write_begin_request {
   std::uint32_t size = 0;
   std::uint32_t crc32c = 0;
   std::string_view chain;
-  std::string_view token;
+  std::string_view ticket;
 };
 BOOST_DESCRIBE_STRUCT(write_begin_request, (),
-                      (volume, generation, key, size, crc32c, chain, token))
+                      (volume, generation, key, size, crc32c, chain, ticket))
 
 /// Bytes [offset, offset + body) of a chunk that was begun; offset is a multiple of
-/// small_chunk_max and only the last piece is shorter. Pieces may be in flight together.
+/// small_chunk_max and only the last piece is shorter. Pieces may be in flight together. A chunk
+/// that was begun may be finished, also when its ticket has become too old meanwhile.
 struct write_piece_request {
   static constexpr opcode code = opcode::write_piece;
   using reply = write_reply;
@@ -70,8 +72,10 @@ struct write_piece_request {
   std::uint32_t offset = 0;
   std::uint32_t crc32c = 0;  ///< of the body
   std::string_view chain;
+  std::string_view ticket;
 };
-BOOST_DESCRIBE_STRUCT(write_piece_request, (), (volume, generation, key, offset, crc32c, chain))
+BOOST_DESCRIBE_STRUCT(write_piece_request, (),
+                      (volume, generation, key, offset, crc32c, chain, ticket))
 
 /// All pieces are answered: each replica verifies the whole CRC, writes the header and answers.
 struct write_end_request {
@@ -81,8 +85,9 @@ struct write_end_request {
   generation_t generation = 0;
   chunk_key key = 0;
   std::string_view chain;
+  std::string_view ticket;
 };
-BOOST_DESCRIBE_STRUCT(write_end_request, (), (volume, generation, key, chain))
+BOOST_DESCRIBE_STRUCT(write_end_request, (), (volume, generation, key, chain, ticket))
 
 struct read_chunk_reply {
   std::uint32_t crc32c = 0;      ///< of the body

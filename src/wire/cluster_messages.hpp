@@ -17,9 +17,10 @@ struct register_node_reply {
   cluster_id cluster;  ///< a node without a cluster adopts and persists it
   witness reign;       ///< epoch, leader and durable txid of the master that answers
   cluster_settings settings;
-  std::string notice;  ///< what is wrong with the node as others see it, for people; or empty
+  std::string notice;    ///< what is wrong with the node as others see it, for people; or empty
+  ticket_terms tickets;  ///< with the root
 };
-BOOST_DESCRIBE_STRUCT(register_node_reply, (), (cluster, reign, settings, notice))
+BOOST_DESCRIBE_STRUCT(register_node_reply, (), (cluster, reign, settings, notice, tickets))
 struct register_node_request {
   static constexpr opcode code = opcode::register_node;
   using reply = register_node_reply;
@@ -44,8 +45,9 @@ struct heartbeat_reply {
   cluster_settings settings;
   std::vector<order> orders;
   std::string notice;  ///< as in register_node_reply, as of now
+  ticket_terms tickets;
 };
-BOOST_DESCRIBE_STRUCT(heartbeat_reply, (), (reign, settings, orders, notice))
+BOOST_DESCRIBE_STRUCT(heartbeat_reply, (), (reign, settings, orders, notice, tickets))
 struct heartbeat_request {
   static constexpr opcode code = opcode::heartbeat;
   using reply = heartbeat_reply;

@@ -318,10 +318,11 @@ struct grant_reply {
   std::vector<replica_address> replicas;  ///< chain order
   std::int64_t idle_ms = 0;      ///< the grant ends this long after the session's last connection
   std::uint32_t chunk_size = 0;  ///< length of the chunks that files should be cut into; 0: 8 MiB
+  std::string ticket;            ///< to be shown with every write
 };
 BOOST_DESCRIBE_STRUCT(grant_reply, (),
                       (volume, generation, first_key, key_count, bytes, replicas, idle_ms,
-                       chunk_size))
+                       chunk_size, ticket))
 /// A right to write into a volume. May wait at the master until a volume is ready.
 struct grant_request {
   static constexpr opcode code = opcode::grant;

@@ -8,6 +8,7 @@
 #include <boost/describe/class.hpp>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace ssdfs::wire {
@@ -25,10 +26,11 @@ struct relocation {
   generation_t generation = 0;
   chunk_key key = 0;
   std::vector<replica_address> chain;  ///< in order, not empty
+  std::string ticket;                  ///< for the writes
 };
 BOOST_DESCRIBE_STRUCT(relocation, (),
                       (id, from_volume, from_key, size, crc32c, sources, volume, generation, key,
-                       chain))
+                       chain, ticket))
 
 struct take_relocations_reply {
   std::vector<relocation> relocations;  ///< empty: there is nothing to do now

@@ -186,6 +186,45 @@ BOOST_AUTO_TEST_CASE(a_burnt_key_is_not_used_again) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_key_that_is_in_use_already_ends_its_grant_at_once) {
+  // Somebody has written to every volume that there is.
+  constexpr std::uint64_t used = 6;
+  fake_cluster alone({.nodes = 1});
+  blocking_client writer(config_for(alone));
+  alone.set_rule(first(used, "node0", opcode::write_chunk, fault::refuse(errc::key_conflict)));
+  const std::string small = pattern(5000);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto put = writer.put("/s", boost::asio::buffer(small));
+  BOOST_REQUIRE_MESSAGE(put, put.error().message());
+  BOOST_TEST((std::chrono::steady_clock::now() - begun < std::chrono::seconds(2)));
+  // No second key of any of these grants was tried, and nobody is avoided for it.
+  BOOST_TEST(alone.count("master", opcode::grant) > used);
+  BOOST_TEST(alone.count("node0", opcode::write_chunk) == used + 1);
+  BOOST_TEST(alone.exclusions(alone.node(0)) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_ticket_that_is_too_old_is_exchanged_and_blames_nobody) {
+  const std::string small = pattern(5000);
+  const std::string big = pattern(1 << 20);
+  // Several volumes are written at once by now.
+  for (int i = 0; i < 40; ++i) {
+    BOOST_REQUIRE(client.put("/before" + std::to_string(i), boost::asio::buffer(small)));
+  }
+  const auto grants = cluster.count("master", opcode::grant);
+  cluster.expire_tickets();
+  for (int i = 0; i < 20; ++i) {
+    const auto put = client.put("/s" + std::to_string(i), boost::asio::buffer(small));
+    BOOST_REQUIRE_MESSAGE(put, put.error().message());
+  }
+  BOOST_TEST(cluster.expired_writes() >= 1U);
+  BOOST_TEST(cluster.expired_writes() <= 2U);  // the others that are as old are not tried
+  BOOST_TEST(cluster.count("master", opcode::grant) > grants);
+  cluster.expire_tickets();
+  BOOST_REQUIRE(client.put("/big", boost::asio::buffer(big)));
+  BOOST_TEST((client.get("/big")->text() == big));
+  for (const std::size_t node : {0U, 1U}) BOOST_TEST(cluster.exclusions(cluster.node(node)) == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(lost_and_refused_pieces) {
   cluster.set_rule(every(70, {opcode::write_piece}, fault::of(kind::drop_before)));
   const std::string data = pattern(20 << 20);

@@ -125,6 +125,16 @@ class fake_cluster {
     for (const auto& c : open) c->close();
   }
   void stop_node(std::size_t i) { nodes_[i]->listener->stop(); }
+  /// Writes that show a ticket of before are refused from now on.
+  void expire_tickets() {
+    const std::lock_guard lock(mutex_);
+    expired_before_ = tickets_;
+  }
+  /// Writes that were refused for that.
+  [[nodiscard]] std::uint64_t expired_writes() {
+    const std::lock_guard lock(mutex_);
+    return expired_writes_;
+  }
   /// Grants that were given and not ended.
   [[nodiscard]] std::size_t open_grants() {
     const std::lock_guard lock(mutex_);
@@ -220,6 +230,7 @@ class fake_cluster {
   result<wire::mutation_reply> move(const wire::rename_request& q);
   result<wire::mutation_reply> remove(const wire::remove_request& q);
   answer write(role& at, const net::request& r);
+  result<void> check_ticket(volume_id volume, chunk_key key, std::string_view shown, bool begun);
   answer read(role& at, const net::request& r, bool corrupt);
   result<void> store(role& first, std::string_view chain, chunk_id id, shared_bytes bytes);
   role* node_named(node_id id);
@@ -246,6 +257,10 @@ class fake_cluster {
   std::set<std::string> directories_{"/"};
   std::map<volume_id, fake_volume> volumes_;
   std::set<std::tuple<volume_id, chunk_key>> grants_;
+  // Tickets are "NUMBER VOLUME FIRST COUNT".
+  std::uint64_t tickets_ = 0;
+  std::uint64_t expired_before_ = 0;
+  std::uint64_t expired_writes_ = 0;
   std::map<std::pair<uuid, std::uint64_t>, result<wire::mutation_reply>> results_;
   std::map<std::pair<uuid, std::uint64_t>, std::vector<wire::chunk_ref>> staged_;
   std::map<node_id, std::uint64_t> exclusions_;

@@ -242,6 +242,8 @@ fake_cluster::answer fake_cluster::grant(const net::request& r) {
   for (const std::size_t m : v.members) reply.replicas.push_back({nodes_[m]->id, node(m)});
   reply.idle_ms = options_.session_ms;
   reply.chunk_size = options_.chunk_size;
+  reply.ticket = std::to_string(++tickets_) + ' ' + std::to_string(id.value) + ' ' +
+                 std::to_string(reply.first_key) + ' ' + std::to_string(reply.key_count);
   v.next_key += reply.key_count;
   grants_.insert({id, reply.first_key});
   return said(std::move(reply));

@@ -4,6 +4,7 @@
 #include "wire/chain.hpp"
 
 #include <cstring>
+#include <sstream>
 
 namespace ssdfs::test {
 
@@ -35,10 +36,29 @@ result<void> fake_cluster::store(role& first, std::string_view chain, chunk_id i
   return {};
 }
 
+result<void> fake_cluster::check_ticket(volume_id volume, chunk_key key, std::string_view shown,
+                                        bool begun) {
+  std::istringstream text{std::string(shown)};
+  std::uint64_t number = 0;
+  std::uint64_t of = 0;
+  chunk_key first = 0;
+  std::uint32_t count = 0;
+  text >> number >> of >> first >> count;
+  if (!text || number > tickets_ || of != volume.value || key < first || key - first >= count) {
+    return errc::permission_denied;
+  }
+  if (begun || number > expired_before_) return {};
+  ++expired_writes_;
+  return errc::expired_ticket;
+}
+
 fake_cluster::answer fake_cluster::write(role& at, const net::request& r) {
   if (r.code() == wire::opcode::write_chunk) {
     wire::write_chunk_request q;
     if (!r.decode(q) || r.body().size() > wire::small_chunk_max) return refused(errc::protocol);
+    if (auto let = check_ticket(q.volume, q.key, q.ticket, false); !let) {
+      return refused(let.error());
+    }
     if (crc32c(r.body()) != q.crc32c) return refused(errc::checksum);
     auto stored = store(at, q.chain, {q.volume, q.key}, copy_bytes(r.body()));
     return stored ? said(wire::write_reply{}) : refused(stored.error());
@@ -46,6 +66,9 @@ fake_cluster::answer fake_cluster::write(role& at, const net::request& r) {
   if (r.code() == wire::opcode::write_begin) {
     wire::write_begin_request q;
     if (!r.decode(q) || q.size <= wire::small_chunk_max) return refused(errc::protocol);
+    if (auto let = check_ticket(q.volume, q.key, q.ticket, false); !let) {
+      return refused(let.error());
+    }
     const buffer_ref room = buffer::make(q.size);
     at.begun[{q.volume, q.key}] = {q.crc32c, {{room->data(), q.size}, room}};
     return said(wire::write_reply{});
@@ -53,6 +76,7 @@ fake_cluster::answer fake_cluster::write(role& at, const net::request& r) {
   if (r.code() == wire::opcode::write_piece) {
     wire::write_piece_request q;
     if (!r.decode(q)) return refused(errc::protocol);
+    if (auto let = check_ticket(q.volume, q.key, q.ticket, true); !let) return refused(let.error());
     const auto found = at.begun.find({q.volume, q.key});
     if (found == at.begun.end()) return refused(errc::invalid_argument);
     const shared_bytes& room = found->second.second;
@@ -65,6 +89,7 @@ fake_cluster::answer fake_cluster::write(role& at, const net::request& r) {
   }
   wire::write_end_request q;
   if (!r.decode(q)) return refused(errc::unsupported);
+  if (auto let = check_ticket(q.volume, q.key, q.ticket, true); !let) return refused(let.error());
   const auto found = at.begun.find({q.volume, q.key});
   if (found == at.begun.end()) return refused(errc::invalid_argument);
   const auto [crc, bytes] = found->second;

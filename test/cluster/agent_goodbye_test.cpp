@@ -35,12 +35,12 @@ struct goodbye_fixture {
   /// Connects, registers and reports; the first heartbeat is sent and answered.
   void join() {
     subject.connected(now);
-    subject.register_answered(registration_answer{reign, {}}, now);
+    subject.register_answered(registration_answer{reign, {}, {}}, now);
     subject.page_answered({}, now);
     BOOST_REQUIRE((subject.state() == agent_state::live));
   }
   void answer(std::uint64_t number) {
-    subject.heartbeat_answered(number, heartbeat_answer{reign, {}, {}}, now);
+    subject.heartbeat_answered(number, heartbeat_answer{reign, {}, {}, {}}, now);
   }
 
   agent subject;

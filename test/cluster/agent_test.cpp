@@ -32,7 +32,7 @@ class followed_master {
       collect();
     }
     node_.connected(now);
-    node_.register_answered(registration_answer{reign_, settings_}, now);
+    node_.register_answered(registration_answer{reign_, settings_, {}}, now);
     node_.page_answered({}, now);
     BOOST_REQUIRE(node_.state() == agent_state::live);
     collect();
@@ -51,7 +51,7 @@ class followed_master {
     collect();
     auto numbers = std::exchange(beats_, {});
     for (const std::uint64_t number : numbers) {
-      node_.heartbeat_answered(number, heartbeat_answer{reign_, settings_, orders_}, now);
+      node_.heartbeat_answered(number, heartbeat_answer{reign_, settings_, orders_, {}}, now);
     }
     collect();
   }

@@ -178,7 +178,9 @@ BOOST_AUTO_TEST_CASE(a_seal_ends_large_writes_with_an_answer_that_says_so) {
   const byte_vector content = random_bytes(600'000, 1);
   wire::write_begin_request begin;
   const std::string chain = f.chain();
+  const std::string ticket = f.ticket(chain);
   begin.chain = chain;
+  begin.ticket = ticket;
   begin.volume = f.volume;
   begin.generation = 1;
   begin.key = 1;
@@ -189,6 +191,7 @@ BOOST_AUTO_TEST_CASE(a_seal_ends_large_writes_with_an_answer_that_says_so) {
   const bytes_view part = bytes_view(content).first(wire::small_chunk_max);
   wire::write_piece_request piece;
   piece.chain = chain;
+  piece.ticket = ticket;
   piece.volume = f.volume;
   piece.generation = 1;
   piece.key = 1;
@@ -203,7 +206,9 @@ BOOST_AUTO_TEST_CASE(damaged_pieces_and_wrong_sums_are_refused) {
   const byte_vector content = random_bytes(300'000, 1);
   wire::write_begin_request begin;
   const std::string chain = f.chain();
+  const std::string ticket = f.ticket(chain);
   begin.chain = chain;
+  begin.ticket = ticket;
   begin.volume = f.volume;
   begin.generation = 1;
   begin.key = 1;
@@ -214,6 +219,7 @@ BOOST_AUTO_TEST_CASE(damaged_pieces_and_wrong_sums_are_refused) {
   const bytes_view last = bytes_view(content).subspan(wire::small_chunk_max);
   wire::write_piece_request piece;
   piece.chain = chain;
+  piece.ticket = ticket;
   piece.volume = f.volume;
   piece.generation = 1;
   piece.key = 1;
@@ -228,6 +234,7 @@ BOOST_AUTO_TEST_CASE(damaged_pieces_and_wrong_sums_are_refused) {
   BOOST_REQUIRE(f.call(0, piece, last));
   wire::write_end_request end;
   end.chain = chain;
+  end.ticket = ticket;
   end.volume = f.volume;
   end.generation = 1;
   end.key = 1;

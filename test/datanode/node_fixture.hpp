@@ -162,7 +162,21 @@ class node_fixture {
     wire::ack_mode ack = wire::ack_mode::all;
     std::string chain = "all";  ///< the default: all nodes
     std::uint32_t crc_error = 0;
+    std::string ticket = "good";  ///< the default: for everything along this chain
   };
+  /// A ticket for writes of the volume along this chain (as text), but for the test's wishes.
+  [[nodiscard]] std::string ticket(const std::string& chain,
+                                   const fake_master::ticket_wish& wish = {},
+                                   generation_t generation = 1) {
+    const auto named = wire::parse_chain(chain);
+    std::vector<node_id> members;
+    if (named) {
+      for (const wire::chain_member& m : *named) members.push_back(m.node);
+    } else {
+      members.push_back(nodes[0]->id());
+    }
+    return master.ticket(volume, generation, members, wish);
+  }
   wire::write_chunk_request small_write(chunk_key key, bytes_view content, const write_options& o) {
     chain_ = o.chain == "all" ? chain() : o.chain;
     wire::write_chunk_request m;
@@ -172,6 +186,8 @@ class node_fixture {
     m.crc32c = crc32c(content) ^ o.crc_error;
     m.ack = o.ack;
     m.chain = chain_;
+    ticket_ = o.ticket == "good" ? ticket(chain_, {}, o.generation) : o.ticket;
+    m.ticket = ticket_;
     return m;
   }
   result<void> write(chunk_key key, bytes_view content) { return write(key, content, {}); }
@@ -184,6 +200,7 @@ class node_fixture {
   /// write_begin, write_piece, write_end.
   result<void> write_large(chunk_key key, bytes_view content) {
     const std::string all = chain();
+    const std::string good = ticket(all);
     wire::write_begin_request begin;
     begin.volume = volume;
     begin.generation = 1;
@@ -191,6 +208,7 @@ class node_fixture {
     begin.size = static_cast<std::uint32_t>(content.size());
     begin.crc32c = crc32c(content);
     begin.chain = all;
+    begin.ticket = good;
     if (auto a = call(0, begin); !a) return std::move(a).error();
     std::vector<net::awaited<wire::write_piece_request>> pieces;
     for (std::uint32_t at = 0; at < content.size(); at += wire::small_chunk_max) {
@@ -203,6 +221,7 @@ class node_fixture {
       piece.offset = at;
       piece.crc32c = crc32c(part);
       piece.chain = all;
+      piece.ticket = good;
       pieces.push_back(call_later(0, piece, part));
     }
     for (auto& p : pieces) {
@@ -213,6 +232,7 @@ class node_fixture {
     end.generation = 1;
     end.key = key;
     end.chain = all;
+    end.ticket = good;
     if (auto a = call(0, end); !a) return std::move(a).error();
     return {};
   }
@@ -260,6 +280,7 @@ class node_fixture {
 
  private:
   std::string chain_;  // what the last small_write's message aliases
+  std::string ticket_;
 };
 
 }  // namespace ssdfs::test

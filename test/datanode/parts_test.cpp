@@ -87,8 +87,8 @@ BOOST_AUTO_TEST_CASE(the_scrubbers_position_comes_back_or_not_at_all) {
 }
 
 BOOST_AUTO_TEST_CASE(only_broken_members_are_reported) {
-  for (const errc healthy :
-       {errc::sealed, errc::stale_generation, errc::busy, errc::key_conflict, errc::checksum}) {
+  for (const errc healthy : {errc::sealed, errc::stale_generation, errc::busy, errc::key_conflict,
+                             errc::checksum, errc::permission_denied, errc::expired_ticket}) {
     BOOST_TEST(!member_failed(healthy));
   }
   for (const errc broken : {errc::connection, errc::timed_out, errc::io, errc::damaged,

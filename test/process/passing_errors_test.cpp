@@ -314,6 +314,9 @@ class lasting_node {
     m.ack = wire::ack_mode::all;
     const std::string route = chain();
     m.chain = route;
+    const node_id self = node_->node();
+    const std::string ticket = master_.ticket(volume, 1, {&self, 1}, {});
+    m.ticket = ticket;
     if (ask(threads_, node_->address(), m, content)) return true;
     if (state_of(volume) == replica_state::damaged) return false;
     m.key = key + 100;

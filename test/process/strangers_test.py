@@ -1,11 +1,15 @@
 """What one client's word does to others: writes, commits and uploads by hand, right and wrong ones."""
 
+import itertools
 import json
 import os
+import re
 import shutil
 import tempfile
+import threading
 import time
 import unittest
+import urllib.request
 import uuid
 
 import wire_client
@@ -57,21 +61,17 @@ class StrangersTest(unittest.TestCase):
             self.assertEqual(volume_of(cluster, grant["volume"])["state"], "open")
             self.assertEqual(cluster.ok("cat", "/written", text=False), content)
 
-    def test_a_key_that_nobody_was_granted_keeps_nobody_from_writing(self):
+    def test_a_key_that_nobody_was_granted_is_not_written(self):
         with Cluster(datanodes=1, master=[*MASTER, "--replication=1"]) as cluster:
             client = wire_client.Client([cluster.address])
             content = os.urandom(1000)
-            made_up = 4_000_000_000
             for _ in range(8):  # all volumes that there are, and then opened again
                 grant = client.grant()
                 address = grant["members"][0][1]
-                # The next ones, too, which somebody else will get.
                 behind = grant["first"] + grant["count"]
-                for key in (made_up, grant["first"], *range(behind, behind + 20)):
-                    try:
-                        wire_client.write_chunk(address, grant, key, content)
-                    except wire_client.Refused as refused:
-                        self.assertEqual(refused.status, wire_client.KEY_CONFLICT)
+                for key in (4_000_000_000, grant["first"] - 1, *range(behind, behind + 20)):
+                    self.refused(wire_client.PERMISSION_DENIED, address, grant, key, content)
+                wire_client.write_chunk(address, grant, grant["first"], content)
                 close_volume(cluster, grant, client)
             with tempfile.NamedTemporaryFile() as file:
                 file.write(content)
@@ -79,6 +79,96 @@ class StrangersTest(unittest.TestCase):
                 for i in range(10):
                     cluster.ok("put", "--timeout=5s", file.name, f"/f{i}")
             self.assertEqual(cluster.ok("cat", "/f9", text=False), content)
+
+    def refused(self, status, address, grant, key, content, **how):
+        with self.assertRaises(wire_client.Refused) as refused:
+            wire_client.write_chunk(address, grant, key, content, **how)
+        self.assertEqual(refused.exception.status, status, str(refused.exception))
+        return str(refused.exception)
+
+    def test_a_write_shows_a_ticket_for_just_this_or_is_refused_and_harms_nothing(self):
+        with Cluster(http=True, master=MASTER) as cluster:
+            writer = wire_client.Client([cluster.address])
+            stranger = wire_client.Client([cluster.address])
+            mine, theirs = writer.grant(), stranger.grant()
+            content = os.urandom(1000)
+            first, second = (m[1] for m in mine["members"])
+            denied = wire_client.PERMISSION_DENIED
+            def bad(key, **how):
+                return self.refused(denied, first, mine, key, content, **how)
+            self.assertIn("not granted", bad(mine["first"], ticket=b""))
+            self.assertIn("not granted", bad(mine["first"] + mine["count"]))
+            bad(mine["first"], ticket=mine["ticket"][:-1] + bytes([mine["ticket"][-1] ^ 1]))
+            # With more keys, with the ticket of another's grant, and for another's keys with his own.
+            more = bytearray(mine["ticket"])
+            more[12:16] = (0xffffff).to_bytes(4, "little")
+            bad(mine["first"], ticket=bytes(more))
+            bad(mine["first"], ticket=theirs["ticket"])
+            self.refused(denied, theirs["members"][0][1], theirs, theirs["first"], content,
+                         ticket=mine["ticket"])
+            # In the middle of the chain, where only members write.
+            self.refused(denied, second, mine, mine["first"], content)
+            old = bytearray(mine["ticket"])
+            old[4:8] = (int.from_bytes(old[4:8], "little") - 3).to_bytes(4, "little")
+            self.assertIn("expired", self.refused(wire_client.EXPIRED_TICKET, first, mine,
+                                                  mine["first"], content, ticket=bytes(old)))
+            # More than was granted.
+            small = writer.grant(1 << 20, 4096)
+            written = 0
+            while written + len(content) * 250 <= small["bytes"]:
+                key = small["first"] + written // (len(content) * 250)
+                wire_client.write_chunk(small["members"][0][1], small, key, content * 250)
+                written += len(content) * 250
+            self.refused(denied, small["members"][0][1], small, small["first"] + 4000,
+                         content * 250)
+            # What is right goes on, and nothing was sealed.
+            wire_client.write_chunk(first, mine, mine["first"], content)
+            writer.commit("/mine", mine, mine["first"], content)
+            time.sleep(1)  # what a node reports comes with a heartbeat, 200 ms apart
+            for grant in (mine, theirs, small):
+                self.assertEqual(volume_of(cluster, grant["volume"])["state"], "open")
+            self.assertEqual(cluster.ok("cat", "/mine", text=False), content)
+            counted = {"not_granted": 0, "expired_ticket": 0}
+            for node in cluster.datanodes:
+                with urllib.request.urlopen(f"http://{node.http()}/metrics", timeout=10) as answer:
+                    for reason, count in re.findall(
+                            r'datanode_writes_refused_total{reason="(\w+)"} (\d+)',
+                            answer.read().decode()):
+                        counted[reason] += int(count)
+            self.assertEqual(counted, {"not_granted": 8, "expired_ticket": 1})
+
+    def test_puts_go_on_when_the_master_that_gave_their_tickets_is_killed(self):
+        with Cluster(http=True, master=MASTER) as cluster, \
+                tempfile.TemporaryDirectory() as directory:
+            for i in range(40):
+                with open(f"{directory}/{i}", "wb") as file:
+                    file.write(os.urandom(3000 if i % 8 else 700_000))
+            stop = threading.Event()
+            done, failed = [], []
+
+            def put(number):
+                for i in itertools.count():
+                    if stop.is_set():
+                        return
+                    target = f"/{number}/{i}"
+                    put = cluster.run("put", "-r", "--timeout=60s", directory, target)
+                    (failed if put.returncode else done).append((target, put.stderr))
+
+            writers = [threading.Thread(target=put, args=(n,)) for n in range(2)]
+            for writer in writers:
+                writer.start()
+            for _ in range(3):
+                before = len(done)
+                wait_until(lambda count=before: len(done) > count + 1 or failed, "puts", 60)
+                cluster.master.kill()
+                time.sleep(0.3)  # datanodes take what was granted meanwhile
+                cluster.master.start()
+            stop.set()
+            for writer in writers:
+                writer.join()
+            self.assertEqual(failed, [])
+            for target, _ in done[-2:]:
+                self.assertEqual(cluster.run("verify", "-r", directory, target).returncode, 0)
 
     def test_nobody_commits_what_another_was_granted(self):
         with Cluster(master=MASTER) as cluster:
@@ -107,7 +197,7 @@ class StrangersTest(unittest.TestCase):
             client = wire_client.Client([cluster.address])
             grant = client.grant(7 << 20, 128)  # nearly the volume: too little room to reopen it
             content = os.urandom(100_000)
-            for i in range(74):
+            for i in range(72):
                 wire_client.write_chunk(grant["members"][0][1], grant, grant["first"] + i, content)
             client.commit("/kept", grant, grant["first"], content)
             close_volume(cluster, grant, client)
@@ -188,12 +278,7 @@ class StrangersTest(unittest.TestCase):
             cluster.wait_live(2)
             cluster.run("cat", "/rotten", "--timeout=5s")  # a read finds it
 
-            def lost():
-                # It may have been opened again: what is open is compared when it is closed.
-                if volume_of(cluster, grant["volume"])["state"] == "open":
-                    cluster.run("admin", "seal", str(grant["volume"]))
-                return cluster.report()["missing"] == 1
-            wait_until(lost, "lost", 60)
+            wait_until(lambda: cluster.report()["missing"] == 1, "lost", 60)
             wait_until(lambda: is_whole(volume_of(cluster, grant["volume"]), grant["generation"]),
                        "the rest is whole", 60)
             self.assertIn("damaged", cluster.run("cat", "/rotten").stderr)

@@ -25,8 +25,8 @@ void master::register_node(const node_registration& r, std::uint64_t connection,
   if (!done) {
     reply(done.error());
   } else {
-    reply(cluster::registration_answer{{state_->epoch(), id, committed_},
-                                       controller_->settings().announced});
+    reply(cluster::registration_answer{
+        {state_->epoch(), id, committed_}, controller_->settings().announced, {}});
     world_.registered(r.address);
     if (this == &world_.active()) world_.heard(r.node);
   }

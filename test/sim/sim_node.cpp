@@ -325,6 +325,7 @@ void datanode::perform(cluster::action::persist_witness& a) {
 }
 
 void datanode::perform(cluster::action::apply_settings&) {}
+void datanode::perform(cluster::action::take_tickets&) {}
 void datanode::perform(cluster::action::cancel& a) { cancelled_.insert(a.order_id); }
 void datanode::perform(cluster::action::complain& a) {
   world_.note(address + " complains: " + a.why.message());

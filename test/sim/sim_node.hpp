@@ -96,6 +96,7 @@ class datanode : public process {
   void perform(cluster::action::send_heartbeat& a);
   void perform(cluster::action::persist_witness& a);
   void perform(cluster::action::apply_settings& a);
+  void perform(cluster::action::take_tickets& a);
   void perform(cluster::action::execute& a);
   void perform(cluster::action::cancel& a);
   void perform(cluster::action::complain& a);

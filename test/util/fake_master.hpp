@@ -2,6 +2,7 @@
 // orders, lists of live chunks. Tests say what it orders and ask what it was told.
 #pragma once
 
+#include "cluster/ticket.hpp"
 #include "io/clock.hpp"
 #include "net/server.hpp"
 #include "wire/cluster_messages.hpp"
@@ -11,11 +12,13 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -54,6 +57,42 @@ class fake_master final : public net::service {
       if (n->poll) n->poll->fail(errc::unknown_node);
       n->poll.reset();
     }
+  }
+  /// A ticket as this master makes them, but for what a test wants otherwise.
+  struct ticket_wish {
+    cluster::ticket_right right = cluster::ticket_right::write;
+    chunk_key first_key = 1;
+    chunk_key last_key = 1'000'000;
+    std::uint64_t bytes = std::uint64_t{1} << 40;
+    std::int64_t made_ms = 0;  ///< how long ago
+    epoch_t reign{};           ///< nil: the present one
+  };
+  std::string ticket(volume_id volume, generation_t generation, std::span<const node_id> chain,
+                     const ticket_wish& wish) {
+    const std::lock_guard lock(mutex_);
+    cluster::ticket made;
+    made.root = wish.reign == epoch_t{} ? reign_.epoch.value : wish.reign.value;
+    made.slot = cluster::ticket_slot_at(clock_ms() - wish.made_ms);
+    made.first_key = wish.first_key;
+    made.last_key = wish.last_key;
+    made.bytes = wish.bytes;
+    const cluster::ticket_key key(root_of(made.root), made.slot);
+    made.mac = key.prove({wish.right, cluster_, volume, generation, chain}, made);
+    return std::string(cluster::as_text(cluster::text_of(made)));
+  }
+  /// The master's clock goes on, and the nodes are told with their next heartbeat.
+  void advance_clock(std::int64_t ms) {
+    const std::lock_guard lock(mutex_);
+    ahead_ms_ += ms;
+  }
+  /// Waits for answers to two further heartbeats: the node knows then what this master says.
+  void wait_told(node_id node) {
+    std::uint64_t before = heartbeats(node);
+    wait("heartbeats", [&] {
+      const std::uint64_t now = at(node).heartbeats;
+      if (now < before) before = 0;  // it has registered again
+      return now >= before + 3;
+    });
   }
   void set_settings(const cluster_settings& settings) {
     const std::lock_guard lock(mutex_);
@@ -181,6 +220,22 @@ class fake_master final : public net::service {
   };
 
   // All private functions are called with mutex_ held.
+  std::int64_t clock_ms() const {
+    constexpr std::int64_t some_day = 1'700'000'000'000;
+    return some_day + ahead_ms_;
+  }
+  // Another one with each reign.
+  cluster::ticket_secret root_of(std::uint32_t number) const {
+    cluster::ticket_secret out{};
+    std::memcpy(out.data(), cluster_.value.data, 16);
+    store_le(out.data() + 16, number);
+    return out;
+  }
+  ticket_terms terms(bool with_root) const {
+    const std::uint32_t number = reign_.epoch.value;
+    const cluster::ticket_secret secret = root_of(number);
+    return {number, with_root ? std::string(as_chars(secret)) : std::string(), clock_ms()};
+  }
   node_state& at(node_id id) {
     auto& n = nodes_[id];
     if (!n) n = std::make_shared<node_state>(io_);
@@ -203,7 +258,7 @@ class fake_master final : public net::service {
     n.registered = false;
     n.heartbeats = 0;
     n.reports.clear();
-    r.reply(wire::register_node_reply{cluster_, reign_, settings_, {}});
+    r.reply(wire::register_node_reply{cluster_, reign_, settings_, {}, terms(true)});
   }
 
   void report_volumes(net::request& r) {
@@ -232,7 +287,7 @@ class fake_master final : public net::service {
       n.orders.erase(done.id);
     }
     n.failures.insert(n.failures.end(), h.failures.begin(), h.failures.end());
-    if (n.poll) n.poll->reply(wire::heartbeat_reply{reign_, settings_, {}, {}});
+    if (n.poll) n.poll->reply(wire::heartbeat_reply{reign_, settings_, {}, {}, terms(false)});
     n.poll = std::make_unique<net::request>(std::move(r));
     const std::uint64_t number = ++n.poll_number;
     if (!n.orders.empty()) return answer(n);
@@ -247,7 +302,7 @@ class fake_master final : public net::service {
 
   void answer(node_state& n) {
     if (!n.poll) return;
-    wire::heartbeat_reply reply{reign_, settings_, {}, {}};
+    wire::heartbeat_reply reply{reign_, settings_, {}, {}, terms(false)};
     for (const auto& [id, o] : n.orders) reply.orders.push_back(o);
     n.poll->reply(reply);
     n.poll.reset();
@@ -272,6 +327,7 @@ class fake_master final : public net::service {
   witness reign_;
   cluster_settings settings_;
   std::uint64_t last_order_ = 0;
+  std::int64_t ahead_ms_ = 0;
   std::map<node_id, std::shared_ptr<node_state>> nodes_;
   std::map<volume_id, wire::live_chunks_reply> live_;
   std::unique_ptr<net::server> server_;

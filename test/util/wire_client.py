@@ -13,6 +13,7 @@ HELLO, PING, LOOKUP, LIST, COMMIT, MKDIR, RENAME, REMOVE = 1, 2, 16, 18, 20, 21,
 GRANT, END_GRANT, WRITE_CHUNK = 32, 33, 80
 LOG_STATUS = 101
 PERMISSION_DENIED, INVALID_ARGUMENT, KEY_CONFLICT, STALE_GENERATION = 8, 10, 43, 45
+EXPIRED_TICKET = 47
 # Failures after which the same operation is sent again.
 AGAIN = {21, 22, 23, 24, 25, 26, 29}
 
@@ -146,8 +147,10 @@ class Client:
             address = reply[at + 24:at + 4 + length].decode()
             members.append((node, address))
             at += 4 + length
+        at += 12  # how long it lives, and the length of chunks
+        ticket = reply[at + 4:at + 4 + struct.unpack("<I", reply[at:at + 4])[0]]
         return {"volume": volume, "generation": generation, "first": first, "count": count,
-                "bytes": room, "members": members, "chain": chain_of(members)}
+                "bytes": room, "members": members, "chain": chain_of(members), "ticket": ticket}
 
     def end_grant(self, grant):
         self.call(END_GRANT, struct.pack("<QII", grant["volume"], grant["generation"],
@@ -196,13 +199,15 @@ def chain_of(members):
     return ",".join(f"{node}@{address}" for node, address in members)
 
 
-def write_chunk(address, grant, key, content, chain=None):
+def write_chunk(address, grant, key, content, chain=None, ticket=None):
     """A write by hand, at the datanode at that address."""
+    ticket = grant["ticket"] if ticket is None else ticket
     connection = Connection(address, bytes(16))
     try:
         connection.call(WRITE_CHUNK, struct.pack("<QIIIB", grant["volume"], grant["generation"], key,
                                                  crc32c(content), 0) +
-                        text(grant["chain"] if chain is None else chain) + text(""), content)
+                        text(grant["chain"] if chain is None else chain) +
+                        struct.pack("<I", len(ticket)) + ticket, content)
     finally:
         connection.close()
 
