@@ -65,16 +65,18 @@ shown_tickets::entry& shown_tickets::add(generation_t generation, entry fresh) {
 void ticket_checker::learn(const cluster_id& cluster, const ticket_terms& told,
                            std::int64_t now_ms) {
   std::shared_ptr<ticket_root> known = root(told.root);
-  if (!known) {
-    cluster::ticket_secret secret;
-    if (told.secret.size() != secret.size()) return;
-    std::memcpy(secret.data(), told.secret.data(), secret.size());
-    known = std::make_shared<ticket_root>(cluster, told.root, secret);
-    const std::lock_guard lock(mutex_);
-    roots_.push_back(known);
-    if (roots_.size() > roots_known) roots_.pop_front();
-  }
+  cluster::ticket_secret secret;
+  const bool with_root = told.secret.size() == secret.size();
+  if (with_root) std::memcpy(secret.data(), told.secret.data(), secret.size());
+  const bool is_new = with_root && !(known && known->is(secret));
+  if (is_new) known = std::make_shared<ticket_root>(cluster, told.root, secret);
+  if (!known) return;
   known->set_clock(told.clock_ms, now_ms);
+  if (!is_new) return;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(roots_, [&](const auto& other) { return other->number() == told.root; });
+  roots_.push_back(std::move(known));
+  if (roots_.size() > roots_known) roots_.pop_front();
 }
 
 std::shared_ptr<ticket_root> ticket_checker::root(std::uint32_t number) const {

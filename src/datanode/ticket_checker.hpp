@@ -26,6 +26,9 @@ class ticket_root {
 
   [[nodiscard]] const cluster_id& cluster() const noexcept { return cluster_; }
   [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+  [[nodiscard]] bool is(const cluster::ticket_secret& secret) const noexcept {
+    return secret == secret_;
+  }
   void set_clock(std::int64_t clock_ms, std::int64_t now_ms) noexcept {
     ahead_ms_.store(clock_ms - now_ms, std::memory_order_relaxed);
   }
@@ -86,7 +89,8 @@ struct write_claim {
 class ticket_checker {
  public:
   /// From a master that the node follows. Tickets made with an earlier root go on being good for
-  /// their time. Terms that make no sense are left alone.
+  /// their time, unless it had the same number (a master whose log was cut leads in an epoch
+  /// again). Terms that make no sense are left alone.
   void learn(const cluster_id& cluster, const ticket_terms& told, std::int64_t now_ms);
 
   /// The ticket for the next member (zeros if none is wanted). errc::permission_denied: nobody has

@@ -211,6 +211,18 @@ BOOST_AUTO_TEST_CASE(tickets_of_the_master_before_are_good_for_their_time) {
   require_healthy();
 }
 
+BOOST_AUTO_TEST_CASE(a_root_that_is_drawn_again_takes_the_place_of_the_one_before) {
+  const std::string before = ticket(chain());
+  master.same_epoch_again();
+  for (const auto& n : nodes) {
+    master.wait_registered(n->id());
+    master.wait_told(n->id());
+  }
+  BOOST_TEST(write(1, content, {}).has_value());
+  refused(2, before, errc::permission_denied);
+  require_healthy();
+}
+
 BOOST_AUTO_TEST_CASE(more_tickets_than_are_remembered_are_good_all_the_same) {
   const byte_vector little = random_bytes(10, 1);
   const auto count = static_cast<chunk_key>(ssdfs::datanode::shown_tickets::most + 50);

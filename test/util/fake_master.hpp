@@ -52,11 +52,14 @@ class fake_master final : public net::service {
   void new_epoch() {
     const std::lock_guard lock(mutex_);
     reign_.epoch = reign_.epoch.next();
-    for (auto& [id, n] : nodes_) {
-      n->registered = false;
-      if (n->poll) n->poll->fail(errc::unknown_node);
-      n->poll.reset();
-    }
+    forget_nodes();
+  }
+  /// As one that leads in the same epoch again: every node has to register again, and tickets are
+  /// made with another root of the same number.
+  void same_epoch_again() {
+    const std::lock_guard lock(mutex_);
+    ++drawn_;
+    forget_nodes();
   }
   /// A ticket as this master makes them, but for what a test wants otherwise.
   struct ticket_wish {
@@ -220,6 +223,13 @@ class fake_master final : public net::service {
   };
 
   // All private functions are called with mutex_ held.
+  void forget_nodes() {
+    for (auto& [id, n] : nodes_) {
+      n->registered = false;
+      if (n->poll) n->poll->fail(errc::unknown_node);
+      n->poll.reset();
+    }
+  }
   std::int64_t clock_ms() const {
     constexpr std::int64_t some_day = 1'700'000'000'000;
     return some_day + ahead_ms_;
@@ -229,6 +239,7 @@ class fake_master final : public net::service {
     cluster::ticket_secret out{};
     std::memcpy(out.data(), cluster_.value.data, 16);
     store_le(out.data() + 16, number);
+    store_le(out.data() + 20, drawn_);
     return out;
   }
   ticket_terms terms(bool with_root) const {
@@ -328,6 +339,7 @@ class fake_master final : public net::service {
   cluster_settings settings_;
   std::uint64_t last_order_ = 0;
   std::int64_t ahead_ms_ = 0;
+  std::uint32_t drawn_ = 0;
   std::map<node_id, std::shared_ptr<node_state>> nodes_;
   std::map<volume_id, wire::live_chunks_reply> live_;
   std::unique_ptr<net::server> server_;
