@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <variant>
+#include <vector>
 
 namespace ssdfs::cluster {
 namespace {
@@ -167,6 +169,36 @@ BOOST_AUTO_TEST_CASE(the_newest_witness_is_what_is_stored_at_last) {
   m.stored(true);
   m.order_removal(5, 20);
   BOOST_TEST(m.executed == std::vector<std::uint64_t>{5});
+}
+
+BOOST_AUTO_TEST_CASE(tickets_are_checked_by_what_the_master_says_that_is_followed) {
+  agent subject({.node = node_id(leader), .masters = {"m:1"}}, {});
+  const auto taken = [&] {
+    std::vector<ticket_terms> out;
+    for (const auto& a : subject.take_actions()) {
+      if (const auto* t = std::get_if<action::take_tickets>(&a)) out.push_back(t->told);
+    }
+    return out;
+  };
+  using list = std::vector<ticket_terms>;
+  const ticket_terms first{4, "a root", 1000};
+  const ticket_terms older{3, "another", 5000};
+  subject.start(0);
+  subject.connected(0);
+  subject.register_answered(registration_answer{reign_of(4, 1), {}, first}, 0);
+  BOOST_TEST((taken() == list{first}));
+  subject.page_answered({}, 0);
+  const ticket_terms later{4, "", 1200};
+  subject.heartbeat_answered(1, heartbeat_answer{reign_of(4, 1), {}, {}, later}, 200);
+  BOOST_TEST((taken() == list{later}));
+  // One that was replaced is not believed, over this connection or another.
+  subject.timer(subject.next_deadline());
+  subject.heartbeat_answered(2, heartbeat_answer{reign_of(3, 1), {}, {}, older}, 400);
+  BOOST_TEST((taken() == list{}));
+  subject.timer(subject.next_deadline());
+  subject.connected(5000);
+  subject.register_answered(registration_answer{reign_of(3, 9), {}, older}, 5000);
+  BOOST_TEST((taken() == list{}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

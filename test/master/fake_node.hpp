@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ssdfs::test {
@@ -58,6 +59,12 @@ class fake_node : public std::enable_shared_from_this<fake_node> {
     });
   }
 
+  /// What tickets are checked by, and how often the root was told.
+  [[nodiscard]] std::pair<ticket_terms, int> terms() {
+    const std::lock_guard lock(mutex_);
+    return {terms_, roots_told_};
+  }
+
  private:
   void register_node() {
     wire::register_node_request q;
@@ -69,6 +76,7 @@ class fake_node : public std::enable_shared_from_this<fake_node> {
     q.registration.disks = disks();
     call(q, [this](const wire::register_node_reply& reply) {
       epoch_ = reply.reign.epoch;
+      take_terms(reply.tickets);
       wire::report_volumes_request pages;
       pages.epoch = epoch_;
       pages.page = {id_, 1, 0, true, {}};
@@ -85,7 +93,18 @@ class fake_node : public std::enable_shared_from_this<fake_node> {
     q.heartbeat.disks = disks();
     q.heartbeat.changed = std::move(changed);
     q.heartbeat.results = std::move(results);
-    call(q, [this](const wire::heartbeat_reply& reply) { obey(reply.orders); });
+    call(q, [this](const wire::heartbeat_reply& reply) {
+      take_terms(reply.tickets);
+      obey(reply.orders);
+    });
+  }
+
+  void take_terms(const ticket_terms& told) {
+    const std::lock_guard lock(mutex_);
+    if (!told.secret.empty()) ++roots_told_;
+    const std::string secret = told.secret.empty() ? terms_.secret : told.secret;
+    terms_ = told;
+    terms_.secret = secret;
   }
 
   void obey(const std::vector<order>& orders) {
@@ -138,6 +157,8 @@ class fake_node : public std::enable_shared_from_this<fake_node> {
   std::condition_variable changed_;
   std::map<volume_id, replica_report> replicas_;
   std::vector<order> taken_;
+  ticket_terms terms_;
+  int roots_told_ = 0;
   bool stopped_ = false;
 };
 

@@ -1,5 +1,6 @@
 // Writers and datanodes at a master: grants, commits, the end of sessions, orders, and what happens
 // when the master or its log ends in the middle.
+#include "cluster/ticket.hpp"
 #include "master/fake_node.hpp"
 #include "master/master_fixture.hpp"
 #include "util/sim_files.hpp"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <future>
 #include <thread>
 
@@ -111,6 +113,43 @@ BOOST_AUTO_TEST_CASE(a_file_is_granted_committed_and_located) {
   BOOST_CHECK(!outside);
   look.path = "/q";
   BOOST_CHECK(!c.call(look));
+}
+
+BOOST_AUTO_TEST_CASE(a_grant_comes_with_a_ticket_by_the_root_that_nodes_were_told) {
+  const auto check = [&](const wire::grant_reply& g) {
+    const auto [terms, told] = first->terms();
+    BOOST_REQUIRE_EQUAL(told, 1);  // when it registered
+    BOOST_CHECK(second->terms().first.secret == terms.secret);
+    const auto shown = cluster::parse_ticket(g.ticket);
+    BOOST_REQUIRE(shown.has_value());
+    BOOST_CHECK_EQUAL(shown->root, terms.root);
+    BOOST_CHECK(cluster::ticket_slot_passes(shown->slot, cluster::ticket_slot_at(terms.clock_ms)));
+    BOOST_CHECK_EQUAL(shown->first_key, g.first_key);
+    BOOST_CHECK_EQUAL(shown->last_key, g.first_key + g.key_count - 1);
+    BOOST_CHECK_EQUAL(shown->bytes, g.bytes);
+    cluster::ticket_secret secret;
+    BOOST_REQUIRE_EQUAL(terms.secret.size(), secret.size());
+    std::memcpy(secret.data(), terms.secret.data(), secret.size());
+    std::vector<node_id> chain;
+    for (const replica_address& member : g.replicas) chain.push_back(member.node);
+    caller watcher(threads.context(), server->address());
+    const auto report = watcher.call(wire::admin_report_request{});
+    BOOST_REQUIRE(report);
+    BOOST_CHECK(
+        cluster::ticket_key(secret, shown->slot)
+            .proves({cluster::ticket_right::write, report->cluster, g.volume, g.generation, chain},
+                    *shown));
+    return terms.secret;
+  };
+  std::string before;
+  {
+    caller c(threads.context(), server->address());
+    before = check(grant(c));
+    check(grant(c));
+  }
+  restart({});
+  caller c(threads.context(), server->address());
+  BOOST_CHECK(check(grant(c)) != before);
 }
 
 BOOST_AUTO_TEST_CASE(an_ended_grant_asks_to_write_again_and_names_the_volume) {
