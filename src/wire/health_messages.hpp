@@ -37,8 +37,8 @@ BOOST_DESCRIBE_STRUCT(fsck_reply, (),
 /// Volumes of one fsck_request at most.
 inline constexpr std::size_t most_checked_volumes = 4096;
 /// A page of all files at and below a path, in no useful order; those are named that have a chunk
-/// in one of `volumes` (at most most_checked_volumes), or one that is lost, or all. What is created,
-/// moved or removed between the pages may be missing.
+/// in one of `volumes` (at most most_checked_volumes), or one that is lost, or all. What is
+/// created, moved or removed between the pages may be missing.
 struct fsck_request {
   static constexpr opcode code = opcode::fsck;
   using reply = fsck_reply;
