@@ -126,8 +126,11 @@ void controller::impl::evaluate(volume_id id, time_ms now) {
   if (decision.step.what != log_step::kind::none && may_request(id, record, now)) {
     request(id, record, decision.step);
   }
-  std::erase_if(record.absences, [&](const absence& a) { return a.wanted != info->digest; });
-  if (!record.absences.empty() && record.ticket == 0 && now >= record.no_request_until) {
+  // What a complete replica lacked is not in the volume any more.
+  std::erase_if(record.absences, [&](const absence& a) {
+    return a.wanted != info->digest || is_complete(*info, a.replica);
+  });
+  if (!record.absences.empty() && may_request(id, record, now)) {
     auto lost = lost_chunks(record, *info, replicas);
     if (!lost.empty()) request(id, record, log_request::kind::lost, std::move(lost));
   }

@@ -8,9 +8,9 @@
 namespace ssdfs::sim {
 namespace {
 
-/// Longer than two masters can go on beside each other: a grace is to be longer than it takes to
-/// notice that.
-constexpr std::int64_t settled_wait_ms = 20'000;
+/// Longer than two masters can go on beside each other: a grace is to be longer than it takes until
+/// the new one has compared what the old one has told nodes to set aside.
+constexpr std::int64_t settled_wait_ms = 60'000;
 constexpr std::uint32_t keys_per_grant = 6;
 constexpr std::uint64_t bytes_per_grant = 8U << 10;
 
