@@ -113,7 +113,11 @@ int run_admin_scrub(const std::vector<std::string>& arguments) {
               std::to_string(n.now.unrepaired)});
   }
   if (!line.json()) rows.print();
-  return line.has("wait") && left > 0 ? 1 : to->exit_code();
+  if (!line.has("wait")) return to->exit_code();
+  // What was bad everywhere is not bad any more, but lost.
+  const auto after = detail::master_call(to->client(), wire::admin_report_request{});
+  const bool lost = after && after->missing > report->missing;
+  return left > 0 || lost ? 1 : to->exit_code();
 }
 
 }  // namespace ssdfs::cli

@@ -71,8 +71,8 @@ BOOST_AUTO_TEST_CASE(impossible_headers_are_refused) {
   BOOST_TEST(valid({record_kind::data, 1, 1, 0}));
   BOOST_TEST(!valid({record_kind::data, 0, 1, 0}));
   BOOST_TEST(!valid({record_kind::data, 1, 0, 0}));
-  BOOST_TEST(valid({record_kind::data, 1, volume::max_chunk_size, 0}));
-  BOOST_TEST(!valid({record_kind::data, 1, volume::max_chunk_size + 1, 0}));
+  BOOST_TEST(valid({record_kind::data, 1, ssdfs::max_chunk_size, 0}));
+  BOOST_TEST(!valid({record_kind::data, 1, ssdfs::max_chunk_size + 1, 0}));
   BOOST_TEST(!valid({record_kind::removals, 1, 16, 0}));
   BOOST_TEST(!valid({record_kind::removals, 0, max_payload + 1, 0}));
   BOOST_TEST(!valid({static_cast<record_kind>(0), 1, 1, 0}));
