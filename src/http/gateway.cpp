@@ -175,11 +175,11 @@ void gateway::serve_file(const exchange_ptr& e, std::string path) {
   if (wants_fresh(e->request())) {
     lookups_->drop(path);
   } else if (const auto known = lookups_->find(path)) {
-    return serve(e, path, known, false);
+    return serve(e, path, known, 0);
   }
   lookups_->get(path, [self = shared_from_this(), e, path](result<file_info_ptr> info) {
     if (!info) return respond_error(*e, info.error(), path);
-    self->serve(e, path, *info, true);
+    self->serve(e, path, *info, 1);
   });
 }
 

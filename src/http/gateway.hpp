@@ -85,8 +85,8 @@ class gateway : public std::enable_shared_from_this<gateway> {
                                             std::string_view query) const;
 
   // gateway_read.cpp
-  void serve(const exchange_ptr& e, std::string_view path, const file_info_ptr& found,
-             bool looked_up_now);
+  /// `lookups`: made for this request until now; 0 if `found` was known before.
+  void serve(const exchange_ptr& e, std::string_view path, const file_info_ptr& found, int lookups);
   void send_content(const exchange_ptr& e, const std::shared_ptr<reading>& r);
   [[nodiscard]] bool begins_here(const reading& r) const;
   bool send_local(const exchange_ptr& e, const std::shared_ptr<reading>& r);

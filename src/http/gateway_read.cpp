@@ -38,8 +38,8 @@ struct gateway::reading {
   file_info_ptr info;
   byte_range part;
   unsigned status = 200;
-  std::string extra;   // Content-Range
-  bool fresh = false;  // the lookup was made for this request
+  std::string extra;  // Content-Range
+  int lookups = 0;    // that were made for this request
   std::unique_ptr<local_chunk> chunk;
   bytes_span room;
 
@@ -47,7 +47,7 @@ struct gateway::reading {
 };
 
 void gateway::serve(const exchange_ptr& e, std::string_view path, const file_info_ptr& found,
-                    bool looked_up_now) {
+                    int lookups) {
   const request_head& head = e->request();
   const bool by_link = !options_.secret.empty() && !head.query.empty();
   const file_info_ptr info = by_link ? shown_by_link(found, head.query) : found;
@@ -98,7 +98,7 @@ void gateway::serve(const exchange_ptr& e, std::string_view path, const file_inf
   r->part = part ? wanted.part : byte_range{0, size};
   r->status = part ? 206 : 200;
   if (part) r->extra = content_range(wanted.part, size);
-  r->fresh = looked_up_now;
+  r->lookups = lookups;
   send_content(e, r);
 }
 
@@ -192,14 +192,17 @@ void gateway::send_stream(const exchange_ptr& e, const std::shared_ptr<reading>&
       });
 }
 
-// The lookup was no good any more: once more from the start with a new one.
+// The lookup was no good any more: from the start with a new one. A file that is replaced all the
+// time may be another one by the time that it is read, again and again.
 void gateway::begin_anew(const exchange_ptr& e, const std::shared_ptr<reading>& r,
                          const failure& why) {
   lookups_->drop(r->path);
-  if (r->fresh) return respond_error(*e, why, r->path);
+  constexpr int most_lookups = 8;
+  const int worth = why == errc::changed ? most_lookups : 1;
+  if (r->lookups >= worth) return respond_error(*e, why, r->path);
   lookups_->get(r->path, [self = shared_from_this(), e, r](result<file_info_ptr> info) {
     if (!info) return respond_error(*e, info.error(), r->path);
-    self->serve(e, r->path, *info, true);
+    self->serve(e, r->path, *info, r->lookups + 1);
   });
 }
 
@@ -220,7 +223,7 @@ void gateway::serve_part(const exchange_ptr& e, const std::string& path, std::ui
                   r->path = path;
                   r->info = *info;
                   r->part = {offset, n};
-                  r->fresh = true;
+                  r->lookups = 1;
                   self->send_content(e, r);
                 });
 }

@@ -21,7 +21,8 @@ namespace {
 
 namespace bhttp = boost::beast::http;
 
-/// Knows of no file when it is asked, and removes whatever it is told to.
+/// Knows of no file when it is asked, and removes whatever it is told to. But "/restless" is there:
+/// for as many looks as it is told to, every second time with one byte, then empty.
 class late_master final : public net::service {
  public:
   explicit late_master(boost::asio::io_context& io) {
@@ -33,6 +34,8 @@ class late_master final : public net::service {
   ~late_master() override { server_->stop(); }
   [[nodiscard]] std::string address() const { return server_->address(); }
   [[nodiscard]] int removals() const { return removals_; }
+  void change_for(int looks) { changes_ = looks; }
+  [[nodiscard]] int changes_left() const { return changes_; }
 
   result<wire::hello_reply> hello(const wire::hello_request&, net::connection&) override {
     wire::hello_reply reply;
@@ -46,7 +49,7 @@ class late_master final : public net::service {
   void handle(std::span<net::request> batch) override {
     for (net::request& r : batch) {
       if (r.code() == wire::opcode::lookup) {
-        r.fail(errc::not_found);
+        look(r);
       } else if (r.code() == wire::opcode::remove) {
         ++removals_;
         r.reply(wire::mutation_reply{});
@@ -58,7 +61,17 @@ class late_master final : public net::service {
   void closed(net::connection&) override {}
 
  private:
+  void look(net::request& r) {
+    wire::lookup_request asked;
+    if (!r.decode(asked) || asked.path != "/restless") return r.fail(errc::not_found);
+    wire::lookup_reply reply;
+    reply.entry.type = 1;
+    if (changes_ > 0) reply.entry.size = --changes_ % 2;
+    r.reply(reply);
+  }
+
   const cluster_id cluster_{io::random_uuid()};
+  std::atomic<int> changes_{0};
   std::atomic<int> removals_{0};
   std::unique_ptr<net::server> server_;
 };
@@ -132,6 +145,28 @@ BOOST_AUTO_TEST_CASE(what_is_refused_by_its_words_never_reaches_the_master) {
   BOOST_TEST(c.ask("OPTIONS", "/fs/a", "") == 204U);
   BOOST_TEST(c.ask("OPTIONS", "*", "") == 204U);
   BOOST_TEST(f.master.removals() == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(gateway_reads)
+
+// Whoever reads it gets another content than the one that was looked up for the answer's fields.
+BOOST_AUTO_TEST_CASE(a_file_that_is_replaced_while_it_is_read_is_read_again) {
+  gateway_fixture f;
+  gateway_caller c(f.door->address());
+  f.master.change_for(2 * 6);
+  BOOST_TEST(c.ask("GET", "/fs/restless", "Cache-Control: no-cache\r\n") == 200U);
+  BOOST_TEST(f.master.changes_left() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_never_rests_is_refused_in_the_end) {
+  gateway_fixture f;
+  gateway_caller c(f.door->address());
+  constexpr int for_ever = 2 * 1000;
+  f.master.change_for(for_ever);
+  BOOST_TEST(c.ask("GET", "/fs/restless", "Cache-Control: no-cache\r\n") == 503U);
+  BOOST_TEST(f.master.changes_left() > for_ever / 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
