@@ -5,6 +5,9 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+#include <variant>
+
 namespace ssdfs::master {
 namespace {
 
@@ -82,11 +85,13 @@ void service::forget_values(std::int64_t now_ms) {
   if (now_ms < next_forget_ms_) return;
   const bool all = now_ms >= next_full_forget_ms_;
   next_forget_ms_ = now_ms + forget_interval_ms;
-  const auto change = meta::make_forget(core_.state(), all ? 1 : many_values, core_.context());
+  auto change = meta::make_forget(core_.state(), all ? 1 : many_values, core_.context());
   if (all) next_full_forget_ms_ = now_ms + full_forget_interval_ms;
   if (!change) return;
-  meta::record logged = *change;
-  if (!core_.log(logged)) next_full_forget_ms_ = now_ms;
+  const auto& body = std::get<meta::forget_record>(change->body);
+  const std::size_t most = std::max(body.access.size(), body.types.size());
+  if (most == meta::max_forgotten) next_forget_ms_ = now_ms;  // there may be more
+  if (!core_.log(*change)) next_full_forget_ms_ = now_ms;
 }
 
 void service::reclaim_volumes() {
