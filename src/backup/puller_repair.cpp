@@ -6,6 +6,8 @@
 #include "journal/log_truncate.hpp"
 #include "net/await.hpp"
 
+#include <cstdlib>
+
 namespace ssdfs::backup {
 namespace {
 

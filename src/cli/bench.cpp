@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
+#include <cstdio>
 #include <iostream>
 #include <map>
 #include <thread>

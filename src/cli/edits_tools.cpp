@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <system_error>
 
 namespace ssdfs::cli {
 namespace {

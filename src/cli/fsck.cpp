@@ -8,6 +8,7 @@
 #include "client/node_call.hpp"
 #include "client/tools.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <thread>

@@ -2,6 +2,8 @@
 
 #include "io/clock.hpp"
 
+#include <chrono>
+
 namespace ssdfs::detail {
 
 timers::id timers::at(std::int64_t when_ns, unique_function<void()> run) {

@@ -4,6 +4,7 @@
 #include "cluster/order_book.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace ssdfs::cluster {

@@ -2,6 +2,7 @@
 #include "cluster/controller_impl.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace ssdfs::cluster {
 

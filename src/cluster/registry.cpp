@@ -4,6 +4,7 @@
 #include "base/host_kind.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ssdfs::cluster {
 

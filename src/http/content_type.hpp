@@ -1,6 +1,7 @@
 // Media types: of a name's extension, and as an upload says them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace ssdfs::http {

@@ -1,6 +1,7 @@
 #include "meta/operation_results.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ssdfs::meta {
 namespace {

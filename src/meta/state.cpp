@@ -1,6 +1,7 @@
 #include "meta/state.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ssdfs::meta {
 

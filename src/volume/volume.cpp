@@ -6,6 +6,7 @@
 #include "io/clock.hpp"
 #include "volume/append_scratch.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace ssdfs::volume {

@@ -3,6 +3,7 @@
 #include "volume/append_scratch.hpp"
 #include "volume/volume.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <sstream>
+#include <streambuf>
 
 namespace ssdfs::cli {
 namespace {

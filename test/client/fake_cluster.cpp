@@ -2,6 +2,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <chrono>
 #include <stdexcept>
 
 namespace ssdfs::test {

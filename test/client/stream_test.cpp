@@ -6,6 +6,7 @@
 #include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
 
+#include <algorithm>
 #include <future>
 
 namespace ssdfs::test {

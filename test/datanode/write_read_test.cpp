@@ -1,6 +1,7 @@
 // Chunks through chains of real datanodes: what goes in comes out, everywhere, or an error does.
 #include "datanode/node_fixture.hpp"
 
+#include <algorithm>
 #include <fstream>
 
 using namespace ssdfs;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <thread>
 
 using ssdfs::errc;
 using ssdfs::io::disk_pool;

@@ -16,6 +16,7 @@
 #include <sys/time.h>
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 

@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <random>

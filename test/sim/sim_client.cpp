@@ -2,6 +2,8 @@
 
 #include "sim/sim_node.hpp"
 
+#include <iterator>
+
 namespace ssdfs::sim {
 
 namespace {

@@ -1,6 +1,7 @@
 // Random operations against a std::map, with restarts, checkpoints and compactions in between.
 #include "volume/volume_fixture.hpp"
 
+#include <iterator>
 #include <set>
 
 using namespace ssdfs;
