@@ -1,1 +1,2 @@
 // Carries the precompiled header for the rooms that reuse it.
+#include "pch.hpp"
