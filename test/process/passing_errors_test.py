@@ -151,7 +151,7 @@ class Descriptors(Errors):
             for i in range(5):
                 c.run("put", "-f", "--timeout=2s", self.picture, f"/during/{i}")
             c.run("rm", "-r", "--timeout=2s", "/p")
-            c.run("admin", "checkpoint", "--timeout=2s")
+            c.run("admin", "checkpoint", "--no-wait", "--timeout=2s")
             time.sleep(1)  # for what they do by themselves
             for p, limit in before.items():
                 resource.prlimit(p.process.pid, resource.RLIMIT_NOFILE, limit)
