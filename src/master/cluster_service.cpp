@@ -9,8 +9,6 @@
 namespace ssdfs::master {
 namespace {
 
-constexpr std::uint32_t live_chunks_limit = 16'384;
-
 // Whether what the node tells others can be their way to it, as far as its own way here shows.
 result<void> check_told_address(const node_registration& told, const std::string& comes_from) {
   const auto refuse = [&](const std::string& why) {
@@ -28,13 +26,6 @@ result<void> check_told_address(const node_registration& told, const std::string
       return refuse("a loopback address, but comes from " + comes_from);
   }
   return {};
-}
-
-std::vector<meta::stored_chunk> stored_chunks(const std::vector<chunk_content>& chunks) {
-  std::vector<meta::stored_chunk> out;
-  out.reserve(chunks.size());
-  for (const chunk_content& c : chunks) out.push_back({c.key, c.size, meta::crc_value(c.crc32c)});
-  return out;
 }
 
 }  // namespace
@@ -154,36 +145,13 @@ void service::connection_ended(const wire::hello_request& peer, std::uint64_t nu
 
 void service::live_chunks(net::request r) {
   wire::live_chunks_request q;
-  if (!r.decode(q) || q.limit == 0 || q.limit > live_chunks_limit) return r.fail(errc::protocol);
-  const auto* volume = core_.state().volumes().find(q.volume);
-  if (volume == nullptr) return r.fail(errc::not_found);
-  if (volume->info.state != volume_state::closed) {
-    return r.fail(failure(errc::busy, "the volume is not closed"));
-  }
-  const auto list = live_lists_.want(q.volume, core::steady_now_ms());
-  if (!list) {
+  if (!r.decode(q)) return r.fail(errc::protocol);
+  auto page = live_lists_.page(q, core_.knows_all_of(q.volume), core::steady_now_ms());
+  if (!page) {
     walk_lists();
-    return r.fail(failure(errc::busy, "the list is being made"));
+    return r.fail(page.error());
   }
-  wire::live_chunks_reply reply;
-  reply.removal_number = volume->info.removal_number;
-  reply.generation = volume->info.generation;
-  auto at = std::lower_bound(list->begin(), list->end(), q.from_key,
-                             [](const wire::chunk_entry& e, chunk_key k) { return e.key < k; });
-  for (; at != list->end() && reply.chunks.size() < q.limit; ++at) reply.chunks.push_back(*at);
-  reply.more = at != list->end();
-  // Of the page's keys.
-  auto lost = volume->lost.lower_bound(q.from_key);
-  const auto lost_end =
-      reply.more ? volume->lost.lower_bound(reply.chunks.back().key) : volume->lost.end();
-  for (; lost != lost_end && reply.lost.size() < live_chunks_limit; ++lost) {
-    reply.lost.push_back({lost->first, lost->second.size, lost->second.crc32c});
-  }
-  // Of these keys the log has the grant and its end, and every commit that there was. What is not
-  // told must not be taken for something that can never be.
-  if (core_.knows_all_of(q.volume)) {
-    reply.settled_end = lost != lost_end ? lost->first : volume->info.next_key;
-  }
+  wire::live_chunks_reply& reply = *page;
   reply.settled_wait_ms = core_.options().delete_grace_ms;
   answer_read(std::move(r), std::move(reply));
 }
@@ -191,60 +159,20 @@ void service::live_chunks(net::request r) {
 void service::settle() {
   if (stopped_) return core_.flush();
   // What is logged may make volumes ready, and grants may ask for more volumes: until it is quiet.
+  const auto now = core::steady_now_ms();
   for (bool again = true; again;) {
-    again = false;
-    for (const auto& request : core_.nodes().take_log_requests()) {
-      again = true;
-      log_cluster_request(request);
-    }
+    again = cluster_.settle(now, &service::note_logged);
     if (core_.nodes().take_ready_changed() && !waiting_grants_.empty()) {
       again = true;
       serve_waiting_grants();
     }
   }
-  end_rebalance();
+  if (decisions_.end_rebalance()) {
+    SSDFS_LOG(info) << "rebalance: " << core_.nodes().rebalance().reason;
+  }
+  if (live_lists_.unfinished()) walk_lists();
   for (const node_id node : core_.nodes().take_nodes_with_orders()) release_heartbeat(node);
   core_.flush();
-}
-
-result<meta::record> service::record_for(const cluster::log_request& q) {
-  using kind = cluster::log_request::kind;
-  const meta::state& s = core_.state();
-  const meta::context& c = core_.context();
-  switch (q.what) {
-    case kind::add: return meta::make_add_volume(s, q.members, q.replication, c);
-    case kind::seal: return meta::make_seal(s, q.volume, q.reason, c);
-    case kind::close: return meta::make_close(s, q.volume, q.length, c);
-    case kind::reopen: return meta::make_reopen(s, q.volume, c);
-    case kind::members: return meta::make_members(s, q.volume, q.members, c);
-    case kind::lost: return record_of_lost(q.volume, q.chunks);
-    case kind::found: {
-      const auto chunks = stored_chunks(q.chunks);
-      return meta::make_found(s, q.volume, chunks, c);
-    }
-  }
-  return errc::internal;
-}
-
-// That replicas lack them is the controller's word; that files name them still the list's.
-result<meta::record> service::record_of_lost(volume_id volume,
-                                             const std::vector<chunk_content>& chunks) {
-  const auto list = live_lists_.want(volume, core::steady_now_ms());
-  if (!list) {
-    walk_lists();
-    return failure(errc::busy, "the list of live chunks is being made");
-  }
-  std::vector<chunk_content> live;
-  for (const chunk_content& c : chunks) {
-    const auto at =
-        std::lower_bound(list->begin(), list->end(), c.key,
-                         [](const wire::chunk_entry& e, chunk_key k) { return e.key < k; });
-    if (at == list->end() || at->key != c.key || at->size != c.size || at->crc32c != c.crc32c)
-      continue;
-    live.push_back(c);
-  }
-  const auto stored = stored_chunks(live);
-  return meta::make_lost(core_.state(), volume, stored, core_.context());
 }
 
 void service::note_lost(const meta::record& change) {
@@ -257,24 +185,16 @@ void service::note_lost(const meta::record& change) {
   }
 }
 
-void service::log_cluster_request(const cluster::log_request& request) {
-  const auto now = core::steady_now_ms();
-  auto change = record_for(request);
-  bool applied = change.has_value();
-  if (!applied) SSDFS_LOG(debug) << "not logged: " << change.error().message();
-  volume_id volume = request.volume;
-  if (applied) {
-    if (const auto* added = std::get_if<meta::add_volume_record>(&change->body)) {
-      volume = added->volume;
-    }
-    applied = core_.log(*change).has_value();
+// What the cluster's side asked for was logged, or refused by the state as it is by now.
+void service::note_logged(const cluster::log_request& request, const result<meta::record>& change) {
+  if (!change) {
+    SSDFS_LOG(debug) << "not logged: " << change.error().message();
+    return;
   }
-  if (applied) {
-    SSDFS_LOG(debug) << meta::kind_name(change->body) << " volume " << volume;
-    note_lost(*change);
-    core_.nodes().volume_changed(volume, change->txid, now);
-  }
-  core_.nodes().request_done(request.ticket, applied, now);
+  const auto* added = std::get_if<meta::add_volume_record>(&change->body);
+  SSDFS_LOG(debug) << meta::kind_name(change->body) << " volume "
+                   << (added != nullptr ? added->volume : request.volume);
+  note_lost(*change);
 }
 
 }  // namespace ssdfs::master

@@ -6,6 +6,8 @@
 #include "base/unique_function.hpp"
 #include "cluster/controller.hpp"
 #include "journal/journal.hpp"
+#include "leader/durable_view.hpp"
+#include "leader/edits.hpp"
 #include "master/grant_index.hpp"
 #include "master/known_states.hpp"
 #include "master/master.hpp"
@@ -30,33 +32,8 @@ namespace ssdfs::master {
 
 using namespace_strand = boost::asio::strand<boost::asio::io_context::executor_type>;
 
-/// Shows the replayed state to the controller in its own terms.
-class durable_view final : public cluster::durable_state {
- public:
-  /// `grace_ms` is the delete grace; `state` outlives the view.
-  durable_view(const meta::state& state, std::int64_t grace_ms)
-      : state_(state), grace_ms_(grace_ms) {}
-  /// Log time for reclaim_due, set before the controller is called.
-  void set_log_time(std::int64_t now_ms) noexcept { now_ms_ = now_ms; }
-
-  const volume_info* find(volume_id id) const override;
-  void for_each_volume(const std::function<void(const volume_info&)>& visit) const override;
-  std::size_t grants_outstanding(volume_id id) const override;
-  std::uint64_t first_removal(volume_id id) const override;
-  const cluster::removal_batch* removal(volume_id id, std::uint64_t number) const override;
-  bool reclaim_due(volume_id id) const override;
-  std::uint64_t freed_chunks(volume_id id) const override;
-  std::uint64_t lost_chunks(volume_id id) const override;
-
- private:
-  const meta::state& state_;
-  std::int64_t grace_ms_;
-  std::int64_t now_ms_ = 0;
-  mutable cluster::removal_batch shown_;  // what removal() points at
-};
-
 /// Everything here belongs to the namespace strand, but what says otherwise.
-class core {
+class core final : public leader::edits {
  public:
   /// What open() has to know.
   struct beginning {
@@ -91,16 +68,16 @@ class core {
   /// Monotonic, for the cluster's side.
   [[nodiscard]] static std::int64_t steady_now_ms();
   /// Context for commands, with the clocks of now.
-  meta::context& context();
+  meta::context& context() override;
 
   // --- Changes ---
 
   /// Errc::read_only, with the reason, if the master may not change anything now; errc::busy if
   /// too much waits for the log's disk.
-  [[nodiscard]] result<void> may_change() const;
+  [[nodiscard]] result<void> may_change() const override;
   /// Appends the record to the log and applies it: the only way in which the state changes. A
   /// failure (the log's) has changed nothing.
-  [[nodiscard]] result<void> log(meta::record& change);
+  [[nodiscard]] result<void> log(meta::record& change) override;
   /// Once after the changes of a turn: lets the log's syncer begin.
   void flush() { journal_->flush(); }
 
@@ -161,7 +138,7 @@ class core {
   [[nodiscard]] const namespace_strand& strand() const noexcept { return strand_; }
   [[nodiscard]] node_id node() const noexcept { return node_; }
   [[nodiscard]] witness reign() const;
-  [[nodiscard]] durable_view& view() noexcept { return *view_; }
+  [[nodiscard]] leader::durable_view& view() noexcept { return *view_; }
 
   /// Set by the service: called on the strand after the committed txid moved.
   unique_function<void()> on_committed;
@@ -194,8 +171,8 @@ class core {
   namespace_strand strand_;
   master_options options_;
   node_id node_;
-  std::unique_ptr<meta::state> state_;  // from open() on
-  std::optional<durable_view> view_;    // likewise
+  std::unique_ptr<meta::state> state_;        // from open() on
+  std::optional<leader::durable_view> view_;  // likewise
   meta::context context_;
   std::optional<meta::log_clock> clock_;
   std::unique_ptr<journal::journal> journal_;

@@ -12,15 +12,6 @@ namespace {
 constexpr std::size_t moves_shown_max = 1'000;
 constexpr std::int64_t maintenance_max_ms = 30LL * 24 * 3600 * 1000;
 
-cluster::node_wish wish_of(meta::node_decision decision) {
-  switch (decision) {
-    case meta::node_decision::normal: return cluster::node_wish::normal;
-    case meta::node_decision::decommission: return cluster::node_wish::leaving;
-    case meta::node_decision::maintenance: return cluster::node_wish::maintenance;
-  }
-  return cluster::node_wish::normal;
-}
-
 wire::copy_status to_wire(const cluster::copy_progress& p) {
   return {p.volumes_running, p.volumes_waiting, p.bytes_left,
           p.bytes_done,      p.bytes_per_s,     p.time_left_ms};
@@ -100,14 +91,6 @@ result<node_id> service::find_node(std::string_view text) const {
                  name + " may be any of " + std::to_string(found.size()) + " datanodes");
 }
 
-result<void> service::decide_node(node_id node, meta::node_entry entry) {
-  auto change = meta::make_node(core_.state(), node, entry, core_.context());
-  if (!change) return change.error();
-  SSDFS_TRY(core_.log(*change));
-  core_.nodes().decide_node(node, wish_of(entry.decision), core::steady_now_ms());
-  return {};
-}
-
 void service::admin_node(net::request r) {
   wire::admin_node_request q;
   if (!r.decode(q)) return r.fail(errc::protocol);
@@ -127,7 +110,9 @@ void service::admin_node(net::request r) {
     } else if (q.action != "recommission") {
       return r.fail(failure(errc::invalid_argument, "an unknown action on a node"));
     }
-    if (auto decided = decide_node(*node, entry); !decided) return r.fail(decided.error());
+    if (auto decided = decisions_.decide_node(*node, entry, core::steady_now_ms()); !decided) {
+      return r.fail(decided.error());
+    }
     SSDFS_LOG(info) << "datanode " << core_.nodes().nodes().find(*node)->name << " ("
                     << to_string(*node) << "): " << q.action << " by an operator";
     settle();
@@ -136,17 +121,8 @@ void service::admin_node(net::request r) {
               wire::admin_node_reply{decided_node_of(*core_.nodes().nodes().find(*node))});
 }
 
-/// Maintenance that is over ends with a record of its own.
 void service::end_maintenance() {
-  std::vector<node_id> over;
-  for (const auto& [id, entry] : core_.state().nodes()) {
-    if (entry.decision == meta::node_decision::maintenance &&
-        entry.until_ms <= core_.context().now_ms) {
-      over.push_back(id);
-    }
-  }
-  for (const node_id id : over) {
-    if (!decide_node(id, {})) return;  // the log is busy: the next turn does it
+  for (const node_id id : decisions_.end_maintenance(core::steady_now_ms())) {
     SSDFS_LOG(info) << "datanode " << to_string(id) << ": maintenance is over";
   }
 }
@@ -169,45 +145,14 @@ wire::rebalance_state service::rebalance_state() const {
 }
 
 result<void> service::decide_rebalance(std::string_view action, std::uint32_t threshold_permille) {
-  using phase = meta::rebalance_phase;
-  meta::rebalance_entry next = core_.state().rebalance();
-  if (action == "start") {
-    next = {phase::running, threshold_permille};
-  } else {
-    // One that is done, which is not logged yet, cannot go on.
-    if (!core_.nodes().rebalancing()) {
-      return failure(errc::precondition, "no rebalance is running");
-    }
-    next.phase = action == "pause"    ? phase::paused
-                 : action == "resume" ? phase::running
-                                      : phase::stopped;
-  }
-  if (next != core_.state().rebalance()) {
-    auto change = meta::make_rebalance(core_.state(), next, core_.context());
-    if (!change) return change.error();
-    SSDFS_TRY(core_.log(*change));
-  }
-  const auto now = core::steady_now_ms();
-  if (action == "start") {
-    core_.nodes().start_rebalance(share_of(threshold_permille), false, now);
-  } else if (action == "stop") {
-    core_.nodes().stop_rebalance(now);
-  } else {
-    SSDFS_TRY(core_.nodes().pause_rebalance(action == "pause", now));
-  }
+  using what = leader::rebalance_action;
+  const what to = action == "start"    ? what::start
+                  : action == "pause"  ? what::pause
+                  : action == "resume" ? what::resume
+                                       : what::stop;
+  SSDFS_TRY(decisions_.decide_rebalance(to, threshold_permille, core::steady_now_ms()));
   SSDFS_LOG(info) << "rebalance: " << action << " by an operator";
   return {};
-}
-
-void service::end_rebalance() {
-  const meta::rebalance_entry& logged = core_.state().rebalance();
-  if (logged.phase != meta::rebalance_phase::running || core_.nodes().rebalancing()) return;
-  // Before start() the cluster's side does not know of it.
-  if (started_ms_ == 0 || !core_.may_change()) return;
-  auto change = meta::make_rebalance(
-      core_.state(), {meta::rebalance_phase::done, logged.threshold_permille}, core_.context());
-  if (!change || !core_.log(*change)) return;  // the next turn does it
-  SSDFS_LOG(info) << "rebalance: " << core_.nodes().rebalance().reason;
 }
 
 void service::admin_rebalance(net::request r) {
@@ -249,14 +194,10 @@ void service::admin_rebalance(net::request r) {
 }
 
 void service::adopt_decisions() {
-  const auto now = core::steady_now_ms();
-  for (const auto& [id, entry] : core_.state().nodes()) {
-    core_.nodes().decide_node(id, wish_of(entry.decision), now);
-  }
+  decisions_.adopt(core::steady_now_ms());
   const meta::rebalance_entry& rebalance = core_.state().rebalance();
   if (!rebalance.active()) return;
   const bool paused = rebalance.phase == meta::rebalance_phase::paused;
-  core_.nodes().start_rebalance(share_of(rebalance.threshold_permille), paused, now);
   SSDFS_LOG(info) << "rebalance: " << (paused ? "is still paused" : "goes on");
 }
 

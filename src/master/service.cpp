@@ -13,6 +13,8 @@ service::service(boost::asio::io_context& io, core& shared, checkpointer& checkp
       checkpoints_(checkpoints),
       timer_(io),
       live_lists_(shared.state()),
+      cluster_(shared.state(), shared.nodes(), shared, live_lists_),
+      decisions_(shared.state(), shared.nodes(), shared),
       mover_(io::random_uuid()),
       relocator_(shared.state(), relocator_actions()) {
   core_.slow_op_ms = shared.options().slow_op_ms;

@@ -1,9 +1,11 @@
 // The master's requests: one function an opcode, all on the namespace strand.
 #pragma once
 
+#include "leader/cluster_desk.hpp"
+#include "leader/decisions.hpp"
+#include "leader/live_lists.hpp"
 #include "master/checkpointer.hpp"
 #include "master/core.hpp"
-#include "master/live_lists.hpp"
 #include "master/relocator.hpp"
 #include "master/staged_chunks.hpp"
 #include "meta/queries.hpp"
@@ -107,10 +109,7 @@ class service final : public net::service, public std::enable_shared_from_this<s
   void connection_ended(const wire::hello_request& peer, std::uint64_t number);
   /// Logs what the controller asks for and answers who waits for it. After every turn.
   void settle();
-  void log_cluster_request(const cluster::log_request& request);
-  [[nodiscard]] result<meta::record> record_for(const cluster::log_request& request);
-  [[nodiscard]] result<meta::record> record_of_lost(volume_id volume,
-                                                    const std::vector<chunk_content>& chunks);
+  static void note_logged(const cluster::log_request& request, const result<meta::record>& change);
   static void note_lost(const meta::record& change);
 
   // upkeep.cpp
@@ -147,14 +146,11 @@ class service final : public net::service, public std::enable_shared_from_this<s
   void admin_node(net::request r);
   void admin_rebalance(net::request r);
   void end_maintenance();
-  /// Logs that the rebalance is done, if it is and the log does not say so yet.
-  void end_rebalance();
   [[nodiscard]] result<void> decide_rebalance(std::string_view action,
                                               std::uint32_t threshold_permille);
   [[nodiscard]] wire::rebalance_state rebalance_state() const;
   void adopt_decisions();
   [[nodiscard]] result<node_id> find_node(std::string_view text) const;
-  [[nodiscard]] result<void> decide_node(node_id node, meta::node_entry entry);
   [[nodiscard]] wire::decided_node decided_node_of(const cluster::node_view& node);
 
   // health_service.cpp
@@ -192,7 +188,9 @@ class service final : public net::service, public std::enable_shared_from_this<s
   std::map<node_id, held_heartbeat> held_;
   std::map<node_id, std::string> refusals_;  // of datanodes, as logged last
   staged_chunks staged_;
-  live_lists live_lists_;
+  leader::live_lists live_lists_;
+  leader::cluster_desk cluster_;
+  leader::decisions decisions_;
   client_id mover_;  ///< owner of the grants for relocations
   relocator relocator_;
   bool walking_files_ = false;  // a step of relocator_ is posted

@@ -77,9 +77,9 @@ struct grants_fixture : master_fixture {
     return *given;
   }
   wire::volume_status volume(caller& from, volume_id id) {
-    const auto page = from.call(wire::admin_volumes_request{id, 1});
-    BOOST_REQUIRE(page && page->volumes.size() == 1);
-    return page->volumes.front();
+    const auto shown = from.call(wire::admin_volumes_request{id, 1});
+    BOOST_REQUIRE(shown && shown->volumes.size() == 1);
+    return shown->volumes.front();
   }
 };
 

@@ -13,6 +13,7 @@ MAY_INCLUDE = {
     "wire": ["base"],
     "meta": ["base"],
     "cluster": ["base"],
+    "leader": ["wire", "meta", "cluster"],
     "io": ["base"],
     "journal": ["meta", "io"],
     "volume": ["base", "io"],
@@ -26,7 +27,7 @@ for role in ROLES:
     MAY_INCLUDE[role] = list(set(MAY_INCLUDE) - set(ROLES))
 MAY_INCLUDE["cli"] = [room for room in MAY_INCLUDE]
 
-PURE = ["base", "wire", "meta", "cluster"]
+PURE = ["base", "wire", "meta", "cluster", "leader"]
 # No sockets, files, threads, clocks, random devices or sinks in a pure room: these bring them.
 # (base holds the logging front, hence Boost.Log's sources but not its sinks; memory may be mapped.)
 IMPURE = re.compile(

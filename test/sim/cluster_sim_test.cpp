@@ -94,6 +94,19 @@ BOOST_AUTO_TEST_CASE(short_absences_cause_no_copies) {
       150);
 }
 
+// The cluster's side asks for a REOPEN while the state still waits for members to confirm removals.
+// The master refuses that and confirms what it can by itself, now and then.
+BOOST_AUTO_TEST_CASE(a_volume_is_opened_again_only_after_its_removals_are_confirmed) {
+  std::uint64_t refusals = 0;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    world w(options_for(seed));
+    const std::string wrong = w.run();
+    BOOST_CHECK_MESSAGE(wrong.empty(), "seed " << seed << ": " << wrong);
+    refusals += w.refusals();
+  }
+  BOOST_TEST(refusals > 0U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace ssdfs::sim

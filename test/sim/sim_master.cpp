@@ -41,66 +41,7 @@ cluster::controller_settings settings_for(const world& w, const meta::state& sta
   return s;
 }
 
-cluster::node_wish wish_of(meta::node_decision decision) {
-  switch (decision) {
-    case meta::node_decision::normal: return cluster::node_wish::normal;
-    case meta::node_decision::decommission: return cluster::node_wish::leaving;
-    case meta::node_decision::maintenance: return cluster::node_wish::maintenance;
-  }
-  return cluster::node_wish::normal;
-}
-
 }  // namespace
-
-// ---- the state as the controller sees it --------------------------------------------------------
-
-const volume_info* state_view::find(volume_id id) const {
-  const meta::volume_entry* entry = state_.volumes().find(id);
-  return entry == nullptr ? nullptr : &entry->info;
-}
-
-void state_view::for_each_volume(const std::function<void(const volume_info&)>& visit) const {
-  for (std::uint32_t slot = 0; slot < state_.volumes().size(); ++slot) {
-    visit(state_.volumes()[meta::volume_slot(slot)].info);
-  }
-}
-
-std::size_t state_view::grants_outstanding(volume_id id) const {
-  const meta::volume_entry* entry = state_.volumes().find(id);
-  return entry == nullptr ? 0 : entry->grants.size();
-}
-
-std::uint64_t state_view::first_removal(volume_id id) const {
-  const meta::volume_entry* entry = state_.volumes().find(id);
-  return entry == nullptr || entry->removals.empty() ? 0 : entry->removals.front().number;
-}
-
-const cluster::removal_batch* state_view::removal(volume_id id, std::uint64_t number) const {
-  const meta::volume_entry* entry = state_.volumes().find(id);
-  if (entry == nullptr) return nullptr;
-  for (const meta::removal_batch& batch : entry->removals) {
-    if (batch.number != number) continue;
-    shown_ = {.number = number, .keys = batch.keys, .logged = batch.txid};
-    return &shown_;
-  }
-  return nullptr;
-}
-
-bool state_view::reclaim_due(volume_id id) const {
-  const meta::volume_entry* entry = state_.volumes().find(id);
-  return entry != nullptr && !entry->freed.empty() &&
-         entry->oldest_freed_ms() + context_.delete_grace_ms <= context_.now_ms;
-}
-
-std::uint64_t state_view::freed_chunks(volume_id id) const {
-  const meta::volume_entry* entry = state_.volumes().find(id);
-  return entry == nullptr ? 0 : entry->freed.size();
-}
-
-std::uint64_t state_view::lost_chunks(volume_id id) const {
-  const meta::volume_entry* entry = state_.volumes().find(id);
-  return entry == nullptr ? 0 : entry->lost.size();
-}
 
 // ---- life ---------------------------------------------------------------------------------------
 
@@ -115,7 +56,13 @@ meta::context& master::context() {
   context_.max_reclaim_keys = 8;
   context_.wall_ms = log_epoch_ms + world_.now() + world_.clock_offset_ms();
   context_.now_ms = clock_->tick(context_.wall_ms, world_.now());
+  if (view_) view_->set_log_time(context_.now_ms);
   return context_;
+}
+
+result<void> master::may_change() const {
+  if (controller_->read_only_reason()) return errc::read_only;
+  return {};
 }
 
 void master::start(bool promotion) {
@@ -141,7 +88,8 @@ void master::start(bool promotion) {
   pending_lines_.clear();
   committed_ = state_->last_txid();
   if (promotion) history_cut_ = state_->epoch();
-  view_ = std::make_unique<state_view>(*state_, context_);
+  view_.emplace(*state_, delete_grace_ms);
+  context();
   controller_ = std::make_unique<cluster::controller>(
       settings_for(world_, *state_, world_.random64()), *view_, world_.now());
   controller_->committed(committed_, world_.now());
@@ -150,24 +98,20 @@ void master::start(bool promotion) {
       touch(g.owner);
     }
   }
-  for (const auto& [node, entry] : state_->nodes()) {
-    controller_->decide_node(node, wish_of(entry.decision), world_.now());
-  }
-  const meta::rebalance_entry& rebalance = state_->rebalance();
-  if (rebalance.active()) {
-    controller_->start_rebalance(rebalance.threshold_permille / 1000.0,
-                                 rebalance.phase == meta::rebalance_phase::paused, world_.now());
-  }
+  leader::edits& edits = *this;
+  lists_.emplace(*state_);
+  cluster_.emplace(*state_, *controller_, edits, *lists_);
+  decisions_.emplace(*state_, *controller_, edits);
+  walking_ = false;
+  decisions_->adopt(world_.now());
   next_upkeep_ = world_.now();
   tick();
 }
 
 void master::decide(node_id node, meta::node_entry entry) {
-  auto change = meta::make_node(*state_, node, entry, context());
-  if (!change || !log(*change)) return;
+  if (!decisions_->decide_node(node, entry, world_.now())) return;
   world_.note(address + " decides " + std::to_string(static_cast<int>(entry.decision)) +
               " about a node");
-  controller_->decide_node(node, wish_of(entry.decision), world_.now());
   settle();
 }
 
@@ -175,35 +119,21 @@ void master::rest(node_id node, std::int64_t for_ms) {
   decide(node, {meta::node_decision::maintenance, context().now_ms + for_ms});
 }
 
-bool master::log_rebalance(meta::rebalance_entry entry) {
-  auto change = meta::make_rebalance(*state_, entry, context());
-  if (!change || !log(*change)) return false;
-  world_.note(address + " logs phase " + std::to_string(static_cast<int>(entry.phase)) +
-              " of a rebalance");
-  return true;
+void master::rebalance(leader::rebalance_action action, std::uint32_t threshold_permille) {
+  if (!decisions_->decide_rebalance(action, threshold_permille, world_.now())) return;
+  world_.note(address + " is told " + std::to_string(static_cast<int>(action)) + " of a rebalance");
+  settle();
 }
 
 void master::start_rebalance(std::uint32_t threshold_permille) {
-  if (!log_rebalance({meta::rebalance_phase::running, threshold_permille})) return;
-  controller_->start_rebalance(threshold_permille / 1000.0, false, world_.now());
-  settle();
+  rebalance(leader::rebalance_action::start, threshold_permille);
 }
 
 void master::pause_rebalance(bool pause) {
-  meta::rebalance_entry entry = state_->rebalance();
-  entry.phase = pause ? meta::rebalance_phase::paused : meta::rebalance_phase::running;
-  if (!controller_->rebalancing() || !log_rebalance(entry)) return;
-  (void)controller_->pause_rebalance(pause, world_.now());
-  settle();
+  rebalance(pause ? leader::rebalance_action::pause : leader::rebalance_action::resume);
 }
 
-void master::stop_rebalance() {
-  meta::rebalance_entry entry = state_->rebalance();
-  entry.phase = meta::rebalance_phase::stopped;
-  if (!controller_->rebalancing() || !log_rebalance(entry)) return;
-  controller_->stop_rebalance(world_.now());
-  settle();
-}
+void master::stop_rebalance() { rebalance(leader::rebalance_action::stop); }
 
 void master::crash() {
   if (!up_) return;
@@ -223,6 +153,9 @@ void master::crash() {
   held_.clear();
   waiting_.clear();
   sessions_.clear();
+  decisions_.reset();
+  cluster_.reset();
+  lists_.reset();
   controller_.reset();
   view_.reset();
   state_.reset();
@@ -233,7 +166,7 @@ void master::crash() {
 
 // ---- the log ------------------------------------------------------------------------------------
 
-result<txid> master::log(meta::record& change) {
+result<void> master::log(meta::record& change) {
   meta::text_buffer text;
   const std::uint32_t crc = meta::encode_line(change, state_->chain(), text);
   pending_lines_.push_back({std::string(text.view()), change.txid});
@@ -243,7 +176,7 @@ result<txid> master::log(meta::record& change) {
     return applied.error();
   }
   sync_log();
-  return change.txid;
+  return {};
 }
 
 void master::sync_log() {
@@ -277,55 +210,27 @@ void master::when_durable(std::function<void()> answer) {
   waiting_.push_back({state_->last_txid(), std::move(answer)});
 }
 
-void master::log_request(const cluster::log_request& q) {
-  using kind = cluster::log_request::kind;
-  const meta::context& c = context();
-  result<meta::record> change = errc::internal;
-  switch (q.what) {
-    case kind::add: change = meta::make_add_volume(*state_, q.members, q.replication, c); break;
-    case kind::seal: change = meta::make_seal(*state_, q.volume, q.reason, c); break;
-    case kind::close: change = meta::make_close(*state_, q.volume, q.length, c); break;
-    case kind::reopen: {
-      const meta::volume_slot slot = state_->volumes().slot_of(q.volume);
-      state_->confirm_removals(slot, controller_->removals_settled(q.volume));
-      change = meta::make_reopen(*state_, q.volume, c);
-      break;
-    }
-    case kind::members: change = meta::make_members(*state_, q.volume, q.members, c); break;
-    case kind::lost: {
-      const auto live = in_files(q.volume);
-      std::vector<meta::stored_chunk> chunks;
-      for (const chunk_content& lost : q.chunks) {
-        const auto at = live.find(lost.key);
-        if (at == live.end() || at->second != content{lost.size, lost.crc32c}) continue;
-        chunks.push_back({lost.key, lost.size, meta::crc_value(lost.crc32c)});
-      }
-      change = meta::make_lost(*state_, q.volume, chunks, c);
-      break;
-    }
-    case kind::found: {
-      std::vector<meta::stored_chunk> chunks;
-      for (const chunk_content& f : q.chunks) {
-        chunks.push_back({f.key, f.size, meta::crc_value(f.crc32c)});
-      }
-      change = meta::make_found(*state_, q.volume, chunks, c);
-      break;
-    }
+void master::note_logged(const cluster::log_request& request, const result<meta::record>& change) {
+  if (!change) {
+    world_.refused();
+    return world_.note(address + " logs nothing for volume " +
+                       std::to_string(request.volume.value) + ": " + change.error().message());
   }
-  bool applied = change.has_value();
-  volume_id volume = q.volume;
-  if (applied) {
-    if (q.what == kind::add) volume = std::get<meta::add_volume_record>(change->body).volume;
-    world_.note(address + " logs " + std::string(meta::kind_name(change->body)) + " volume " +
-                std::to_string(volume.value) + " gen " + std::to_string(q.generation));
-    applied = log(*change).has_value();
-  }
-  if (applied) {
-    const volume_info& info = *view_->find(volume);
-    world_.members_are(volume, info.members, info.replication);
-    controller_->volume_changed(volume, change->txid, world_.now());
-  }
-  controller_->request_done(q.ticket, applied, world_.now());
+  const auto* added = std::get_if<meta::add_volume_record>(&change->body);
+  const volume_id volume = added != nullptr ? added->volume : request.volume;
+  world_.note(address + " logs " + std::string(meta::kind_name(change->body)) + " volume " +
+              std::to_string(volume.value) + " gen " + std::to_string(request.generation));
+  const volume_info& info = *view_->find(volume);
+  world_.members_are(volume, info.members, info.replication);
+}
+
+// One step at a time, as the strand of a master has other work between two of them.
+void master::walk_lists() {
+  if (std::exchange(walking_, true)) return;
+  after(world_.between(1, 20), [this] {
+    walking_ = false;
+    if (lists_->step(world_.now())) walk_lists();
+  });
 }
 
 void master::settle() {
@@ -340,14 +245,12 @@ void master::settle() {
     controller_->accept_loss(world_.now());
     history_cut_ = state_->epoch();
   }
-  for (auto requests = controller_->take_log_requests(); !requests.empty();
-       requests = controller_->take_log_requests()) {
-    for (const cluster::log_request& q : requests) log_request(q);
-  }
-  const meta::rebalance_entry& rebalance = state_->rebalance();
-  if (rebalance.phase == meta::rebalance_phase::running && !controller_->rebalancing()) {
-    (void)log_rebalance({meta::rebalance_phase::done, rebalance.threshold_permille});
-  }
+  cluster_->settle(world_.now(),
+                   [this](const cluster::log_request& request, const result<meta::record>& change) {
+                     note_logged(request, change);
+                   });
+  (void)decisions_->end_rebalance();
+  if (lists_->unfinished()) walk_lists();
   for (const node_id node : controller_->take_nodes_with_orders()) answer_heartbeat(node);
 }
 
@@ -379,12 +282,10 @@ void master::upkeep() {
   }
   while (state_->reclaim_step(1'000)) {
   }
-  std::vector<node_id> over;
-  for (const auto& [node, entry] : state_->nodes()) {
-    const bool resting = entry.decision == meta::node_decision::maintenance;
-    if (resting && entry.until_ms <= context().now_ms) over.push_back(node);
+  lists_->forget_unused(world_.now());
+  for ([[maybe_unused]] const node_id node : decisions_->end_maintenance(world_.now())) {
+    world_.note(address + " ends the maintenance of a node");
   }
-  for (const node_id node : over) decide(node, {});
   if (controller_->safe_mode()) return;
   for (std::uint32_t i = 0; i < state_->volumes().size(); ++i) {
     const meta::volume_slot slot(i);

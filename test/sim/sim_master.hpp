@@ -1,10 +1,15 @@
-// A master of the simulation: the production controller over the production replayed state, with a
-// log whose tail may be lost in a crash.
+// A master of the simulation: the machines of src/leader over the production controller and the
+// replayed state, with a log whose tail may be lost in a crash.
 #pragma once
 
 #include "base/result.hpp"
 #include "cluster/agent.hpp"
 #include "cluster/controller.hpp"
+#include "leader/cluster_desk.hpp"
+#include "leader/decisions.hpp"
+#include "leader/durable_view.hpp"
+#include "leader/edits.hpp"
+#include "leader/live_lists.hpp"
 #include "meta/commands.hpp"
 #include "meta/log_clock.hpp"
 #include "meta/state.hpp"
@@ -18,26 +23,6 @@
 #include <vector>
 
 namespace ssdfs::sim {
-
-/// The state as the controller sees it.
-class state_view : public cluster::durable_state {
- public:
-  state_view(const meta::state& state, const meta::context& context)
-      : state_(state), context_(context) {}
-  const volume_info* find(volume_id id) const override;
-  void for_each_volume(const std::function<void(const volume_info&)>& visit) const override;
-  std::size_t grants_outstanding(volume_id id) const override;
-  std::uint64_t first_removal(volume_id id) const override;
-  const cluster::removal_batch* removal(volume_id id, std::uint64_t number) const override;
-  bool reclaim_due(volume_id id) const override;
-  std::uint64_t freed_chunks(volume_id id) const override;
-  std::uint64_t lost_chunks(volume_id id) const override;
-
- private:
-  const meta::state& state_;
-  const meta::context& context_;
-  mutable cluster::removal_batch shown_;
-};
 
 struct grant {
   volume_id volume;
@@ -58,7 +43,7 @@ struct live_list {
   std::int64_t settled_wait_ms = 0;
 };
 
-class master : public process {
+class master : public process, private leader::edits {
  public:
   master(world& w, int index);
   ~master() override;
@@ -124,14 +109,19 @@ class master : public process {
     txid after;
     std::function<void()> answer;
   };
-  [[nodiscard]] result<txid> log(meta::record& change);
+  // leader::edits
+  [[nodiscard]] result<void> log(meta::record& change) override;
+  meta::context& context() override;
+  [[nodiscard]] result<void> may_change() const override;
+
   void when_durable(std::function<void()> answer);
   void sync_log();
   void synced(txid upto);
   void settle();
   void tick();
-  void log_request(const cluster::log_request& request);
-  [[nodiscard]] bool log_rebalance(meta::rebalance_entry entry);
+  void note_logged(const cluster::log_request& request, const result<meta::record>& change);
+  void rebalance(leader::rebalance_action action, std::uint32_t threshold_permille = 0);
+  void walk_lists();
   template <class Decision>
   void mutate(const meta::operation& op, const Decision& decided,
               const std::function<void(result<void>)>& reply);
@@ -139,7 +129,6 @@ class master : public process {
   void upkeep();
   void end_grants_of(client_id owner);
   void touch(client_id from) { sessions_[from] = world_.now(); }
-  meta::context& context();
 
   std::vector<line> durable_lines_;
   epoch_t history_cut_;  ///< kept on the disk: records of epochs below it may be missing
@@ -148,8 +137,12 @@ class master : public process {
   std::unique_ptr<meta::state> state_;
   meta::context context_;
   std::optional<meta::log_clock> clock_;
-  std::unique_ptr<state_view> view_;
+  std::optional<leader::durable_view> view_;
   std::unique_ptr<cluster::controller> controller_;
+  std::optional<leader::live_lists> lists_;
+  std::optional<leader::cluster_desk> cluster_;
+  std::optional<leader::decisions> decisions_;
+  bool walking_ = false;  ///< a step of lists_ is under way
   txid committed_;
   std::map<node_id, held_heartbeat> held_;
   std::vector<waiting_answer> waiting_;

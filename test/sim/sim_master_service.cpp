@@ -12,6 +12,7 @@ namespace {
 /// the new one has compared what the old one has told nodes to set aside.
 constexpr std::int64_t settled_wait_ms = 60'000;
 constexpr std::uint32_t keys_per_grant = 6;
+constexpr std::uint32_t chunks_per_page = 5;  // of a list of live chunks
 constexpr std::uint64_t bytes_per_grant = 8U << 10;
 
 }  // namespace
@@ -194,19 +195,30 @@ std::map<chunk_key, content> master::expected(volume_id volume) const {
 
 result<live_list> master::live_chunks(volume_id volume) {
   if (!ready()) return errc::connection;
-  while (state_->reclaim_step(1'000)) {
-  }
-  const volume_info* info = view_->find(volume);
-  if (info == nullptr || info->state != volume_state::closed) return errc::busy;
-  live_list list{expected(volume), info->generation, info->removal_number, {}, 0, 0,
-                 settled_wait_ms};
-  const meta::volume_entry& entry = *state_->volumes().find(volume);
-  for (const auto& [key, c] : entry.lost) list.lost[key] = {c.size, c.crc32c};
+  live_list list;
+  list.settled_wait_ms = settled_wait_ms;
+  wire::live_chunks_request q;
+  q.volume = volume;
+  q.limit = chunks_per_page;
   const epoch_t made(static_cast<std::uint32_t>(volume.value >> 32));
-  if (made >= history_cut_) list.settled_end = info->next_key;
-  volume_digest digest;
-  for (const auto& [key, c] : list.chunks) digest.add(key, c.size, c.crc);
-  if (digest != info->digest) world_.fail("the list of live chunks has not the volume's digest");
+  for (bool more = true; more;) {
+    const auto page = lists_->page(q, made >= history_cut_, world_.now());
+    if (!page) {
+      settle();  // the walk for it begins
+      return page.error();
+    }
+    for (const auto& c : page->chunks) list.chunks[c.key] = {c.size, c.crc32c};
+    for (const auto& c : page->lost) list.lost[c.key] = {c.size, c.crc32c};
+    list.generation = page->generation;
+    list.removal_number = page->removal_number;
+    list.settled_end = page->settled_end;
+    more = page->more;
+    if (more) q.from_key = page->chunks.back().key + 1;
+  }
+  const bool detached = !state_->names().detached().empty();
+  if (!detached && list.chunks != expected(volume)) {
+    world_.fail("the list of live chunks is not what files and freed chunks say");
+  }
   return list;
 }
 

@@ -92,6 +92,8 @@ class world {
 
   /// Storm, calm, checks. Empty if all is well, else what is wrong.
   std::string run();
+  /// How often the state refused what the cluster's side wanted to have logged.
+  [[nodiscard]] std::uint64_t refusals() const noexcept { return refusals_; }
 
   // ---- for the actors ----
   [[nodiscard]] time_ms now() const noexcept { return now_; }
@@ -117,6 +119,8 @@ class world {
 
   /// A replica has stored this: no key may ever have two contents.
   void stored(volume_id volume, chunk_key key, const content& what);
+  /// A request of the cluster's side was refused by the state.
+  void refused() noexcept { ++refusals_; }
   [[nodiscard]] bool was_stored(volume_id volume, chunk_key key) const {
     return contents_.contains({volume, key});
   }
@@ -202,6 +206,7 @@ class world {
   std::map<volume_id, std::set<node_id>> members_;  ///< all that ever were
   std::set<volume_id> narrow_;                      ///< made with fewer members than copies wanted
   std::set<volume_id> shared_rack_;  ///< had two members in a rack, and others had none
+  std::uint64_t refusals_ = 0;
   std::uint64_t copies_ = 0;
   time_ms last_copy_ = 0;
   bool promoted_ = false;

@@ -1,6 +1,8 @@
-#include "master/live_lists.hpp"
+#include "leader/live_lists.hpp"
 
-namespace ssdfs::master {
+#include <algorithm>
+
+namespace ssdfs::leader {
 namespace {
 
 // What one step may do; each about a millisecond.
@@ -26,6 +28,38 @@ std::shared_ptr<const live_lists::list> live_lists::want(volume_id volume, std::
   return nullptr;
 }
 
+result<wire::live_chunks_reply> live_lists::page(const wire::live_chunks_request& asked,
+                                                 bool knows_all, std::int64_t now_ms) {
+  if (asked.limit == 0 || asked.limit > most_in_page) return errc::protocol;
+  const auto* volume = state_.volumes().find(asked.volume);
+  if (volume == nullptr) return errc::not_found;
+  if (volume->info.state != volume_state::closed) {
+    return failure(errc::busy, "the volume is not closed");
+  }
+  const auto chunks = want(asked.volume, now_ms);
+  if (!chunks) return failure(errc::busy, "the list is being made");
+  wire::live_chunks_reply reply;
+  reply.removal_number = volume->info.removal_number;
+  reply.generation = volume->info.generation;
+  auto at = std::lower_bound(chunks->begin(), chunks->end(), asked.from_key,
+                             [](const wire::chunk_entry& e, chunk_key k) { return e.key < k; });
+  for (; at != chunks->end() && reply.chunks.size() < asked.limit; ++at) {
+    reply.chunks.push_back(*at);
+  }
+  reply.more = at != chunks->end();
+  // Of the page's keys.
+  auto lost = volume->lost.lower_bound(asked.from_key);
+  const auto lost_end =
+      reply.more ? volume->lost.lower_bound(reply.chunks.back().key) : volume->lost.end();
+  for (; lost != lost_end && reply.lost.size() < most_in_page; ++lost) {
+    reply.lost.push_back({lost->first, lost->second.size, lost->second.crc32c});
+  }
+  // Of these keys the log has the grant and its end, and every commit that there was. What is not
+  // told must not be taken for something that can never be.
+  if (knows_all) reply.settled_end = lost != lost_end ? lost->first : volume->info.next_key;
+  return reply;
+}
+
 void live_lists::begin_walk() {
   while (!wanted_.empty() && walking_.size() < volumes_per_walk) {
     const volume_id id = *wanted_.begin();
@@ -49,7 +83,7 @@ bool live_lists::step(std::int64_t now_ms) {
   } else {
     finish_one(now_ms);
   }
-  return !walking_.empty() || !wanted_.empty();
+  return unfinished();
 }
 
 void live_lists::visit_files() {
@@ -90,4 +124,4 @@ void live_lists::finish_one(std::int64_t now_ms) {
   walking_.erase(at);
 }
 
-}  // namespace ssdfs::master
+}  // namespace ssdfs::leader

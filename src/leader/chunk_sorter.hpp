@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-namespace ssdfs::master {
+namespace ssdfs::leader {
 
 /// A volume may hold a million chunks, and whoever sorts them does that between requests. So they
 /// are sorted in runs as they come, and the runs are merged a part at a time.
@@ -82,4 +82,4 @@ class chunk_sorter {
   volume_digest digest_;
 };
 
-}  // namespace ssdfs::master
+}  // namespace ssdfs::leader

@@ -1,5 +1,5 @@
 // Lists of the chunks of a volume, made beside other work.
-#include "master/live_lists.hpp"
+#include "leader/live_lists.hpp"
 
 #include "meta/state_util.hpp"
 #include "meta/volume_check.hpp"
@@ -8,7 +8,7 @@
 
 #include <random>
 
-namespace ssdfs::master {
+namespace ssdfs::leader {
 namespace {
 
 using meta::volume_slot;
@@ -51,7 +51,7 @@ std::shared_ptr<const live_lists::list> made(live_lists& lists, volume_id volume
 }
 
 BOOST_AUTO_TEST_CASE(a_list_has_nothing_that_is_lost) {
-  test::state_rig rig;
+  ssdfs::test::state_rig rig;
   const volume_id v = rig.add_volume();
   const chunk_key first = rig.grant(v);
   BOOST_REQUIRE(rig.create("/a", v, first).has_value());
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(a_list_has_nothing_that_is_lost) {
 }
 
 BOOST_AUTO_TEST_CASE(a_list_has_what_is_live_or_waits_for_its_removal) {
-  test::state_rig rig;
+  ssdfs::test::state_rig rig;
   const volume_id v = rig.add_volume();
   const volume_id w = rig.add_volume();
   constexpr std::uint32_t files = 3000;
@@ -113,7 +113,51 @@ BOOST_AUTO_TEST_CASE(a_list_has_what_is_live_or_waits_for_its_removal) {
   BOOST_TEST(!lists.want(volume_id(99), 0));
 }
 
+BOOST_AUTO_TEST_CASE(pages_name_what_is_live_and_what_is_lost_and_how_far_that_is_settled) {
+  ssdfs::test::state_rig rig;
+  const volume_id v = rig.add_volume();
+  const chunk_key first = rig.grant(v);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    BOOST_REQUIRE(rig.create("/" + std::to_string(i), v, first + i).has_value());
+  }
+  live_lists lists(rig.state());
+  wire::live_chunks_request asked;
+  asked.volume = v;
+  asked.limit = 2;
+  const auto refusal = [&] { return lists.page(asked, true, 0).error().code; };
+  BOOST_TEST((refusal() == errc::busy));  // it is not closed
+  rig.close(v);
+  BOOST_TEST((refusal() == errc::busy));  // the list is to be made
+  BOOST_TEST(lists.unfinished());
+  const meta::stored_chunk lost[] = {{first + 2, 100, meta::crc_value(700)}};
+  rig.log_record(meta::make_lost(rig.state(), v, lost, rig.context()));
+  BOOST_REQUIRE(made(lists, v) != nullptr);
+
+  auto page = lists.page(asked, true, 0);
+  BOOST_REQUIRE(page.has_value());
+  BOOST_TEST(page->chunks.size() == 2U);
+  BOOST_TEST(page->more);
+  BOOST_TEST(page->lost.empty());
+  asked.from_key = page->chunks.back().key + 1;
+  page = lists.page(asked, false, 0);
+  BOOST_REQUIRE(page.has_value());
+  BOOST_TEST_REQUIRE(page->chunks.size() == 1U);
+  BOOST_TEST(page->chunks.front().key == first + 3);
+  BOOST_TEST(!page->more);
+  BOOST_TEST_REQUIRE(page->lost.size() == 1U);
+  BOOST_TEST(page->lost.front().key == first + 2);
+  BOOST_TEST(page->settled_end == 0U);  // the log does not know all of the volume
+  BOOST_TEST(lists.page(asked, true, 0)->settled_end ==
+             rig.state().volumes().find(v)->info.next_key);
+
+  asked.limit = 0;
+  BOOST_TEST((refusal() == errc::protocol));
+  asked.limit = 1;
+  asked.volume = volume_id(99);
+  BOOST_TEST((refusal() == errc::not_found));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ssdfs::master
+}  // namespace ssdfs::leader
