@@ -17,8 +17,8 @@ class edits {
  public:
   virtual ~edits() = default;
 
-  /// Appends the record to the log, which gives it its txid, and applies it. A failure (of the log)
-  /// has changed nothing.
+  /// Appends the record to the log, which gives it its txid, tells grant_desk::about_to_apply(),
+  /// and applies it. A failure (of the log) has changed nothing.
   [[nodiscard]] virtual result<void> log(meta::record& change) = 0;
   /// What commands decide with, set to the clocks of now. Valid until the next call; records alias
   /// its texts.

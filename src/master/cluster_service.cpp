@@ -58,7 +58,7 @@ void service::register_node(net::request r) {
   reply.reign = core_.reign();
   reply.settings = core_.nodes().settings().announced;
   reply.notice = core_.nodes().nodes().notice_for(node);
-  reply.tickets = core_.tickets().terms(core_.context().now_ms, true);
+  reply.tickets = core_.grants().tickets().terms(core_.context().now_ms, true);
   r.reply(reply);
 }
 
@@ -110,7 +110,7 @@ void service::answer_heartbeat(net::request r, std::vector<order> orders) {
   reply.reign = core_.reign();
   reply.settings = core_.nodes().settings().announced;
   reply.orders = std::move(orders);
-  reply.tickets = core_.tickets().terms(core_.context().now_ms, false);
+  reply.tickets = core_.grants().tickets().terms(core_.context().now_ms, false);
   r.reply(reply);
 }
 
@@ -133,7 +133,7 @@ void service::drop_heartbeat(node_id node) {
 
 void service::connection_ended(const wire::hello_request& peer, std::uint64_t number) {
   const auto now = core::steady_now_ms();
-  if (peer.role == wire::peer_role::client) core_.clients().closed(peer.client, now);
+  if (peer.role == wire::peer_role::client) core_.grants().closed(peer.client, now);
   if (peer.role == wire::peer_role::backup) backups_->closed(peer.node, number);
   if (peer.role != wire::peer_role::datanode) return;
   const auto held = held_.find(peer.node);
@@ -162,7 +162,7 @@ void service::settle() {
   const auto now = core::steady_now_ms();
   for (bool again = true; again;) {
     again = cluster_.settle(now, &service::note_logged);
-    if (core_.nodes().take_ready_changed() && !waiting_grants_.empty()) {
+    if (core_.nodes().take_ready_changed() && core_.grants().waiting()) {
       again = true;
       serve_waiting_grants();
     }

@@ -17,7 +17,7 @@
 namespace ssdfs::master {
 
 core::core(boost::asio::io_context& io, const master_options& options)
-    : strand_(boost::asio::make_strand(io)), options_(options), sessions_(options.session_ms) {
+    : strand_(boost::asio::make_strand(io)), options_(options) {
   context_.replication = options.replication;
   context_.trash_expiry_ms = options.trash_expiry_ms;
   context_.delete_grace_ms = options.delete_grace_ms;
@@ -196,21 +196,17 @@ void core::begin() {
   to.safemode_max_ms = options_.safemode_max_ms;
   to.random_seed = io::random_u64();
   for (const auto& e : state_->epochs()) to.history.push_back({e.epoch, e.leader, e.first});
-  tickets_.emplace(state_->cluster(), state_->epoch());
   context();  // the view's clock
   const auto now = steady_now_ms();
   controller_ = std::make_unique<cluster::controller>(std::move(to), *view_, now);
   controller_->committed(committed_, now);
 
-  // Grants outlive a restart of the master; their owners get the time of a session to come back.
-  const auto& volumes = state_->volumes();
-  for (std::size_t slot = 0; slot < volumes.size(); ++slot) {
-    const auto& volume = volumes[meta::volume_slot(static_cast<std::uint32_t>(slot))];
-    for (const auto& grant : volume.grants) {
-      grants_.add(grant.owner, {volume.info.id, grant.first});
-      sessions_.expect(grant.owner, now);
-    }
+  leader::grant_settings granting;
+  granting.session_ms = options_.session_ms;
+  for (std::size_t at = 0; at < granting.root.size(); at += sizeof(std::uint64_t)) {
+    store_le(granting.root.data() + at, io::random_u64());
   }
+  grants_.emplace(*state_, *controller_, *this, granting, now);
 }
 
 result<void> core::may_change() const {
@@ -226,18 +222,7 @@ result<void> core::may_change() const {
 result<void> core::log(meta::record& change) {
   const auto crc = journal_->append(change);
   if (!crc) return crc.error();
-  // A grant's end does not name its owner: look before the state forgets it.
-  const auto* grant = std::get_if<meta::grant_record>(&change.body);
-  if (grant != nullptr) {
-    client_id owner = grant->owner;
-    const auto* volume = state_->volumes().find(grant->volume);
-    if (grant->end && volume != nullptr) {
-      if (const auto* held = volume->grant_at(grant->first)) owner = held->owner;
-      grants_.remove(owner, {grant->volume, grant->first});
-    } else {
-      grants_.add(owner, {grant->volume, grant->first});
-    }
-  }
+  if (grants_) grants_->about_to_apply(change);  // none yet for START
   const auto applied = state_->apply(change, *crc);
   if (!applied) {
     // The log holds a record that the state cannot follow: a defect. Going on would serve a tree

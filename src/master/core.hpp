@@ -8,11 +8,9 @@
 #include "journal/journal.hpp"
 #include "leader/durable_view.hpp"
 #include "leader/edits.hpp"
-#include "master/grant_index.hpp"
+#include "leader/grant_desk.hpp"
 #include "master/known_states.hpp"
 #include "master/master.hpp"
-#include "master/sessions.hpp"
-#include "master/ticket_maker.hpp"
 #include "meta/commands.hpp"
 #include "meta/log_clock.hpp"
 #include "meta/state.hpp"
@@ -129,10 +127,8 @@ class core final : public leader::edits {
   [[nodiscard]] const master_options& options() const noexcept { return options_; }
   [[nodiscard]] meta::state& state() noexcept { return *state_; }
   [[nodiscard]] cluster::controller& nodes() noexcept { return *controller_; }
-  [[nodiscard]] sessions& clients() noexcept { return sessions_; }
-  [[nodiscard]] grant_index& grants() noexcept { return grants_; }
-  /// From begin() on.
-  [[nodiscard]] ticket_maker& tickets() noexcept { return *tickets_; }
+  /// After begin().
+  [[nodiscard]] leader::grant_desk& grants() noexcept { return *grants_; }
   [[nodiscard]] bool has_log() const noexcept { return journal_ != nullptr; }
   [[nodiscard]] journal::journal& edits() noexcept { return *journal_; }
   [[nodiscard]] const namespace_strand& strand() const noexcept { return strand_; }
@@ -177,9 +173,7 @@ class core final : public leader::edits {
   std::optional<meta::log_clock> clock_;
   std::unique_ptr<journal::journal> journal_;
   std::unique_ptr<cluster::controller> controller_;
-  sessions sessions_;
-  grant_index grants_;
-  std::optional<ticket_maker> tickets_;
+  std::optional<leader::grant_desk> grants_;  // from begin() on
   known_states marks_;
   std::int64_t marked_ms_ = 0;  // when the newest one was logged
   txid loaded_image_;

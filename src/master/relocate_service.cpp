@@ -11,9 +11,7 @@ namespace ssdfs::master {
 namespace {
 
 constexpr std::uint32_t relocations_limit = 256;
-constexpr std::uint64_t relocated_bytes_per_key = 4 * KiB;
-constexpr std::uint64_t relocate_keys_minimum = 64;
-constexpr std::uint64_t relocate_keys_maximum = 16'384;
+constexpr leader::key_share relocated_keys{.bytes_per_key = 4 * KiB, .least = 64, .most = 16'384};
 
 }  // namespace
 
@@ -22,30 +20,26 @@ relocator::actions service::relocator_actions() {
   a.grant = [this](std::uint8_t replication,
                    std::uint64_t bytes) -> std::optional<relocator::right> {
     const auto now = core::steady_now_ms();
-    const auto choice = core_.nodes().choose_volume({replication, bytes, {}, {}}, now);
-    if (choice.what != cluster::volume_choice::outcome::ready) return std::nullopt;
-    const std::uint64_t given = std::min(choice.room, bytes);
-    const auto keys = static_cast<std::uint32_t>(
-        std::clamp(given / relocated_bytes_per_key, relocate_keys_minimum, relocate_keys_maximum));
-    auto change =
-        meta::make_grant(core_.state(), {choice.volume, keys, given, mover_}, core_.context());
-    if (!change || !core_.log(*change)) return std::nullopt;
-    core_.nodes().grants_changed(choice.volume, now);
-    const auto& body = std::get<meta::grant_record>(change->body);
+    leader::grant_wish wish;
+    wish.client = mover_;
+    wish.replication = replication;
+    wish.bytes = bytes;
+    auto given = core_.grants().ask_for_own(wish, relocated_keys, now);
+    if (!given) return std::nullopt;
     relocator::right out;
-    out.volume = body.volume;
-    out.generation = body.generation;
-    out.first_key = out.next_key = body.first;
-    out.end_key = body.first + body.count;
-    out.bytes_left = given;
-    out.replicas = choice.replicas;
-    out.ticket = core_.tickets().for_grant(body, choice.replicas, core_.context().now_ms);
+    out.volume = given->volume;
+    out.generation = given->generation;
+    out.first_key = out.next_key = given->first;
+    out.end_key = given->first + given->count;
+    out.bytes_left = given->bytes;
+    out.replicas = std::move(given->replicas);
+    out.ticket = std::move(given->ticket);
     out.used_ms = now;
     return out;
   };
   a.end_grant = [this](const relocator::right& r) {
     // A log that is busy refuses; the grant ends with the next master then.
-    if (!end_one_grant({r.volume, r.first_key}, mover_)) {
+    if (!core_.grants().end(mover_, r.volume, r.first_key, core::steady_now_ms())) {
       SSDFS_LOG(warning) << "a grant of volume " << r.volume << " for relocations did not end";
     }
   };

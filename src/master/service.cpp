@@ -30,7 +30,7 @@ result<wire::hello_reply> service::hello(const wire::hello_request& caller, net:
   }
   from.attachment = next_connection_.fetch_add(1);
   if (caller.role == wire::peer_role::client) {
-    enqueue(event([this, client = caller.client] { core_.clients().opened(client); }));
+    enqueue(event([this, client = caller.client] { core_.grants().opened(client); }));
   }
   wire::hello_reply reply;
   reply.role = wire::peer_role::master;
@@ -144,7 +144,7 @@ void service::dispatch(net::request& r) {
 void service::start() {
   started_ms_ = core::steady_now_ms();
   adopt_decisions();
-  core_.clients().opened(mover_);
+  core_.grants().opened(mover_);
   arm_tick();
 }
 
@@ -152,8 +152,8 @@ void service::shut_down() {
   stopped_ = true;
   timer_.cancel();  // its handler comes all the same
   core_.on_committed.reset();
-  for (auto& w : waiting_grants_) w.request.fail(errc::shutting_down);
-  waiting_grants_.clear();
+  core_.grants().give_up();
+  requests_.drain([](net::request r) { r.fail(errc::shutting_down); });
   for (auto& [node, held] : held_) held.request.fail(errc::shutting_down);
   held_.clear();
 }

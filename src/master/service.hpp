@@ -17,7 +17,6 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -92,10 +91,8 @@ class service final : public net::service, public std::enable_shared_from_this<s
   // grant_service.cpp
   void grant(net::request r);
   void end_grant(net::request r);
-  void try_grant(net::request r, std::int64_t deadline_ms);
+  void answer_grant(leader::token asked, result<leader::granted> given);
   void serve_waiting_grants();
-  void end_grants_of(client_id client);
-  bool end_one_grant(const grant_index::entry& which, client_id owner);
 
   // cluster_service.cpp
   void register_node(net::request r);
@@ -165,10 +162,6 @@ class service final : public net::service, public std::enable_shared_from_this<s
   void mutate(net::request r, Command command);
   [[nodiscard]] meta::viewer viewer_of(std::string_view user) const;
 
-  struct waiting_grant {
-    net::request request;
-    std::int64_t deadline_ms = 0;
-  };
   struct held_heartbeat {
     net::request request;
     std::int64_t deadline_ms = 0;
@@ -184,7 +177,7 @@ class service final : public net::service, public std::enable_shared_from_this<s
   bool draining_ = false;    // guarded by queue_mutex_: a drain() is posted
   std::vector<item> turn_;   // what drain() works on
 
-  std::deque<waiting_grant> waiting_grants_;
+  leader::token_slab<net::request> requests_;  // that wait at a machine of the leader
   std::map<node_id, held_heartbeat> held_;
   std::map<node_id, std::string> refusals_;  // of datanodes, as logged last
   staged_chunks staged_;

@@ -44,15 +44,12 @@ void service::tick() {
     if (held.deadline_ms <= now) waited.push_back(node);
   }
   for (const node_id node : waited) release_heartbeat(node);
-  for (const client_id client : core_.clients().expire(now)) {
-    staged_.forget(client);
-    end_grants_of(client);
-  }
+  for (const client_id client : core_.grants().expire(now)) staged_.forget(client);
   staged_.expire(now);
   if (now >= next_upkeep_ms_) {
     next_upkeep_ms_ = now + upkeep_interval_ms;
     // Grants that have waited too long are refused by being tried once more.
-    if (!waiting_grants_.empty()) serve_waiting_grants();
+    if (core_.grants().waiting()) serve_waiting_grants();
     live_lists_.forget_unused(now);
     if (core_.may_change()) {
       end_maintenance();

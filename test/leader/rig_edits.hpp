@@ -4,6 +4,8 @@
 #include "leader/edits.hpp"
 #include "meta/state_util.hpp"
 
+#include <functional>
+
 namespace ssdfs::leader::test {
 
 using ssdfs::test::state_rig;
@@ -19,6 +21,7 @@ class rig_edits final : public edits {
     --room;
     ++logged;
     change.txid = txid{rig_.state().last_txid().value + 1};
+    if (before_apply) before_apply(change);
     rig_.log_record(change);
     return {};
   }
@@ -31,6 +34,7 @@ class rig_edits final : public edits {
   std::size_t room = 1'000'000;  ///< so many records more
   std::size_t logged = 0;
   bool read_only = false;
+  std::function<void(const meta::record&)> before_apply;
 
  private:
   state_rig& rig_;

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::int64_t tick_ms = 100;
 constexpr std::int64_t upkeep_ms = 500;
-constexpr std::int64_t session_ms = 4'000;
 constexpr std::int64_t delete_grace_ms = 1'500;
 constexpr std::int64_t log_epoch_ms = 1'700'000'000'000;
 
@@ -38,6 +37,18 @@ cluster::controller_settings settings_for(const world& w, const meta::state& sta
   s.random_seed = seed;
   for (const meta::epoch_entry& e : state.epochs())
     s.history.push_back({e.epoch, e.leader, e.first});
+  return s;
+}
+
+// Small ones, so that their ends are common.
+leader::grant_settings granting() {
+  leader::grant_settings s;
+  s.session_ms = 4'000;
+  s.wait_ms = 400;
+  s.most_waiting = 3;
+  s.least_bytes = 4U << 10;
+  s.most_bytes = 8U << 10;
+  s.keys.least = s.keys.most = 6;
   return s;
 }
 
@@ -93,15 +104,11 @@ void master::start(bool promotion) {
   controller_ = std::make_unique<cluster::controller>(
       settings_for(world_, *state_, world_.random64()), *view_, world_.now());
   controller_->committed(committed_, world_.now());
-  for (std::uint32_t slot = 0; slot < state_->volumes().size(); ++slot) {
-    for (const meta::grant_info& g : state_->volumes()[meta::volume_slot(slot)].grants) {
-      touch(g.owner);
-    }
-  }
   leader::edits& edits = *this;
   lists_.emplace(*state_);
   cluster_.emplace(*state_, *controller_, edits, *lists_);
   decisions_.emplace(*state_, *controller_, edits);
+  grants_.emplace(*state_, *controller_, edits, granting(), world_.now());
   walking_ = false;
   decisions_->adopt(world_.now());
   next_upkeep_ = world_.now();
@@ -152,7 +159,8 @@ void master::crash() {
   syncing_ = false;
   held_.clear();
   waiting_.clear();
-  sessions_.clear();
+  waiting_grants_ = {};
+  grants_.reset();
   decisions_.reset();
   cluster_.reset();
   lists_.reset();
@@ -170,6 +178,7 @@ result<void> master::log(meta::record& change) {
   meta::text_buffer text;
   const std::uint32_t crc = meta::encode_line(change, state_->chain(), text);
   pending_lines_.push_back({std::string(text.view()), change.txid});
+  if (grants_) grants_->about_to_apply(change);
   const auto applied = state_->apply(change, crc);
   if (!applied) {
     world_.fail("a record cannot be applied: " + applied.error().message());
@@ -245,10 +254,15 @@ void master::settle() {
     controller_->accept_loss(world_.now());
     history_cut_ = state_->epoch();
   }
-  cluster_->settle(world_.now(),
-                   [this](const cluster::log_request& request, const result<meta::record>& change) {
-                     note_logged(request, change);
-                   });
+  for (bool again = true; again;) {
+    again = cluster_->settle(
+        world_.now(), [this](const cluster::log_request& request,
+                             const result<meta::record>& change) { note_logged(request, change); });
+    if (controller_->take_ready_changed() && grants_->waiting()) {
+      again = true;
+      serve_waiting_grants();
+    }
+  }
   (void)decisions_->end_rebalance();
   if (lists_->unfinished()) walk_lists();
   for (const node_id node : controller_->take_nodes_with_orders()) answer_heartbeat(node);
@@ -263,6 +277,9 @@ void master::tick() {
     if (held.deadline <= world_.now()) due.push_back(node);
   }
   for (const node_id node : due) answer_heartbeat(node);
+  for (const client_id owner : grants_->expire(world_.now())) {
+    world_.note(address + " ends the session of " + to_string(owner).substr(0, 4));
+  }
   if (world_.now() >= next_upkeep_) {
     next_upkeep_ = world_.now() + upkeep_ms;
     upkeep();
@@ -272,14 +289,7 @@ void master::tick() {
 }
 
 void master::upkeep() {
-  std::vector<client_id> gone;
-  for (const auto& [owner, last] : sessions_) {
-    if (last + session_ms < world_.now()) gone.push_back(owner);
-  }
-  for (const client_id owner : gone) {
-    sessions_.erase(owner);
-    end_grants_of(owner);
-  }
+  serve_waiting_grants();
   while (state_->reclaim_step(1'000)) {
   }
   lists_->forget_unused(world_.now());
@@ -298,18 +308,6 @@ void master::upkeep() {
     } else {
       controller_->grants_changed(volume, world_.now());
     }
-  }
-}
-
-void master::end_grants_of(client_id owner) {
-  for (std::uint32_t i = 0; i < state_->volumes().size(); ++i) {
-    const meta::volume_entry& entry = state_->volumes()[meta::volume_slot(i)];
-    std::vector<chunk_key> firsts;
-    for (const meta::grant_info& g : entry.grants) {
-      if (g.owner == owner) firsts.push_back(g.first);
-    }
-    const volume_id volume = entry.info.id;
-    for (const chunk_key first : firsts) end_grant(owner, volume, first);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "leader/decisions.hpp"
 #include "leader/durable_view.hpp"
 #include "leader/edits.hpp"
+#include "leader/grant_desk.hpp"
 #include "leader/live_lists.hpp"
 #include "meta/commands.hpp"
 #include "meta/log_clock.hpp"
@@ -127,8 +128,10 @@ class master : public process, private leader::edits {
               const std::function<void(result<void>)>& reply);
   void answer_heartbeat(node_id node);
   void upkeep();
-  void end_grants_of(client_id owner);
-  void touch(client_id from) { sessions_[from] = world_.now(); }
+  /// A request of the client came: on a connection of its own, which ends with it.
+  void touch(client_id from);
+  void answer_grant(leader::token asked, const result<leader::granted>& given);
+  void serve_waiting_grants();
 
   std::vector<line> durable_lines_;
   epoch_t history_cut_;  ///< kept on the disk: records of epochs below it may be missing
@@ -142,11 +145,12 @@ class master : public process, private leader::edits {
   std::optional<leader::live_lists> lists_;
   std::optional<leader::cluster_desk> cluster_;
   std::optional<leader::decisions> decisions_;
+  std::optional<leader::grant_desk> grants_;
   bool walking_ = false;  ///< a step of lists_ is under way
   txid committed_;
   std::map<node_id, held_heartbeat> held_;
   std::vector<waiting_answer> waiting_;
-  std::map<client_id, time_ms> sessions_;
+  leader::token_slab<std::function<void(result<grant>)>> waiting_grants_;
   time_ms next_upkeep_ = 0;
 };
 

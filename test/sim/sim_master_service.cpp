@@ -11,7 +11,6 @@ namespace {
 /// Longer than two masters can go on beside each other: a grace is to be longer than it takes until
 /// the new one has compared what the old one has told nodes to set aside.
 constexpr std::int64_t settled_wait_ms = 60'000;
-constexpr std::uint32_t keys_per_grant = 6;
 constexpr std::uint32_t chunks_per_page = 5;  // of a list of live chunks
 constexpr std::uint64_t bytes_per_grant = 8U << 10;
 
@@ -80,39 +79,44 @@ void master::connection_closed(node_id node, std::uint64_t connection) {
 
 // ---- clients ------------------------------------------------------------------------------------
 
+void master::touch(client_id from) {
+  grants_->opened(from);
+  grants_->closed(from, world_.now());
+}
+
 void master::ask_grant(client_id from, const std::vector<std::string>& exclude,
                        const std::function<void(result<grant>)>& reply) {
   touch(from);
-  cluster::volume_wish wish;
+  leader::grant_wish wish;
+  wish.client = from;
   wish.bytes = bytes_per_grant;
-  std::vector<node_id> nodes;
-  for (const std::string& a : exclude) nodes.push_back(world_.node_at(a)->id);
-  wish.exclude_nodes = nodes;
-  const cluster::volume_choice choice = controller_->choose_volume(wish, world_.now());
-  if (choice.what != cluster::volume_choice::outcome::ready) {
-    reply(errc::busy);
-    return settle();
+  for (const std::string& a : exclude) wish.exclude_nodes.push_back(world_.node_at(a)->id);
+  const leader::token asked = waiting_grants_.add(reply);
+  if (const auto given = grants_->ask(asked, std::move(wish), world_.now())) {
+    answer_grant(asked, *given);
   }
-  const std::uint64_t bytes = std::min(choice.room, bytes_per_grant);
-  auto change = meta::make_grant(*state_, {choice.volume, keys_per_grant, bytes, from}, context());
-  if (!change || !log(*change)) {
-    reply(errc::busy);
-    return settle();
-  }
-  const auto& body = std::get<meta::grant_record>(change->body);
-  grant given{choice.volume, choice.generation, body.first, body.count, {}};
-  for (const replica_address& r : choice.replicas) given.replicas.push_back(r.address);
-  controller_->grants_changed(choice.volume, world_.now());
-  when_durable([reply, given] { reply(given); });
   settle();
 }
 
+void master::answer_grant(leader::token asked, const result<leader::granted>& given) {
+  const auto reply = waiting_grants_.take(asked);
+  if (!given) return reply(given.error());
+  grant out{given->volume, given->generation, given->first, given->count, {}};
+  for (const replica_address& r : given->replicas) out.replicas.push_back(r.address);
+  when_durable([reply, out] { reply(out); });
+}
+
+void master::serve_waiting_grants() {
+  grants_->serve_waiting(world_.now(),
+                         [this](leader::token asked, const result<leader::granted>& given) {
+                           answer_grant(asked, given);
+                         });
+}
+
 void master::end_grant(client_id from, volume_id volume, chunk_key first) {
-  auto change = meta::make_end_grant(*state_, volume, first, context());
-  if (!change) return;
   world_.note(address + " ends grant " + std::to_string(first) + " of volume " +
               std::to_string(volume.value) + " of " + to_string(from).substr(0, 4));
-  if (log(*change)) controller_->grants_changed(volume, world_.now());
+  (void)grants_->end(from, volume, first, world_.now());
 }
 
 template <class Decision>

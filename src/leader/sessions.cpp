@@ -1,8 +1,8 @@
-#include "master/sessions.hpp"
+#include "leader/sessions.hpp"
 
 #include <algorithm>
 
-namespace ssdfs::master {
+namespace ssdfs::leader {
 
 void sessions::opened(client_id client) {
   if (client == client_id()) return;
@@ -39,4 +39,4 @@ std::vector<client_id> sessions::expire(std::int64_t now_ms) {
   return over;
 }
 
-}  // namespace ssdfs::master
+}  // namespace ssdfs::leader

@@ -8,10 +8,11 @@
 #include <cstdint>
 #include <vector>
 
-namespace ssdfs::master {
+namespace ssdfs::leader {
 
 /// A session is one client object's life at the master: it lasts as long as a connection of the
-/// client and for `idle_ms` after the last one. Grants end with it. Namespace strand only.
+/// client and for `idle_ms` after the last one. Grants end with it. On the strand of the namespace
+/// only.
 class sessions {
  public:
   explicit sessions(std::int64_t idle_ms) : idle_ms_(idle_ms) {}
@@ -44,4 +45,4 @@ class sessions {
   boost::unordered_flat_map<client_id, client_state> clients_;
 };
 
-}  // namespace ssdfs::master
+}  // namespace ssdfs::leader

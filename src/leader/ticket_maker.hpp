@@ -1,4 +1,4 @@
-// Makes the tickets of a master's grants (cluster/ticket.hpp).
+// Makes the tickets of a leader's grants (cluster/ticket.hpp).
 #pragma once
 
 #include "base/orders.hpp"
@@ -10,16 +10,17 @@
 #include <span>
 #include <string>
 
-namespace ssdfs::master {
+namespace ssdfs::leader {
 
-/// Its root is drawn at random when the master begins to lead, kept nowhere, and told to the
+/// The root is a secret that is drawn at random when a leader begins, kept nowhere, and told to the
 /// datanodes that register: so tickets keep out who was granted nothing, not who can pass for a
 /// datanode. Times are log time, which goes on evenly over restarts and jumps of the clock.
-/// Concurrency: the namespace strand.
+/// Concurrency: the strand of the namespace.
 class ticket_maker {
  public:
-  /// `reign` numbers the root.
-  ticket_maker(const cluster_id& cluster, epoch_t reign);
+  /// The leader's epoch numbers the root.
+  ticket_maker(const cluster_id& cluster, epoch_t epoch, const cluster::ticket_secret& root)
+      : cluster_(cluster), number_(epoch.value), secret_(root) {}
 
   /// For what the record grants, written along this chain.
   [[nodiscard]] std::string for_grant(const meta::grant_record& given,
@@ -31,8 +32,8 @@ class ticket_maker {
  private:
   const cluster_id cluster_;
   const std::uint32_t number_;
-  cluster::ticket_secret secret_{};
+  const cluster::ticket_secret secret_;
   std::optional<cluster::ticket_key> key_;  // of the slot that was used last
 };
 
-}  // namespace ssdfs::master
+}  // namespace ssdfs::leader

@@ -1,17 +1,8 @@
-#include "master/ticket_maker.hpp"
-
-#include "io/clock.hpp"
+#include "leader/ticket_maker.hpp"
 
 #include <boost/container/static_vector.hpp>
 
-namespace ssdfs::master {
-
-ticket_maker::ticket_maker(const cluster_id& cluster, epoch_t reign)
-    : cluster_(cluster), number_(reign.value) {
-  for (std::size_t at = 0; at < secret_.size(); at += sizeof(std::uint64_t)) {
-    store_le(secret_.data() + at, io::random_u64());
-  }
-}
+namespace ssdfs::leader {
 
 std::string ticket_maker::for_grant(const meta::grant_record& given,
                                     std::span<const replica_address> chain, std::int64_t clock_ms) {
@@ -37,4 +28,4 @@ ticket_terms ticket_maker::terms(std::int64_t clock_ms, bool with_root) const {
   return {number_, with_root ? std::string(as_chars(secret_)) : std::string(), clock_ms};
 }
 
-}  // namespace ssdfs::master
+}  // namespace ssdfs::leader

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-namespace ssdfs::master {
+namespace ssdfs::leader {
 
-/// Follows the GRANT records that are applied. Namespace strand only.
+/// Follows the GRANT records that are applied. On the strand of the namespace only.
 class grant_index {
  public:
   struct entry {
@@ -41,4 +41,4 @@ class grant_index {
   boost::unordered_flat_map<client_id, std::vector<entry>> by_owner_;
 };
 
-}  // namespace ssdfs::master
+}  // namespace ssdfs::leader
