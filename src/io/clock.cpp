@@ -32,6 +32,8 @@ std::int64_t wall_ms() { return nanoseconds_of(CLOCK_REALTIME) / 1'000'000; }
 std::int64_t steady_ns() { return nanoseconds_of(CLOCK_MONOTONIC); }
 std::int64_t steady_ms() { return steady_ns() / 1'000'000; }
 
+std::int64_t boot_ms() { return nanoseconds_of(CLOCK_BOOTTIME) / 1'000'000; }
+
 std::uint64_t random_u64() { return random_value<std::uint64_t>(); }
 
 uuid random_uuid() {

@@ -12,6 +12,9 @@ namespace ssdfs::io {
 /// Nanoseconds and milliseconds of a clock that never goes back (CLOCK_MONOTONIC).
 [[nodiscard]] std::int64_t steady_ns();
 [[nodiscard]] std::int64_t steady_ms();
+/// Milliseconds of a clock that never goes back and counts while the machine sleeps
+/// (CLOCK_BOOTTIME); for leases.
+[[nodiscard]] std::int64_t boot_ms();
 /// 64 random bits from the kernel.
 [[nodiscard]] std::uint64_t random_u64();
 /// A random (version 4) uuid.

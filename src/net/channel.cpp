@@ -57,6 +57,11 @@ void channel_impl::count_calls() noexcept {
   if ((before == 0) != (calls_.size() == 0)) idle_.set(calls_.size() == 0);
 }
 
+bool channel_impl::refused() const {
+  const std::lock_guard lock(mutex_);
+  return refused_;
+}
+
 wire::hello_reply channel_impl::server() const {
   const std::lock_guard lock(mutex_);
   return server_;

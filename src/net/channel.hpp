@@ -117,6 +117,9 @@ class channel : public std::enable_shared_from_this<channel> {
   [[nodiscard]] virtual std::size_t in_flight() const noexcept = 0;
   /// Our end of the current connection, "HOST:PORT"; empty if there is none.
   [[nodiscard]] virtual std::string local_address() const { return {}; }
+  /// True if the last attempt to connect has failed because the machine at each address of the
+  /// server said that nobody listens there: the process is gone, while the machine is not.
+  [[nodiscard]] virtual bool refused() const { return false; }
   /// The server's last hello; default-constructed before the first connect.
   [[nodiscard]] virtual wire::hello_reply server() const = 0;
 

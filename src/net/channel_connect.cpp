@@ -54,6 +54,7 @@ endpoint_list in_order_of_trial(const endpoint_list& found,
 // Under mutex_.
 void channel_impl::open_link(std::int64_t now_ms) {
   link_ = std::make_shared<link>(executor_, now_ms);
+  refused_ = false;
   arm(now_ms + options_.connect_timeout_ms);
   // Not from here: a step that fails at once calls handlers.
   boost::asio::post(executor_, [self = self(), at = link_] { self->resolve(at); });
@@ -118,7 +119,10 @@ void channel_impl::try_next(const link_ptr& at) {
 }
 
 void channel_impl::connected(const link_ptr& at, const path_ptr& by, const error_code& ec) {
-  if (ec) return try_failed(at, by, connection_failure(ec.message()));
+  if (ec) {
+    const bool nobody_listens = ec == boost::asio::error::connection_refused;
+    return try_failed(at, by, connection_failure(ec.message()), nobody_listens);
+  }
   {
     const std::lock_guard lock(mutex_);
     if (by->over) return;
@@ -219,16 +223,19 @@ result<wire::hello_reply> channel_impl::check_greeting(const link& at,
 
 /// The next address is tried at once. The link is lost with the last of them, for the reason that
 /// tells most: what a server says weighs more than that one was not there.
-void channel_impl::try_failed(const link_ptr& at, const path_ptr& by, failure why) {
+void channel_impl::try_failed(const link_ptr& at, const path_ptr& by, failure why,
+                              bool nobody_listens) {
   failure all;
   {
     const std::lock_guard lock(mutex_);
     if (by->over) return;
     drop_path(*by);
     std::erase(at->tries, by);
+    at->all_refused = at->all_refused && nobody_listens;
     if (!at->why_not.code || at->why_not == errc::connection) at->why_not = std::move(why);
     if (at->next_target < at->targets.size()) return try_next(at);
     if (!at->tries.empty()) return;
+    refused_ = at->all_refused;
     all = at->why_not;
   }
   lose(at, std::move(all));

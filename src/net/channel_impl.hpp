@@ -74,6 +74,7 @@ class channel_impl final : public channel {
     return in_flight_.load(std::memory_order_relaxed);
   }
   std::string local_address() const override;
+  bool refused() const override;
   wire::hello_reply server() const override;
 
  private:
@@ -106,6 +107,7 @@ class channel_impl final : public channel {
     std::int64_t next_try_ms = never;  // when the next target is tried beside those under way
     std::vector<path_ptr> tries;       // until the link is up
     failure why_not;                   // what the tries that failed say
+    bool all_refused = true;           // every try that failed met a machine without a listener
     path_ptr way;                      // once it is up
     std::vector<std::byte> hello;      // the frame
     bool connected = false;            // one of the tries is: it waits for the answer to hello
@@ -140,7 +142,7 @@ class channel_impl final : public channel {
   void greeting_came(const link_ptr& at, const path_ptr& by, const error_code& ec, std::size_t n);
   [[nodiscard]] result<wire::hello_reply> check_greeting(const link& at,
                                                          const wire::decode_result& first) const;
-  void try_failed(const link_ptr& at, const path_ptr& by, failure why);
+  void try_failed(const link_ptr& at, const path_ptr& by, failure why, bool nobody_listens = false);
   static void drop_path(path& by) noexcept;  // under mutex_
 
   // Running.
@@ -189,6 +191,7 @@ class channel_impl final : public channel {
   std::int64_t backoff_ms_ = 0;
   std::int64_t retry_at_ms_ = 0;  // calls fail at once until then,
   failure last_failure_;          // with this
+  bool refused_ = false;          // what refused() says
   tcp::endpoint last_target_;     // of the last link that was up: tried first
   wire::hello_reply server_;
   boost::asio::steady_timer timer_;

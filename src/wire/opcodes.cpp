@@ -44,6 +44,9 @@ std::string_view name_of(opcode code) noexcept {
     case opcode::fetch_image: return "fetch_image";
     case opcode::upload_image: return "upload_image";
     case opcode::finish_image: return "finish_image";
+    case opcode::promise: return "promise";
+    case opcode::greet: return "greet";
+    case opcode::match_log: return "match_log";
     case opcode::log_status: return "log_status";
     case opcode::write_chunk: return "write_chunk";
     case opcode::write_begin: return "write_begin";

@@ -54,6 +54,10 @@ enum class opcode : std::uint16_t {
   fetch_image = 98,
   upload_image = 99,
   finish_image = 100,
+  // member to member of a master set
+  promise = 104,
+  greet = 105,
+  match_log = 106,
   // operator to master or backup
   log_status = 101,
   // client or datanode to datanode

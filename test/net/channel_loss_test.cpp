@@ -1,10 +1,14 @@
 // The calling side when connections fail: loss and reconnect, back-off, stop, limits, pools.
 #include "net/channel_scene.hpp"
+#include "net/socket.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <chrono>
 #include <set>
+#include <thread>
 
 using namespace ssdfs;
 using namespace ssdfs::net;
@@ -31,6 +35,44 @@ BOOST_AUTO_TEST_CASE(nobody_listening_fails_and_then_fails_at_once) {
   BOOST_TEST(second.id == 0U);
   BOOST_TEST((second.failure_code() == errc::connection));
   BOOST_TEST(io::steady_ms() - before < 1000);
+}
+
+BOOST_AUTO_TEST_CASE(a_port_that_refuses_is_told_from_a_server_that_says_nothing_or_goes) {
+  test::io_threads io;
+  auto o = quick();
+  const auto nobody = channel::make(io.context().get_executor(), dead_address(), o);
+  BOOST_TEST(!nobody->refused());
+  pending_call at_nobody;
+  at_nobody.start(*nobody);
+  BOOST_TEST((at_nobody.failure_code() == errc::connection));
+  BOOST_TEST(nobody->refused());
+
+  auto f = std::make_unique<echo_fixture>();
+  const std::string address = f->server->address();
+  const auto c = channel::make(io.context().get_executor(), address, o);
+  pending_call answered;
+  answered.start(*c);
+  BOOST_TEST((answered.failure_code() == errc{}));
+  BOOST_TEST(!c->refused());
+  f.reset();
+  // Calls that find the connection closed say nothing about the port; then it refuses.
+  for (int i = 0; i < 500 && !c->refused(); ++i) {
+    pending_call again;
+    again.start(*c);
+    BOOST_TEST((again.failure_code() == errc::connection));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  BOOST_TEST(c->refused());
+
+  // A listener that accepts and says nothing.
+  boost::asio::ip::tcp::acceptor mute(io.context(), {boost::asio::ip::address_v4::loopback(), 0});
+  o.connect_timeout_ms = 200;
+  const auto waits =
+      channel::make(io.context().get_executor(), endpoint_text(mute.local_endpoint()), o);
+  pending_call in_vain;
+  in_vain.start(*waits);
+  BOOST_TEST((in_vain.failure_code() != errc{}));
+  BOOST_TEST(!waits->refused());
 }
 
 BOOST_AUTO_TEST_CASE(a_restarted_server_is_found_again) {

@@ -19,6 +19,7 @@ MAY_INCLUDE = {
     "volume": ["base", "io"],
     "net": ["wire", "io"],
     "coord": ["io"],
+    "member": ["cluster", "coord", "net"],
     "client": ["net"],
     "http": ["net", "client"],
 }

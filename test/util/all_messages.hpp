@@ -9,6 +9,7 @@
 #include "wire/healing_messages.hpp"
 #include "wire/health_messages.hpp"
 #include "wire/journal_messages.hpp"
+#include "wire/member_messages.hpp"
 #include "wire/namespace_messages.hpp"
 #include "wire/relocate_messages.hpp"
 
@@ -41,7 +42,8 @@ using all_requests = boost::mp11::mp_list<
     wire::fsck_request, wire::scrub_request, wire::replica_health_request, wire::bad_chunks_request,
     wire::repair_replica_request, wire::admin_accept_loss_request, wire::pull_edits_request,
     wire::ack_edits_request, wire::fetch_image_request, wire::upload_image_request,
-    wire::finish_image_request, wire::log_status_request, wire::commit_chunks_request>;
+    wire::finish_image_request, wire::log_status_request, wire::commit_chunks_request,
+    wire::promise_request, wire::greet_request, wire::match_log_request>;
 
 /// Calls `f("<opcode>_request" or "<opcode>_reply", default message)` for each, and for
 /// error_reply.
