@@ -418,7 +418,7 @@ class Starting(unittest.TestCase):
                 self.assertEqual(c.master.stop(), 0)
             else:
                 c.master.kill()
-            wait_until(lambda: not os.path.exists(f"/proc/{child}"), "the child's end", 10)
+            wait_until(lambda: not os.path.exists(f"/proc/{child}"), "the child's end", 60)
             c.master.start()
             self.assertEqual(c.report()["files"], self.FILES + (2 if end == "stop" else 3))
         # Changes go on while a child works, and the image is complete.
