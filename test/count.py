@@ -1,12 +1,16 @@
 """Sums up a run of ctest: prints what failed, what was skipped and why, and a last line
 "N passed, N failed[, N skipped]". Exit code 0 only if something passed and nothing failed.
 
-usage: count.py BUILD_DIR
+usage: count.py BUILD_DIR                the sum
+       count.py BUILD_DIR --failed KIND  the names of the tests KIND and KIND.* that failed, a line each
 
 Reads what `ctest --output-junit BUILD_DIR/tests.xml` says of each test, and the counts of its cases
 from BUILD_DIR/test-reports/<test>.xml, which Boost.Test and run_unittest.py write. A test without
 such a report counts as one case. A program that crashed, ran into its time limit, could not be
 started or has no cases at all counts as one that failed, beside the cases that it reported.
+
+What was run a second time, alone (BUILD_DIR/tests-alone.xml), counts as it went then; a line names
+each of these tests.
 """
 
 import os
@@ -93,18 +97,41 @@ class Totals:
                     yield f"{found.group(2)}: {found.group(3)}"
 
 
+def read_run(path):
+    """The tests of one run of ctest."""
+    return ET.parse(path).getroot().findall("testcase")
+
+
+def print_failed(build, kind):
+    for case in read_run(os.path.join(build, "tests.xml")):
+        name = case.get("name")
+        ran = case.get("status") == "run" or case.find("skipped") is not None
+        if not ran and (name == kind or name.startswith(kind + ".")):
+            print(name)
+
+
 def main():
+    if len(sys.argv) == 4 and sys.argv[2] == "--failed":
+        return print_failed(sys.argv[1], sys.argv[3])
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     build = sys.argv[1]
     totals = Totals()
+    alone = {}
     try:
-        cases = ET.parse(os.path.join(build, "tests.xml")).getroot().findall("testcase")
+        cases = read_run(os.path.join(build, "tests.xml"))
+        second = os.path.join(build, "tests-alone.xml")
+        if os.path.exists(second):
+            alone = {case.get("name"): case for case in read_run(second)}
     except (OSError, ET.ParseError) as error:
         print(f"count.py: {error}", file=sys.stderr)
         cases = []
         totals.failed = 1
     for case in cases:
+        if case.get("name") in alone:
+            case = alone[case.get("name")]
+            print("second try, alone:", case.get("name"),
+                  "passed, after it failed beside others" if case.get("status") == "run" else "failed")
         name = case.get("name")
         report = read_report(os.path.join(build, "test-reports", name + ".xml"))
         # Fuzz replays and shell scripts are one case each, by their exit code.
@@ -118,7 +145,7 @@ def main():
     if totals.skipped:
         line += f", {totals.skipped} skipped"
     print(line)
-    sys.exit(0 if totals.failed == 0 and totals.passed > 0 else 1)
+    return sys.exit(0 if totals.failed == 0 and totals.passed > 0 else 1)
 
 
 def script_path(name):

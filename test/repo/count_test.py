@@ -50,6 +50,36 @@ class Count(unittest.TestCase):
                            {"a": report(passed=3), "b": report(passed=4, warned=1)}),
             (0, "9 passed, 0 failed"))
 
+    def count_twice(self, first, second, reports):
+        """The same after a second run of some tests; and the names of those to be run again."""
+        with tempfile.TemporaryDirectory() as build:
+            os.mkdir(os.path.join(build, "test-reports"))
+            for file, cases in (("tests.xml", first), ("tests-alone.xml", second)):
+                with open(os.path.join(build, file), "w", encoding="utf-8") as out:
+                    out.write("<testsuite>" + "".join(cases) + "</testsuite>")
+            for name, text in reports.items():
+                with open(os.path.join(build, "test-reports", name + ".xml"), "w",
+                          encoding="utf-8") as out:
+                    out.write(text)
+            run = lambda *more: subprocess.run(
+                [sys.executable, "-B", os.path.join(ROOT, "test/count.py"), build, *more],
+                capture_output=True, text=True, check=False)
+            done = run()
+            return done.returncode, done.stdout, run("--failed", "process").stdout.split()
+
+    def test_a_second_try_counts_and_is_told(self):
+        first = [case("a", "fail"), case("process", "run"), case("process.b", "fail"),
+                 case("process.c", "fail"), case("process.d", "notrun", extra=SKIP),
+                 case("process.e", "notrun")]
+        reports = {"a": report("failed", failed=1), "process": report(passed=1),
+                   "process.b": report(passed=2), "process.c": report("failed", passed=1, failed=1)}
+        code, output, again = self.count_twice(
+            first, [case("process.b", "run"), case("process.c", "fail")], reports)
+        self.assertEqual(again, ["process.b", "process.c", "process.e"])
+        self.assertEqual((code, output.splitlines()[-1]), (1, "4 passed, 3 failed, 1 skipped"))
+        self.assertIn("second try, alone: process.b passed, after it failed beside others\n", output)
+        self.assertIn("second try, alone: process.c failed\n", output)
+
     def test_failed_cases(self):
         self.assertEqual(
             self.last_line([case("a", "fail"), case("b", "run")],
