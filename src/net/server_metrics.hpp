@@ -14,7 +14,7 @@ namespace ssdfs::net {
 /// Concurrency: everything from any thread; the figures are read while they change.
 class server_metrics {
  public:
-  static constexpr std::size_t max_opcodes = 128;
+  static constexpr std::size_t max_opcodes = wire::opcode_limit;
   static constexpr std::size_t max_errors = 128;
 
   server_metrics() = default;

@@ -1,17 +1,8 @@
 // Every message of the protocol, for tests that hold for all of them.
 #pragma once
 
-#include "wire/admin_messages.hpp"
-#include "wire/chunk_messages.hpp"
-#include "wire/cluster_messages.hpp"
 #include "wire/codec.hpp"
-#include "wire/common_messages.hpp"
-#include "wire/healing_messages.hpp"
-#include "wire/health_messages.hpp"
-#include "wire/journal_messages.hpp"
-#include "wire/member_messages.hpp"
-#include "wire/namespace_messages.hpp"
-#include "wire/relocate_messages.hpp"
+#include "wire/requests.hpp"
 
 #include <boost/mp11/algorithm.hpp>
 #include <boost/mp11/list.hpp>
@@ -26,30 +17,11 @@
 
 namespace ssdfs::test {
 
-using all_requests = boost::mp11::mp_list<
-    wire::hello_request, wire::ping_request, wire::server_stats_request, wire::lookup_request,
-    wire::locate_request, wire::list_request, wire::summary_request, wire::commit_file_request,
-    wire::make_directory_request, wire::rename_request, wire::remove_request,
-    wire::set_attributes_request, wire::set_quota_request, wire::get_quota_request,
-    wire::grant_request, wire::end_grant_request, wire::admin_report_request,
-    wire::admin_volumes_request, wire::admin_seal_request, wire::admin_config_request,
-    wire::admin_safemode_request, wire::take_relocations_request, wire::report_relocations_request,
-    wire::admin_healing_request, wire::admin_node_request, wire::admin_rebalance_request,
-    wire::trash_empty_request, wire::admin_checkpoint_request, wire::register_node_request,
-    wire::report_volumes_request, wire::heartbeat_request, wire::live_chunks_request,
-    wire::write_chunk_request, wire::write_begin_request, wire::write_piece_request,
-    wire::write_end_request, wire::read_chunk_request, wire::replica_chunks_request,
-    wire::fsck_request, wire::scrub_request, wire::replica_health_request, wire::bad_chunks_request,
-    wire::repair_replica_request, wire::admin_accept_loss_request, wire::pull_edits_request,
-    wire::ack_edits_request, wire::fetch_image_request, wire::upload_image_request,
-    wire::finish_image_request, wire::log_status_request, wire::commit_chunks_request,
-    wire::promise_request, wire::greet_request, wire::match_log_request>;
-
 /// Calls `f("<opcode>_request" or "<opcode>_reply", default message)` for each, and for
 /// error_reply.
 template <class F>
 void for_each_message(F&& f) {
-  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, all_requests>>(
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, wire::all_requests>>(
       [&](auto wrapped) {
         using request = typename decltype(wrapped)::type;
         const std::string name(wire::name_of(request::code));
@@ -57,6 +29,46 @@ void for_each_message(F&& f) {
         f(name + "_reply", typename request::reply{});
       });
   f(std::string("error_reply"), wire::error_reply{});
+}
+
+/// Which message the bytes of a fuzzer's input are: the opcode and one byte, 0 for the request and
+/// 1 for the reply. Opcode 0 is error_reply. Numbers of the protocol, which never change.
+inline constexpr std::size_t seed_head_size = 3;
+
+/// Calls `f(name, default message)` for the message that the input's head names; false if there is
+/// none.
+template <class F>
+bool with_message_of_seed(bytes_view input, F&& f) {
+  if (input.size() < seed_head_size) return false;
+  const auto code = load_le<std::uint16_t>(input.data());
+  const auto reply = std::to_integer<unsigned>(input[2]);
+  bool found = false;
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, wire::all_requests>>(
+      [&](auto wrapped) {
+        using request = typename decltype(wrapped)::type;
+        if (code != static_cast<std::uint16_t>(request::code) || reply > 1) return;
+        const std::string name(wire::name_of(request::code));
+        found = true;
+        if (reply == 0) {
+          f(name + "_request", request{});
+        } else {
+          f(name + "_reply", typename request::reply{});
+        }
+      });
+  if (code == 0) {
+    found = true;
+    f(std::string("error_reply"), wire::error_reply{});
+  }
+  return found;
+}
+
+/// The head of the inputs for a message.
+[[nodiscard]] inline std::array<std::byte, seed_head_size> seed_head(std::uint16_t code,
+                                                                     bool reply) {
+  std::array<std::byte, seed_head_size> out{};
+  store_le(out.data(), code);
+  out[2] = std::byte{reply};
+  return out;
 }
 
 /// Gives every field of a message a value of its own, the same in every run: numbers with all bytes

@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(every_opcode_has_a_name_and_a_message) {
   for (std::uint32_t n = 0; n < 65536; ++n) {
     if (name_of(static_cast<opcode>(n)) != "unknown") ++named;
   }
-  BOOST_TEST(named == boost::mp11::mp_size<test::all_requests>::value);
+  BOOST_TEST(named == boost::mp11::mp_size<wire::all_requests>::value);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

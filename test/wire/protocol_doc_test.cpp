@@ -7,8 +7,12 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 using namespace ssdfs;
 
@@ -52,6 +56,32 @@ std::string frame_hex(const Message& m, wire::opcode code, wire::frame_header h,
   return test::hex_of(out);
 }
 
+std::string words_of(wire::callers who) {
+  if (who == wire::callers::anybody) return "anybody";
+  std::string out;
+  const auto add = [&](wire::callers one, const char* word) {
+    if (wire::has(who, one)) out += (out.empty() ? "" : ", ") + std::string(word);
+  };
+  add(wire::callers::clients, "clients");
+  add(wire::callers::operators, "operators");
+  add(wire::callers::datanodes, "datanodes");
+  add(wire::callers::backups, "backups");
+  return out;
+}
+
+std::string words_of(wire::servers who) {
+  std::string out;
+  const auto add = [&](wire::servers one, const char* word) {
+    if (wire::has(who, one)) out += (out.empty() ? "" : ", ") + std::string(word);
+  };
+  add(wire::servers::master, "the master");
+  add(wire::servers::backup, "a backup");
+  add(wire::servers::datanode, "a datanode");
+  add(wire::servers::every_session, "every server");
+  add(wire::servers::member, "a member of a set");
+  return out;
+}
+
 const cluster_id example_cluster(parse_uuid("6f1d2c3b-4a59-4687-9788-a9bacbdcedfe").value());
 
 }  // namespace
@@ -65,7 +95,7 @@ BOOST_AUTO_TEST_CASE(it_lists_the_fields_of_every_message) {
   const auto expect = [&](const std::string& row) {
     if (doc.find(row) == std::string::npos) missing << row << '\n';
   };
-  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, test::all_requests>>(
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, wire::all_requests>>(
       [&](auto wrapped) {
         using request = typename decltype(wrapped)::type;
         const std::string name(wire::name_of(request::code));
@@ -78,6 +108,26 @@ BOOST_AUTO_TEST_CASE(it_lists_the_fields_of_every_message) {
     expect("| `" + name + "` | `" + text + "` |");
   }
   BOOST_TEST(missing.str().empty(), "docs/protocol.md needs these rows:\n" << missing.str());
+}
+
+BOOST_AUTO_TEST_CASE(it_says_who_asks_and_who_answers_each_request) {
+  std::vector<std::pair<std::string, std::string>> rows;  // who, requests
+  boost::mp11::mp_for_each<wire::request_table>([&](auto row) {
+    using type = decltype(row);
+    const std::string who = "| " + words_of(type::from) + " | " + words_of(type::to) + " | ";
+    const std::string name = "`" + std::string(wire::name_of(type::request::code)) + "`";
+    const auto at = std::find_if(rows.begin(), rows.end(),
+                                 [&](const auto& known) { return known.first == who; });
+    if (at == rows.end()) {
+      rows.emplace_back(who, name);
+    } else {
+      at->second += ", " + name;
+    }
+  });
+  std::string table;
+  for (const auto& [who, requests] : rows) table += who + requests + " |\n";
+  BOOST_TEST(document().find(table) != std::string::npos, "docs/protocol.md needs this table:\n"
+                                                              << table);
 }
 
 BOOST_AUTO_TEST_CASE(it_lists_every_status) {
