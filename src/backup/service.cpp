@@ -2,16 +2,10 @@
 
 namespace ssdfs::backup {
 
-result<wire::hello_reply> service::hello(const wire::hello_request& caller, net::connection& from) {
-  static_cast<void>(from);
-  const cluster_id cluster = following_.cluster();
-  if (caller.cluster != cluster_id() && cluster != cluster_id() && caller.cluster != cluster) {
-    return failure(errc::wrong_cluster, "this is a backup of cluster " + to_string(cluster) +
-                                            ", the caller belongs to " + to_string(caller.cluster));
-  }
+result<wire::hello_reply> service::hello(const wire::hello_request&) {
   wire::hello_reply reply;
   reply.role = wire::peer_role::backup;
-  reply.cluster = cluster;
+  reply.cluster = following_.cluster();
   reply.node = node_;
   reply.epoch = following_.epoch();
   reply.software = std::string("ssdfs ") + SSDFS_VERSION;
@@ -20,19 +14,14 @@ result<wire::hello_reply> service::hello(const wire::hello_request& caller, net:
 
 void service::handle(std::span<net::request> batch) {
   for (net::request& r : batch) {
-    if (r.code() == wire::opcode::log_status) {
-      log_status(std::move(r));
-      continue;
-    }
+    if (answers::dispatch(r, *this)) continue;
     const pull_status now = following_.status();
-    // Only a master that answers is worth a hint; without one the caller tries its own list.
-    r.fail(failure(errc::not_active, "this is a backup"), now.connected ? now.master : "");
+    // Only a master that answers is worth a hint.
+    net::refuse_not_leading(r, wire::peer_role::backup, now.connected ? now.master : "");
   }
 }
 
-void service::log_status(net::request r) {
-  wire::log_status_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::log_status(net::request r, const wire::log_status_request&) {
   const auto copy = following_.copy();
   if (!copy) return r.fail(failure(errc::busy, "the copy is being replaced"));
   const pull_status now = following_.status();

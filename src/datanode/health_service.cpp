@@ -1,7 +1,5 @@
 #include "datanode/health_service.hpp"
 
-#include "wire/health_messages.hpp"
-
 #include <algorithm>
 #include <utility>
 
@@ -15,9 +13,7 @@ failure not_here() { return {errc::not_found, "the volume is not here"}; }
 
 }  // namespace
 
-void health_service::scrub(net::request r) {
-  wire::scrub_request m;
-  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed scrub"));
+void health_service::scrub(net::request r, const wire::scrub_request& m) {
   wire::scrub_reply reply;
   std::uint64_t begun = 0;
   if (m.begin) begun = scrubs_.begin_pass();
@@ -33,9 +29,7 @@ void health_service::scrub(net::request r) {
   r.reply(reply);
 }
 
-void health_service::replica_health(net::request r) {
-  wire::replica_health_request m;
-  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed replica_health"));
+void health_service::replica_health(net::request r, const wire::replica_health_request& m) {
   wire::replica_health_reply reply;
   for (const auto& v : volumes_.all()) {
     if (v->store().id() < m.from) continue;
@@ -52,9 +46,7 @@ void health_service::replica_health(net::request r) {
   r.reply(reply);
 }
 
-void health_service::bad_chunks(net::request r) {
-  wire::bad_chunks_request m;
-  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed bad_chunks"));
+void health_service::bad_chunks(net::request r, const wire::bad_chunks_request& m) {
   const auto v = volumes_.find(m.volume);
   if (!v) return r.fail(not_here());
   wire::bad_chunks_reply reply;
@@ -65,9 +57,7 @@ void health_service::bad_chunks(net::request r) {
   r.reply(reply);
 }
 
-void health_service::repair_replica(net::request r) {
-  wire::repair_replica_request m;
-  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed repair_replica"));
+void health_service::repair_replica(net::request r, const wire::repair_replica_request& m) {
   const auto v = volumes_.find(m.volume);
   if (!v) return r.fail(not_here());
   scrubs_.repair_soon(m.volume);

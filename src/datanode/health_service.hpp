@@ -4,6 +4,7 @@
 #include "datanode/hosted_volume.hpp"
 #include "datanode/scrubber.hpp"
 #include "net/request.hpp"
+#include "wire/health_messages.hpp"
 
 namespace ssdfs::datanode {
 
@@ -14,10 +15,10 @@ class health_service {
   health_service(const volume_table& volumes, scrubber& scrubs, io::disk_pool& disk)
       : volumes_(volumes), scrubs_(scrubs), disk_(disk) {}
 
-  void scrub(net::request r);
-  void replica_health(net::request r);
-  void bad_chunks(net::request r);
-  void repair_replica(net::request r);
+  void scrub(net::request r, const wire::scrub_request& m);
+  void replica_health(net::request r, const wire::replica_health_request& m);
+  void bad_chunks(net::request r, const wire::bad_chunks_request& m);
+  void repair_replica(net::request r, const wire::repair_replica_request& m);
 
  private:
   const volume_table& volumes_;

@@ -51,9 +51,7 @@ result<void> read_path::prepare(pending_read& p, const wire::read_chunk_request&
   return {};
 }
 
-void read_path::read_chunk(net::request r) {
-  wire::read_chunk_request m;
-  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed read_chunk"));
+void read_path::read_chunk(net::request r, const wire::read_chunk_request& m) {
   pending_read p(std::move(r), {wire::opcode::read_chunk, m.volume, m.key, m.length});
   if (const auto ready = prepare(p, m); !ready) return finish(p, ready);
   const auto cached = p.volume->store().read_cached(p.at, p.offset, p.out());
@@ -91,9 +89,7 @@ void read_path::finish(pending_read& p, const result<void>& outcome) {
   p.from.reply(wire::read_chunk_reply{crc, p.at.size}, {p.out(), p.bytes});
 }
 
-void read_path::replica_chunks(net::request r) {
-  wire::replica_chunks_request m;
-  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed replica_chunks"));
+void read_path::replica_chunks(net::request r, const wire::replica_chunks_request& m) {
   if (m.limit == 0 || m.limit > most_listed) {
     return r.fail(failure(errc::invalid_argument, "limit of the page"));
   }

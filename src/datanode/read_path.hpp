@@ -25,8 +25,8 @@ class read_path {
   };
   explicit read_path(const surroundings& around) : around_(around) {}
 
-  void read_chunk(net::request r);
-  void replica_chunks(net::request r);
+  void read_chunk(net::request r, const wire::read_chunk_request& m);
+  void replica_chunks(net::request r, const wire::replica_chunks_request& m);
 
  private:
   struct pending_read;

@@ -15,27 +15,14 @@ service::service(parts p)
       reads_({parts_.disk, parts_.volumes, parts_.metrics, parts_.link, parts_.flying}),
       health_(parts_.volumes, parts_.scrubs, parts_.disk) {}
 
-result<wire::hello_reply> service::hello(const wire::hello_request& caller, net::connection&) {
-  if (caller.protocol_min > wire::protocol_max || caller.protocol_max < wire::protocol_min) {
-    return failure(errc::version_mismatch, "this datanode speaks protocol versions " +
-                                               std::to_string(wire::protocol_min) + " to " +
-                                               std::to_string(wire::protocol_max));
-  }
+result<wire::hello_reply> service::hello(const wire::hello_request&) {
   wire::hello_reply reply;
-  reply.protocol = std::min(caller.protocol_max, wire::protocol_max);
   reply.role = wire::peer_role::datanode;
   reply.cluster = parts_.cluster();
   reply.node = parts_.node;
   reply.software = "ssdfs " SSDFS_VERSION;
-  const bool both_known = caller.cluster != cluster_id{} && reply.cluster != cluster_id{};
-  if (both_known && caller.cluster != reply.cluster) {
-    return failure(errc::wrong_cluster,
-                   "this datanode belongs to cluster " + to_string(reply.cluster));
-  }
   return reply;
 }
-
-void service::closed(net::connection&) {}
 
 std::size_t service::reply_bytes(const wire::frame_view& frame) noexcept {
   if (static_cast<wire::opcode>(frame.header.opcode) != wire::opcode::read_chunk) return 0;
@@ -45,31 +32,15 @@ std::size_t service::reply_bytes(const wire::frame_view& frame) noexcept {
 }
 
 void service::handle(std::span<net::request> batch) {
-  touched_volumes touched;
+  small_writes small{*this, {}};
   for (net::request& r : batch) {
     if (refusing_.load(std::memory_order_acquire)) {
       r.fail(errc::shutting_down);
-    } else {
-      dispatch(r, touched);
+    } else if (!answers::dispatch(r, *this, small, reads_, health_)) {
+      net::refuse_unsupported(r, wire::peer_role::datanode);
     }
   }
-  for (const auto& v : touched) v->kick();
-}
-
-void service::dispatch(net::request& r, touched_volumes& touched) {
-  switch (r.code()) {
-    case wire::opcode::read_chunk: return reads_.read_chunk(std::move(r));
-    case wire::opcode::write_chunk: return write_chunk(std::move(r), touched);
-    case wire::opcode::write_begin: return write_begin(std::move(r));
-    case wire::opcode::write_piece: return write_piece(std::move(r));
-    case wire::opcode::write_end: return write_end(std::move(r));
-    case wire::opcode::replica_chunks: return reads_.replica_chunks(std::move(r));
-    case wire::opcode::scrub: return health_.scrub(std::move(r));
-    case wire::opcode::replica_health: return health_.replica_health(std::move(r));
-    case wire::opcode::bad_chunks: return health_.bad_chunks(std::move(r));
-    case wire::opcode::repair_replica: return health_.repair_replica(std::move(r));
-    default: return r.fail(failure(errc::unsupported, "this is a datanode, not a master"));
-  }
+  for (const auto& v : small.touched) v->kick();
 }
 
 void service::refuse_write(net::request& r, const op_subject& what, const failure& why) {
@@ -148,38 +119,35 @@ std::shared_ptr<hosted_volume> service::find(net::request& r, volume_id id) {
   return v;
 }
 
-void service::write_chunk(net::request r, touched_volumes& touched) {
-  wire::write_chunk_request m;
-  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed write_chunk"));
+void service::small_writes::write_chunk(net::request r, wire::write_chunk_request& m) {
   const auto size = static_cast<std::uint32_t>(r.body().size());
   write_task::description d{.what = {r.code(), m.volume, m.key, size},
                             .generation = m.generation,
                             .crc = m.crc32c,
                             .ack = m.ack};
   if (size == 0 || size > wire::small_chunk_max) {
-    return refuse_write(r, d.what, failure(errc::invalid_argument, "size of a small chunk"));
+    return to.refuse_write(r, d.what, failure(errc::invalid_argument, "size of a small chunk"));
   }
   const bool known = !touched.empty() && touched.back()->store().id() == m.volume;
-  const std::shared_ptr<hosted_volume> v = known ? touched.back() : find(r, m.volume);
+  const std::shared_ptr<hosted_volume> v = known ? touched.back() : to.find(r, m.volume);
   if (!v) return;
   // Longer contents are checked on the disk thread together with their blocks.
   if (size <= volume::block_size) {
     if (crc32c(r.body()) != m.crc32c) {
-      return refuse_write(r, d.what, failure(errc::checksum, "the chunk was damaged on its way"));
+      return to.refuse_write(r, d.what,
+                             failure(errc::checksum, "the chunk was damaged on its way"));
     }
     d.crc_verified = true;
   }
   // Whoever is behind answers when the rest has it, so that a failure is noticed here.
   m.ack = wire::ack_mode::all;
-  const write_ref task = start(r, *v, m, d);
+  const write_ref task = to.start(r, *v, m, d);
   if (!task) return;
   v->push(task);
   if (std::find(touched.begin(), touched.end(), v) == touched.end()) touched.push_back(v);
 }
 
-void service::write_begin(net::request r) {
-  wire::write_begin_request m;
-  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed write_begin"));
+void service::write_begin(net::request r, wire::write_begin_request& m) {
   const write_task::description d{
       .what = {r.code(), m.volume, m.key, m.size}, .generation = m.generation, .crc = m.crc32c};
   if (m.size == 0 || m.size > wire::chunk_max) {
@@ -190,9 +158,7 @@ void service::write_begin(net::request r) {
   if (const write_ref task = start(r, *v, m, d)) parts_.large.begin(v, task);
 }
 
-void service::write_piece(net::request r) {
-  wire::write_piece_request m;
-  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed write_piece"));
+void service::write_piece(net::request r, wire::write_piece_request& m) {
   const auto size = static_cast<std::uint32_t>(r.body().size());
   const write_task::description d{
       .what = {r.code(), m.volume, m.key, size}, .generation = m.generation, .crc = m.crc32c};
@@ -204,9 +170,7 @@ void service::write_piece(net::request r) {
   if (const write_ref task = start(r, *v, m, d)) parts_.large.piece(v, task, m.offset);
 }
 
-void service::write_end(net::request r) {
-  wire::write_end_request m;
-  if (!r.decode(m)) return r.fail(failure(errc::protocol, "malformed write_end"));
+void service::write_end(net::request r, wire::write_end_request& m) {
   const write_task::description d{.what = {r.code(), m.volume, m.key, 0},
                                   .generation = m.generation};
   const auto v = find(r, m.volume);

@@ -8,6 +8,7 @@
 #include "datanode/read_path.hpp"
 #include "datanode/ticket_checker.hpp"
 #include "datanode/write_task.hpp"
+#include "net/router.hpp"
 #include "net/server.hpp"
 
 #include <atomic>
@@ -44,20 +45,27 @@ class service final : public net::service {
   /// From now on every request is refused with errc::shutting_down.
   void refuse() noexcept { refusing_.store(true, std::memory_order_release); }
 
-  result<wire::hello_reply> hello(const wire::hello_request& caller,
-                                  net::connection& from) override;
+  result<wire::hello_reply> hello(const wire::hello_request& caller) override;
   void handle(std::span<net::request> batch) override;
   [[nodiscard]] std::size_t reply_bytes(const wire::frame_view& frame) noexcept override;
-  void closed(net::connection& from) override;
 
  private:
-  using touched_volumes = std::vector<std::shared_ptr<hosted_volume>>;
+  /// The small writes of one batch: their volumes are started when all of them are queued.
+  struct small_writes {
+    service& to;
+    std::vector<std::shared_ptr<hosted_volume>> touched;
+    void write_chunk(net::request r, wire::write_chunk_request& m);
+  };
+  void write_begin(net::request r, wire::write_begin_request& m);
+  void write_piece(net::request r, wire::write_piece_request& m);
+  void write_end(net::request r, wire::write_end_request& m);
 
-  void dispatch(net::request& r, touched_volumes& touched);
-  void write_chunk(net::request r, touched_volumes& touched);
-  void write_begin(net::request r);
-  void write_piece(net::request r);
-  void write_end(net::request r);
+  using answers =
+      net::routes<&read_path::read_chunk, &read_path::replica_chunks, &small_writes::write_chunk,
+                  &service::write_begin, &service::write_piece, &service::write_end,
+                  &health_service::scrub, &health_service::replica_health,
+                  &health_service::bad_chunks, &health_service::repair_replica>;
+  static_assert(net::answers_its_requests<wire::servers::datanode, answers>());
 
   /// What the four writes have in common: checks, budget, the half down the chain. Returns null if
   /// the request was refused (and answered). `m` is what is forwarded, with a ticket of our own.

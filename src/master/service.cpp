@@ -21,25 +21,23 @@ service::service(boost::asio::io_context& io, core& shared, checkpointer& checkp
   core_.on_committed = [this] { settle(); };
 }
 
-result<wire::hello_reply> service::hello(const wire::hello_request& caller, net::connection& from) {
-  // The cluster's id is constant from open() on, so it may be read on any thread.
-  const cluster_id cluster = core_.state().cluster();
-  if (caller.cluster != cluster_id() && caller.cluster != cluster) {
-    return failure(errc::wrong_cluster, "this is cluster " + to_string(cluster) +
-                                            ", the caller belongs to " + to_string(caller.cluster));
-  }
-  from.attachment = next_connection_.fetch_add(1);
-  if (caller.role == wire::peer_role::client) {
-    enqueue(event([this, client = caller.client] { core_.grants().opened(client); }));
-  }
+result<wire::hello_reply> service::hello(const wire::hello_request&) {
   wire::hello_reply reply;
   reply.role = wire::peer_role::master;
-  reply.cluster = cluster;
+  // Constant from open() on, so it may be read on any thread.
+  reply.cluster = core_.state().cluster();
   reply.node = core_.node();
   reply.epoch = core_.state().epoch();
   reply.software = std::string("ssdfs ") + SSDFS_VERSION;
   reply.session_ms = static_cast<std::uint32_t>(core_.options().session_ms);
   return reply;
+}
+
+void service::opened(net::connection& from) {
+  from.attachment = next_connection_.fetch_add(1);
+  if (from.peer().role == wire::peer_role::client) {
+    enqueue(event([this, client = from.peer().client] { core_.grants().opened(client); }));
+  }
 }
 
 void service::handle(std::span<net::request> batch) {
@@ -60,7 +58,7 @@ void service::handle(std::span<net::request> batch) {
 
 void service::closed(net::connection& from) {
   const auto number = std::any_cast<std::uint64_t>(&from.attachment);
-  if (number == nullptr) return;  // refused in hello
+  if (number == nullptr) return;
   enqueue(event([this, peer = from.peer(), number = *number] { connection_ended(peer, number); }));
 }
 

@@ -33,15 +33,15 @@ class journal_service;
 /// strand hop and one group of answers for many requests. After each turn settle() lets the
 /// cluster's side log what it decided and answers whoever waits for that.
 ///
-/// Concurrency: hello, handle and closed are called by the server's threads and only queue; the
-/// rest runs on the strand. Kept alive by the master until the server has stopped and the strand is
-/// quiet, and by its timer.
+/// Concurrency: hello, opened, handle and closed are called by the server's threads and only queue;
+/// the rest runs on the strand. Kept alive by the master until the server has stopped and the
+/// strand is quiet, and by its timer.
 class service final : public net::service, public std::enable_shared_from_this<service> {
  public:
   service(boost::asio::io_context& io, core& shared, checkpointer& checkpoints);
 
-  result<wire::hello_reply> hello(const wire::hello_request& caller,
-                                  net::connection& from) override;
+  result<wire::hello_reply> hello(const wire::hello_request& caller) override;
+  void opened(net::connection& from) override;
   void handle(std::span<net::request> batch) override;
   void closed(net::connection& from) override;
 

@@ -21,8 +21,13 @@ class service {
  public:
   virtual ~service() = default;
 
-  /// Checks a caller's hello and says who we are, or refuses (wrong_cluster, version_mismatch).
-  virtual result<wire::hello_reply> hello(const wire::hello_request& caller, connection& from) = 0;
+  /// Says who we are, or why nobody is served yet (errc::starting). Has no effect: it is the
+  /// session that compares version, cluster and node with the caller's, the same way for every
+  /// role.
+  virtual result<wire::hello_reply> hello(const wire::hello_request& caller) = 0;
+
+  /// The session has accepted the caller: requests follow.
+  virtual void opened(connection& from) { static_cast<void>(from); }
 
   /// All complete requests of one read of one connection (at most 512), in order. The service moves
   /// out what it answers later. ping and server_stats never come here: the server answers them.
@@ -36,8 +41,8 @@ class service {
     return 0;
   }
 
-  /// A connection whose hello was accepted has ended; no further call mentions it.
-  virtual void closed(connection& from) = 0;
+  /// A connection that was opened has ended; no further call mentions it.
+  virtual void closed(connection& from) { static_cast<void>(from); }
 };
 
 struct server_options {

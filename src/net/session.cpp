@@ -165,18 +165,15 @@ bool session::greet(const wire::frame_view& frame) {
     return false;
   }
   peer_ = std::move(hello);
-  result<wire::hello_reply> says = host_.handler.hello(peer_, *this);
+  result<wire::hello_reply> says = host_.handler.hello(peer_);
   if (!says) {
     refuse(h, says.error());
     return false;
   }
-  greeted_ = true;
-  hello_until_ms_.store(0, std::memory_order_relaxed);
-  cluster_ = says->cluster;
   const cluster_id none;
-  if (peer_.cluster != none && cluster_ != none && peer_.cluster != cluster_) {
-    refuse(h, {errc::wrong_cluster, "this server belongs to cluster " + to_string(cluster_) +
-                                        ", the caller to " + to_string(peer_.cluster)});
+  if (peer_.cluster != none && says->cluster != none && peer_.cluster != says->cluster) {
+    refuse(h, {errc::wrong_cluster, "this is cluster " + to_string(says->cluster) +
+                                        ", the caller belongs to " + to_string(peer_.cluster)});
     return false;
   }
   if (peer_.expected != node_id() && says->node != peer_.expected) {
@@ -184,7 +181,11 @@ bool session::greet(const wire::frame_view& frame) {
                                      to_string(peer_.expected)});
     return false;
   }
+  greeted_ = true;
+  hello_until_ms_.store(0, std::memory_order_relaxed);
+  cluster_ = says->cluster;
   says->protocol = std::min(peer_.protocol_max, wire::protocol_max);
+  host_.handler.opened(*this);
   answer(h, *says);
   return true;
 }

@@ -17,19 +17,18 @@ class starting_gate final : public service {
   /// From here on everything goes to `to`, which outlives the server.
   void open(service& to) noexcept { to_ = &to; }
 
-  result<wire::hello_reply> hello(const wire::hello_request& caller, connection& from) override {
-    if (service* to = to_) return to->hello(caller, from);
+  result<wire::hello_reply> hello(const wire::hello_request& caller) override {
+    if (service* to = to_) return to->hello(caller);
     return failure(errc::starting, "starting, " + std::to_string(percent_) + " %");
   }
+  // Nobody was greeted before it opened.
+  void opened(connection& from) override { to_.load()->opened(from); }
   void handle(std::span<request> batch) override { to_.load()->handle(batch); }
   std::size_t reply_bytes(const wire::frame_view& frame) noexcept override {
     service* to = to_;
     return to == nullptr ? 0 : to->reply_bytes(frame);
   }
-  void closed(connection& from) override {
-    // A connection that was refused never had a session.
-    if (service* to = to_) to->closed(from);
-  }
+  void closed(connection& from) override { to_.load()->closed(from); }
 
  private:
   std::atomic<service*> to_ = nullptr;

@@ -50,7 +50,7 @@ class image_giver final : public net::service {
     return follower_ == incarnation;
   }
 
-  result<wire::hello_reply> hello(const wire::hello_request&, net::connection&) override {
+  result<wire::hello_reply> hello(const wire::hello_request&) override {
     wire::hello_reply reply;
     reply.role = wire::peer_role::master;
     reply.cluster = cluster;
@@ -69,7 +69,6 @@ class image_giver final : public net::service {
       }
     }
   }
-  void closed(net::connection&) override {}
 
   test::logged_state made;
 

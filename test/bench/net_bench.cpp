@@ -27,7 +27,7 @@ using namespace ssdfs;
 // Answers a read with `length` bytes and a write with an empty message.
 class bench_service final : public net::service {
  public:
-  result<wire::hello_reply> hello(const wire::hello_request&, net::connection&) override {
+  result<wire::hello_reply> hello(const wire::hello_request&) override {
     return wire::hello_reply{};
   }
   void handle(std::span<net::request> batch) override {
@@ -44,7 +44,6 @@ class bench_service final : public net::service {
       r.reply(wire::read_chunk_reply{}, {{page_->data(), read.length}, page_});
     }
   }
-  void closed(net::connection&) override {}
 
  private:
   buffer_ref page_ = buffer::make(1U << 20);

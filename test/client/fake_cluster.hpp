@@ -167,12 +167,7 @@ class fake_cluster {
   using chunk_id = std::pair<volume_id, chunk_key>;
   struct role : net::service {
     role(fake_cluster& c, std::string n) : cluster(c), name(std::move(n)) {}
-    result<wire::hello_reply> hello(const wire::hello_request&, net::connection& from) override {
-      {
-        const std::lock_guard lock(cluster.mutex_);
-        ++hellos;
-        connections.insert(&from);
-      }
+    result<wire::hello_reply> hello(const wire::hello_request&) override {
       wire::hello_reply reply;
       reply.protocol = wire::protocol_max;
       reply.role =
@@ -182,6 +177,11 @@ class fake_cluster {
       reply.node = id;
       reply.session_ms = cluster.options_.session_ms;
       return reply;
+    }
+    void opened(net::connection& from) override {
+      const std::lock_guard lock(cluster.mutex_);
+      ++hellos;
+      connections.insert(&from);
     }
     void handle(std::span<net::request> batch) override {
       for (net::request& r : batch) cluster.handle(*this, std::move(r));

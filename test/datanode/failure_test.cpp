@@ -27,7 +27,7 @@ class hung_member final : public net::service {
     return f.member(0) + "," + wire::chain_text({&at, 1});
   }
 
-  result<wire::hello_reply> hello(const wire::hello_request&, net::connection&) override {
+  result<wire::hello_reply> hello(const wire::hello_request&) override {
     wire::hello_reply reply;
     reply.protocol = wire::protocol_max;
     reply.node = id_;
@@ -37,7 +37,6 @@ class hung_member final : public net::service {
     const std::lock_guard lock(mutex_);
     for (auto& r : batch) kept_.push_back(std::move(r));
   }
-  void closed(net::connection&) override {}
 
  private:
   const node_id id_{io::random_uuid()};

@@ -37,7 +37,7 @@ class late_master final : public net::service {
   void change_for(int looks) { changes_ = looks; }
   [[nodiscard]] int changes_left() const { return changes_; }
 
-  result<wire::hello_reply> hello(const wire::hello_request&, net::connection&) override {
+  result<wire::hello_reply> hello(const wire::hello_request&) override {
     wire::hello_reply reply;
     reply.protocol = wire::protocol_max;
     reply.role = wire::peer_role::master;
@@ -58,7 +58,6 @@ class late_master final : public net::service {
       }
     }
   }
-  void closed(net::connection&) override {}
 
  private:
   void look(net::request& r) {

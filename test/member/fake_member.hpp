@@ -131,14 +131,14 @@ class fake_member final : public net::service, public member::leadership_host {
   }
 
   // ---- net::service -----------------------------------------------------------------------------
-  result<wire::hello_reply> hello(const wire::hello_request&, net::connection& from) override {
-    from.attachment = ++connections_;
+  result<wire::hello_reply> hello(const wire::hello_request&) override {
     wire::hello_reply says;
     says.role = wire::peer_role::master;
     says.cluster = set_.cluster;
     says.node = node_;
     return says;
   }
+  void opened(net::connection& from) override { from.attachment = ++connections_; }
   void handle(std::span<net::request> batch) override {
     for (net::request& r : batch) {
       const auto connection = std::any_cast<std::uint64_t>(r.from().attachment);

@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(a_thousand_connections_are_served_alike) {
   }
   BOOST_TEST(test::eventually([&] { return finished == count; }));
   BOOST_TEST(errors == 0);
-  BOOST_TEST(f.service.opened == static_cast<int>(count));
+  BOOST_TEST(f.service.greeted == static_cast<int>(count));
 }
 
 BOOST_AUTO_TEST_CASE(small_requests_pass_while_large_answers_stream) {
@@ -287,7 +287,7 @@ BOOST_AUTO_TEST_CASE(stopping_while_busy_ends_every_call_and_connection) {
     }
     BOOST_TEST_REQUIRE(test::eventually([&] { return answered > 2000; }));
     f.server->stop();
-    BOOST_TEST(f.service.ended == f.service.opened);
+    BOOST_TEST(f.service.ended == f.service.greeted);
     running = false;
     BOOST_TEST(test::eventually([&] { return in_flight == 0; }));
     kept.answer_all();  // late answers find nobody and harm nobody

@@ -55,19 +55,14 @@ class echo_service : public net::service {
   cluster_id cluster{io::random_uuid()};
   std::function<void(net::request)> on_request;
   std::function<result<wire::hello_reply>(const wire::hello_request&)> on_hello;
-  std::atomic<int> opened{0};
+  std::atomic<int> greeted{0};
   std::atomic<int> ended{0};
   std::atomic<std::size_t> handled{0};
   std::atomic<std::size_t> batches{0};
   std::atomic<std::size_t> promised_bytes{0};
 
-  result<wire::hello_reply> hello(const wire::hello_request& caller, net::connection&) override {
-    if (on_hello) {
-      auto says = on_hello(caller);
-      if (says) ++opened;
-      return says;
-    }
-    ++opened;
+  result<wire::hello_reply> hello(const wire::hello_request& caller) override {
+    if (on_hello) return on_hello(caller);
     wire::hello_reply says;
     says.role = wire::peer_role::datanode;
     says.cluster = cluster;
@@ -85,6 +80,7 @@ class echo_service : public net::service {
     }
   }
   std::size_t reply_bytes(const wire::frame_view&) noexcept override { return promised_bytes; }
+  void opened(net::connection&) override { ++greeted; }
   void closed(net::connection&) override { ++ended; }
 
   static void echo(net::request r) {

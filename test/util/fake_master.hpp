@@ -4,8 +4,8 @@
 
 #include "cluster/ticket.hpp"
 #include "io/clock.hpp"
+#include "net/router.hpp"
 #include "net/server.hpp"
-#include "wire/cluster_messages.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -179,9 +179,8 @@ class fake_master final : public net::service {
 
   // ---- net::service ----
 
-  result<wire::hello_reply> hello(const wire::hello_request& caller, net::connection&) override {
+  result<wire::hello_reply> hello(const wire::hello_request&) override {
     const std::lock_guard lock(mutex_);
-    if (caller.cluster != cluster_id{} && caller.cluster != cluster_) return errc::wrong_cluster;
     wire::hello_reply reply;
     reply.protocol = wire::protocol_max;
     reply.role = wire::peer_role::master;
@@ -194,18 +193,10 @@ class fake_master final : public net::service {
   void handle(std::span<net::request> batch) override {
     const std::lock_guard lock(mutex_);
     for (net::request& r : batch) {
-      switch (r.code()) {
-        case wire::opcode::register_node: register_node(r); break;
-        case wire::opcode::report_volumes: report_volumes(r); break;
-        case wire::opcode::heartbeat: heartbeat(r); break;
-        case wire::opcode::live_chunks: live_chunks(r); break;
-        default: r.fail(errc::unsupported);
-      }
+      if (!answers::dispatch(r, *this)) r.fail(errc::unsupported);
     }
     changed_.notify_all();
   }
-
-  void closed(net::connection&) override {}
 
  private:
   struct node_state {
@@ -261,9 +252,7 @@ class fake_master final : public net::service {
     }
   }
 
-  void register_node(net::request& r) {
-    wire::register_node_request m;
-    if (!r.decode(m)) return r.fail(errc::protocol);
+  void register_node(net::request r, const wire::register_node_request& m) {
     node_state& n = at(m.registration.node);
     n.registration = m.registration;
     n.registered = false;
@@ -272,9 +261,7 @@ class fake_master final : public net::service {
     r.reply(wire::register_node_reply{cluster_, reign_, settings_, {}, terms(true)});
   }
 
-  void report_volumes(net::request& r) {
-    wire::report_volumes_request m;
-    if (!r.decode(m)) return r.fail(errc::protocol);
+  void report_volumes(net::request r, const wire::report_volumes_request& m) {
     node_state& n = at(m.page.node);
     if (m.epoch != reign_.epoch) return r.fail(errc::unknown_node);
     for (const auto& report : m.page.replicas) n.reports[report.id] = report;
@@ -282,9 +269,7 @@ class fake_master final : public net::service {
     r.reply(wire::report_volumes_reply{});
   }
 
-  void heartbeat(net::request& r) {
-    wire::heartbeat_request m;
-    if (!r.decode(m)) return r.fail(errc::protocol);
+  void heartbeat(net::request r, const wire::heartbeat_request& m) {
     const node_heartbeat& h = m.heartbeat;
     node_state& n = at(h.node);
     if (!n.registered || h.epoch != reign_.epoch || h.number != n.heartbeats + 1) {
@@ -319,9 +304,7 @@ class fake_master final : public net::service {
     n.poll.reset();
   }
 
-  void live_chunks(net::request& r) {
-    wire::live_chunks_request m;
-    if (!r.decode(m)) return r.fail(errc::protocol);
+  void live_chunks(net::request r, const wire::live_chunks_request& m) {
     const auto found = live_.find(m.volume);
     if (found == live_.end()) return r.fail(errc::not_found);
     wire::live_chunks_reply page = found->second;
@@ -330,6 +313,9 @@ class fake_master final : public net::service {
     if (page.more) page.chunks.resize(m.limit);
     r.reply(page);
   }
+
+  using answers = net::routes<&fake_master::register_node, &fake_master::report_volumes,
+                              &fake_master::heartbeat, &fake_master::live_chunks>;
 
   boost::asio::io_context& io_;
   const cluster_id cluster_;
