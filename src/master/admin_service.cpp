@@ -18,9 +18,7 @@ std::string state_name(const cluster::node_view& node, const meta::state&) {
   return std::string(cluster::standing_of(node));
 }
 
-void service::admin_report(net::request r) {
-  wire::admin_report_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::admin_report(net::request r, const wire::admin_report_request&) {
   const meta::state& s = core_.state();
   const auto& cluster = core_.nodes();
   const auto now = core::steady_now_ms();
@@ -95,9 +93,7 @@ wire::volume_status service::volume_status_of(const volume_info& info) {
   return out;
 }
 
-void service::admin_volumes(net::request r) {
-  wire::admin_volumes_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::admin_volumes(net::request r, const wire::admin_volumes_request& q) {
   if (q.limit == 0 || q.limit > volumes_per_page) {
     return r.fail(failure(errc::invalid_argument, "limit must be 1 to 1000"));
   }
@@ -131,9 +127,7 @@ void service::admin_volumes(net::request r) {
   r.reply(reply);
 }
 
-void service::admin_seal(net::request r) {
-  wire::admin_seal_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::admin_seal(net::request r, const wire::admin_seal_request& q) {
   if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
   const auto done = core_.nodes().seal_volume(q.volume, core::steady_now_ms());
   if (!done) return r.fail(done.error());
@@ -141,15 +135,11 @@ void service::admin_seal(net::request r) {
   answer_read(std::move(r), wire::admin_seal_reply{});
 }
 
-void service::admin_config(net::request r) {
-  wire::admin_config_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::admin_config(net::request r, const wire::admin_config_request&) {
   r.reply(wire::admin_config_reply{core_.options().config});
 }
 
-void service::admin_safemode(net::request r) {
-  wire::admin_safemode_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::admin_safemode(net::request r, const wire::admin_safemode_request& q) {
   const auto now = core::steady_now_ms();
   if (q.action == "enter") {
     core_.nodes().enter_safe_mode(now);
@@ -162,9 +152,7 @@ void service::admin_safemode(net::request r) {
   r.reply(wire::admin_safemode_reply{core_.nodes().safe_mode(), core_.nodes().safe_mode_reason()});
 }
 
-void service::admin_checkpoint(net::request r) {
-  wire::admin_checkpoint_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::admin_checkpoint(net::request r, const wire::admin_checkpoint_request& q) {
   if (q.begin) {
     if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
     if (auto begun = checkpoints_.request(); !begun) return r.fail(begun.error());

@@ -21,9 +21,7 @@ void service::replaced(epoch_t newer, const std::string& why) {
   if (core_.options().on_fatal) core_.options().on_fatal(failure(errc::stale_epoch, why));
 }
 
-void service::log_status(net::request r) {
-  wire::log_status_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::log_status(net::request r, const wire::log_status_request&) {
   const meta::state& s = core_.state();
   const auto totals = s.names().totals(meta::root_directory);
   wire::log_status_reply reply;
@@ -42,9 +40,7 @@ void service::log_status(net::request r) {
   r.reply(reply);
 }
 
-void service::admin_accept_loss(net::request r) {
-  wire::admin_accept_loss_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::admin_accept_loss(net::request r, const wire::admin_accept_loss_request&) {
   const auto reason = core_.nodes().read_only_reason();
   if (!reason) return r.reply(wire::admin_accept_loss_reply{});
   // It has to be known after a restart, too, before anything is built on it.

@@ -30,9 +30,7 @@ result<void> check_told_address(const node_registration& told, const std::string
 
 }  // namespace
 
-void service::register_node(net::request r) {
-  wire::register_node_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::register_node(net::request r, const wire::register_node_request& q) {
   const node_id node = q.registration.node;
   if (node != r.from().peer().node) {
     return r.fail(failure(errc::invalid_argument, "the hello named another node"));
@@ -78,18 +76,14 @@ void service::note_refusal(node_id node, const failure& why) {
   SSDFS_LOG(warning) << "a datanode is refused: " << text;
 }
 
-void service::report_volumes(net::request r) {
-  wire::report_volumes_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::report_volumes(net::request r, const wire::report_volumes_request& q) {
   const auto done =
       core_.nodes().report_volumes(q.epoch, q.page, connection_of(r), core::steady_now_ms());
   if (!done) return r.fail(done.error());
   r.reply(wire::report_volumes_reply{});
 }
 
-void service::heartbeat(net::request r) {
-  wire::heartbeat_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::heartbeat(net::request r, const wire::heartbeat_request& q) {
   const node_id node = q.heartbeat.node;
   const auto now = core::steady_now_ms();
   const auto done = core_.nodes().heartbeat(q.heartbeat, connection_of(r), now);
@@ -143,9 +137,7 @@ void service::connection_ended(const wire::hello_request& peer, std::uint64_t nu
   core_.nodes().connection_closed(peer.node, number, now);
 }
 
-void service::live_chunks(net::request r) {
-  wire::live_chunks_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::live_chunks(net::request r, const wire::live_chunks_request& q) {
   auto page = live_lists_.page(q, core_.knows_all_of(q.volume), core::steady_now_ms());
   if (!page) {
     walk_lists();

@@ -3,9 +3,8 @@
 
 namespace ssdfs::master {
 
-void service::grant(net::request r) {
-  wire::grant_request q;
-  if (!r.decode(q) || q.exclude_volumes.size() > wire::most_avoided ||
+void service::grant(net::request r, const wire::grant_request& q) {
+  if (q.exclude_volumes.size() > wire::most_avoided ||
       q.exclude_nodes.size() > wire::most_avoided || q.replication > 3) {
     return r.fail(errc::protocol);
   }
@@ -18,8 +17,8 @@ void service::grant(net::request r) {
   wish.replication = q.replication;
   wish.bytes = q.bytes;
   wish.key_count = q.key_count;
-  wish.exclude_volumes = std::move(q.exclude_volumes);
-  wish.exclude_nodes = std::move(q.exclude_nodes);
+  wish.exclude_volumes = q.exclude_volumes;
+  wish.exclude_nodes = q.exclude_nodes;
   const leader::token asked = requests_.add(std::move(r));
   auto given = core_.grants().ask(asked, std::move(wish), core::steady_now_ms());
   if (given) answer_grant(asked, std::move(*given));
@@ -48,9 +47,7 @@ void service::serve_waiting_grants() {
                                });
 }
 
-void service::end_grant(net::request r) {
-  wire::end_grant_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::end_grant(net::request r, const wire::end_grant_request& q) {
   if (!core_.grants().end(r.from().peer().client, q.volume, q.first_key, core::steady_now_ms())) {
     return r.fail(errc::busy);
   }

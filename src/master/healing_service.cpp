@@ -55,9 +55,7 @@ wire::decided_node service::decided_node_of(const cluster::node_view& node) {
   return out;
 }
 
-void service::admin_healing(net::request r) {
-  wire::admin_healing_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::admin_healing(net::request r, const wire::admin_healing_request&) {
   const auto& nodes = core_.nodes();
   wire::admin_healing_reply reply;
   reply.epoch = core_.state().epoch();
@@ -91,9 +89,7 @@ result<node_id> service::find_node(std::string_view text) const {
                  name + " may be any of " + std::to_string(found.size()) + " datanodes");
 }
 
-void service::admin_node(net::request r) {
-  wire::admin_node_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::admin_node(net::request r, const wire::admin_node_request& q) {
   const auto node = find_node(q.node);
   if (!node) return r.fail(node.error());
   if (q.action != "show") {
@@ -155,9 +151,7 @@ result<void> service::decide_rebalance(std::string_view action, std::uint32_t th
   return {};
 }
 
-void service::admin_rebalance(net::request r) {
-  wire::admin_rebalance_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::admin_rebalance(net::request r, const wire::admin_rebalance_request& q) {
   if (q.threshold_permille == 0 || q.threshold_permille > 1000) {
     return r.fail(failure(errc::invalid_argument, "the threshold is 0.1 to 100 percent"));
   }

@@ -46,9 +46,7 @@ class scope {
 
 }  // namespace
 
-void service::fsck(net::request r) {
-  wire::fsck_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::fsck(net::request r, const wire::fsck_request& q) {
   if (q.volumes.size() > wire::most_checked_volumes) {
     return r.fail(failure(errc::invalid_argument,
                           "more than " + std::to_string(wire::most_checked_volumes) + " volumes"));

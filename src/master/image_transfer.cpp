@@ -23,9 +23,8 @@ std::string image_transfer::path_of(node_id node, txid image) const {
   return directory_ + "/" + prefix_of(node) + std::to_string(image.value) + ".tmp";
 }
 
-void image_transfer::fetch(net::request r) {
-  wire::fetch_image_request q;
-  if (!r.decode(q) || q.length == 0 || q.length > wire::max_body) return r.fail(errc::protocol);
+void image_transfer::fetch_image(net::request r, const wire::fetch_image_request& q) {
+  if (q.length == 0 || q.length > wire::max_body) return r.fail(errc::protocol);
   const std::lock_guard lock(mutex_);
   const txid image = q.image != txid() ? q.image : checkpoints_.status().image;
   if (image == txid()) return r.fail(failure(errc::not_found, "there is no image"));
@@ -44,9 +43,8 @@ void image_transfer::fetch(net::request r) {
   r.reply(reply, {bytes_view(to).first(*got), room});
 }
 
-void image_transfer::upload(net::request r) {
-  wire::upload_image_request q;
-  if (!r.decode(q) || q.node != r.from().peer().node) return r.fail(errc::protocol);
+void image_transfer::upload_image(net::request r, const wire::upload_image_request& q) {
+  if (q.node != r.from().peer().node) return r.fail(errc::protocol);
   const std::lock_guard lock(mutex_);
   const auto received = r.body().empty() ? begin(q) : append(q, r.body());
   if (!received) return r.fail(received.error());

@@ -22,8 +22,8 @@ class image_transfer {
       : fs_(fs), directory_(std::move(directory)), checkpoints_(checkpoints) {}
 
   /// Each answers the request.
-  void fetch(net::request r);
-  void upload(net::request r);
+  void fetch_image(net::request r, const wire::fetch_image_request& q);
+  void upload_image(net::request r, const wire::upload_image_request& q);
   /// Syncs what was uploaded and returns its path, for checkpointer::adopt. Does not answer.
   result<std::string> finish(const wire::finish_image_request& q);
 

@@ -46,17 +46,6 @@ journal_service::journal_service(boost::asio::io_context& io, core& shared,
       images_(shared.files(), shared.options().data_dir, checkpoints),
       gate_(shared.options().min_sync_backups) {}
 
-bool journal_service::takes(wire::opcode code) noexcept {
-  switch (code) {
-    case wire::opcode::pull_edits:
-    case wire::opcode::ack_edits:
-    case wire::opcode::fetch_image:
-    case wire::opcode::upload_image:
-    case wire::opcode::finish_image: return true;
-    default: return false;
-  }
-}
-
 void journal_service::start() {
   for (const auto& e : core_.state().epochs()) history_.push_back({e.epoch, e.leader, e.first});
   durable_ = core_.edits().durable().value;
@@ -86,32 +75,28 @@ void journal_service::handle(net::request r) {
   if (r.from().peer().role != wire::peer_role::backup) {
     return r.fail(failure(errc::invalid_argument, "only a backup asks for this"));
   }
-  const auto code = r.code();
-  if (code == wire::opcode::pull_edits || code == wire::opcode::ack_edits) {
-    return on_strand([r = std::move(r)](journal_service& s) mutable { s.dispatch(std::move(r)); });
+  if (strand_answers::takes(r.code())) {
+    return on_strand(
+        [r = std::move(r)](journal_service& s) mutable { strand_answers::dispatch(r, s); });
   }
   auto waiting = std::make_shared<net::request>(std::move(r));
   auto queued = image_pool_.submit([self = shared_from_this(), waiting] {
-    net::request& q = *waiting;
-    if (q.code() == wire::opcode::fetch_image) return self->images_.fetch(std::move(q));
-    if (q.code() == wire::opcode::upload_image) return self->images_.upload(std::move(q));
-    wire::finish_image_request finish;
-    if (!q.decode(finish) || finish.node != q.from().peer().node) return q.fail(errc::protocol);
-    auto path = self->images_.finish(finish);
-    if (!path) return q.fail(path.error());
-    self->on_namespace([waiting, path = std::move(*path)](journal_service& s) mutable {
-      s.checkpoints_.adopt(std::move(path), [waiting](result<txid> adopted) {
-        if (!adopted) return waiting->fail(adopted.error());
-        waiting->reply(wire::finish_image_reply{*adopted});
-      });
-    });
+    image_answers::dispatch(*waiting, *self, self->images_);
   });
   if (!queued) waiting->fail(queued.error());
 }
 
-void journal_service::dispatch(net::request r) {
-  if (r.code() == wire::opcode::ack_edits) return ack(std::move(r));
-  pull(std::move(r));
+void journal_service::finish_image(net::request r, const wire::finish_image_request& q) {
+  if (q.node != r.from().peer().node) return r.fail(errc::protocol);
+  auto path = images_.finish(q);
+  if (!path) return r.fail(path.error());
+  auto waiting = std::make_shared<net::request>(std::move(r));
+  on_namespace([waiting, path = std::move(*path)](journal_service& s) mutable {
+    s.checkpoints_.adopt(std::move(path), [waiting](result<txid> adopted) {
+      if (!adopted) return waiting->fail(adopted.error());
+      waiting->reply(wire::finish_image_reply{*adopted});
+    });
+  });
 }
 
 void journal_service::closed(node_id node, std::uint64_t connection) {
@@ -164,11 +149,9 @@ result<backup_peer*> journal_service::peer_of(const wire::pull_edits_request& q,
   return &peer;
 }
 
-void journal_service::pull(net::request r) {
-  wire::pull_edits_request q;
-  if (!r.decode(q) || q.name.size() > max_text || q.address.size() > max_text ||
-      q.http.size() > max_text || q.from.value == 0 || q.from <= q.durable.last ||
-      q.node != r.from().peer().node) {
+void journal_service::pull_edits(net::request r, const wire::pull_edits_request& q) {
+  if (q.name.size() > max_text || q.address.size() > max_text || q.http.size() > max_text ||
+      q.from.value == 0 || q.from <= q.durable.last || q.node != r.from().peer().node) {
     return r.fail(errc::protocol);
   }
   auto known = peer_of(q, connection_of(r));
@@ -278,9 +261,8 @@ journal_service::place_check journal_service::check_place(const log_place& their
   return crc_matches(next->text, theirs.chain, 0) ? place_check::equal : place_check::different;
 }
 
-void journal_service::ack(net::request r) {
-  wire::ack_edits_request q;
-  if (!r.decode(q) || q.node != r.from().peer().node) return r.fail(errc::protocol);
+void journal_service::ack_edits(net::request r, const wire::ack_edits_request& q) {
+  if (q.node != r.from().peer().node) return r.fail(errc::protocol);
   const auto at = peers_.find(q.node);
   if (at == peers_.end() || at->second.connection != connection_of(r) ||
       at->second.incarnation != q.incarnation || !at->second.matched) {

@@ -8,7 +8,7 @@
 #include "master/checkpointer.hpp"
 #include "master/core.hpp"
 #include "master/image_transfer.hpp"
-#include "wire/admin_messages.hpp"
+#include "net/router.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -54,8 +54,18 @@ class journal_service : public std::enable_shared_from_this<journal_service> {
   journal_service(boost::asio::io_context& io, core& shared, checkpointer& checkpoints,
                   journal_hooks hooks);
 
+  // One function a request, which handle() calls where it belongs.
+  void pull_edits(net::request r, const wire::pull_edits_request& q);
+  void ack_edits(net::request r, const wire::ack_edits_request& q);
+  void finish_image(net::request r, const wire::finish_image_request& q);
+  using strand_answers = net::routes<&journal_service::pull_edits, &journal_service::ack_edits>;
+  /// On the thread for images, which blocks on the disk.
+  using image_answers = net::routes<&image_transfer::fetch_image, &image_transfer::upload_image,
+                                    &journal_service::finish_image>;
   /// True for the requests that handle() takes.
-  [[nodiscard]] static bool takes(wire::opcode code) noexcept;
+  [[nodiscard]] static constexpr bool takes(wire::opcode code) noexcept {
+    return strand_answers::takes(code) || image_answers::takes(code);
+  }
 
   /// After core::open(), before the first request.
   void start();
@@ -88,9 +98,6 @@ class journal_service : public std::enable_shared_from_this<journal_service> {
 
   template <class Function>
   void on_strand(Function f);
-  void dispatch(net::request r);
-  void pull(net::request r);
-  void ack(net::request r);
   [[nodiscard]] result<backup_peer*> peer_of(const wire::pull_edits_request& q,
                                              std::uint64_t connection);
   void greet(net::request r, const wire::pull_edits_request& q);

@@ -13,20 +13,18 @@ void service::answer_read(net::request r, Reply reply) {
                      [reply = std::move(reply)](net::request& to) { to.reply(reply); });
 }
 
-/// Decodes, lets `command` (Request -> result<meta::decision>) decide, logs, and answers when the
+/// Lets `command` (operation, context -> result<meta::decision>) decide, logs, and answers when the
 /// result is durable. An operation is taken only from the client whose it is, so that nobody uses
 /// up another's numbers, gets its results, or commits out of its grants: op.client is the
 /// session's.
 template <class Request, class Command>
-void service::mutate(net::request r, Command command) {
-  Request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::mutate(net::request r, const Request& q, Command command) {
   if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
   const meta::operation op{q.op.client, q.op.sequence, q.op.lowest_unanswered};
   if (op.client != r.from().peer().client) {
     return r.fail(failure(errc::permission_denied, "the operation is another client's"));
   }
-  auto decided = command(q, op, core_.context());
+  auto decided = command(op, core_.context());
   if (!decided) {
     core_.state().remember_failure(op, decided.error());
     return core_.refuse(std::move(r), std::move(decided).error());

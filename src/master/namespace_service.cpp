@@ -44,9 +44,8 @@ meta::viewer service::viewer_of(std::string_view user) const {
   return {{user, {}}, core_.options().permissions};
 }
 
-void service::lookup(net::request r) {
-  wire::lookup_request q;
-  if (!r.decode(q) || q.chunk_limit > wire::chunk_page) return r.fail(errc::protocol);
+void service::lookup(net::request r, const wire::lookup_request& q) {
+  if (q.chunk_limit > wire::chunk_page) return r.fail(errc::protocol);
   const meta::state& s = core_.state();
   const auto found = meta::lookup(s, q.path, viewer_of(q.user));
   if (!found) return core_.refuse(std::move(r), found.error());
@@ -69,9 +68,8 @@ void service::lookup(net::request r) {
   answer_read(std::move(r), std::move(reply));
 }
 
-void service::locate(net::request r) {
-  wire::locate_request q;
-  if (!r.decode(q) || q.volumes.size() > wire::most_located) return r.fail(errc::protocol);
+void service::locate(net::request r, const wire::locate_request& q) {
+  if (q.volumes.size() > wire::most_located) return r.fail(errc::protocol);
   wire::locate_reply reply;
   reply.cache_ms = core_.options().delete_grace_ms / 2;
   for (const volume_id volume : q.volumes) {
@@ -83,9 +81,7 @@ void service::locate(net::request r) {
   answer_read(std::move(r), std::move(reply));
 }
 
-void service::list(net::request r) {
-  wire::list_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::list(net::request r, const wire::list_request& q) {
   if (q.limit == 0 || q.limit > max_list_entries) {
     return r.fail(
         failure(errc::invalid_argument, "limit must be 1 to " + std::to_string(max_list_entries)));
@@ -107,17 +103,14 @@ void service::list(net::request r) {
   answer_read(std::move(r), std::move(reply));
 }
 
-void service::summary(net::request r) {
-  wire::summary_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::summary(net::request r, const wire::summary_request& q) {
   const auto totals = meta::summarize(core_.state(), q.path, viewer_of(q.user));
   if (!totals) return core_.refuse(std::move(r), totals.error());
   answer_read(std::move(r), wire::summary_reply{totals->files, totals->directories, totals->bytes});
 }
 
-void service::commit_chunks(net::request r) {
-  wire::commit_chunks_request q;
-  if (!r.decode(q) || q.op.sequence == 0 || q.op.client == client_id() || q.chunks.empty() ||
+void service::commit_chunks(net::request r, const wire::commit_chunks_request& q) {
+  if (q.op.sequence == 0 || q.op.client == client_id() || q.chunks.empty() ||
       q.chunks.size() > wire::chunk_page) {
     return r.fail(errc::protocol);
   }
@@ -134,104 +127,96 @@ void service::commit_chunks(net::request r) {
   r.reply(wire::commit_chunks_reply{});
 }
 
-void service::commit_file(net::request r) {
-  mutate<wire::commit_file_request>(
-      std::move(r),
-      [this](const auto& q, const meta::operation& op, meta::context& c) -> result<meta::decision> {
-        boost::container::small_vector<meta::chunk_claim, 4> chunks;
-        if (q.chunks_before != 0) {
-          const auto before = staged_.take(op.client, op.sequence);
-          // A repeat has nothing left to name: the answer of the first is all that it wants.
-          if (before.size() != q.chunks_before && is_new(core_.state(), op)) {
-            return failure(errc::busy, "the chunks before these are not kept any more");
-          }
-          chunks.assign(before.begin(), before.end());
-        }
-        for (const auto& k : q.chunks) chunks.push_back(claim_of(k));
-        meta::create_request to;
-        to.op = op;
-        to.session = op.client;
-        to.path = q.path;
-        to.overwrite = q.overwrite;
-        to.size = q.size;
-        to.crc32c = q.crc32c;
-        if (q.mtime_ms != wire::no_mtime) to.mtime_ms = q.mtime_ms;
-        to.mode = q.mode;
-        to.replication = q.replication;
-        to.by = meta::caller{q.user, q.group};
-        to.content_type = q.content_type;
-        to.chunks = {chunks.data(), chunks.size()};
-        const auto expected = versions_of(q.expected);
-        to.expected = expected;
-        return meta::make_create(core_.state(), to, c);
-      });
+void service::commit_file(net::request r, const wire::commit_file_request& q) {
+  mutate(std::move(r), q,
+         [&](const meta::operation& op, meta::context& c) -> result<meta::decision> {
+           boost::container::small_vector<meta::chunk_claim, 4> chunks;
+           if (q.chunks_before != 0) {
+             const auto before = staged_.take(op.client, op.sequence);
+             // A repeat has nothing left to name: the answer of the first is all that it wants.
+             if (before.size() != q.chunks_before && is_new(core_.state(), op)) {
+               return failure(errc::busy, "the chunks before these are not kept any more");
+             }
+             chunks.assign(before.begin(), before.end());
+           }
+           for (const auto& k : q.chunks) chunks.push_back(claim_of(k));
+           meta::create_request to;
+           to.op = op;
+           to.session = op.client;
+           to.path = q.path;
+           to.overwrite = q.overwrite;
+           to.size = q.size;
+           to.crc32c = q.crc32c;
+           if (q.mtime_ms != wire::no_mtime) to.mtime_ms = q.mtime_ms;
+           to.mode = q.mode;
+           to.replication = q.replication;
+           to.by = meta::caller{q.user, q.group};
+           to.content_type = q.content_type;
+           to.chunks = {chunks.data(), chunks.size()};
+           const auto expected = versions_of(q.expected);
+           to.expected = expected;
+           return meta::make_create(core_.state(), to, c);
+         });
 }
 
-void service::make_directory(net::request r) {
-  mutate<wire::make_directory_request>(
-      std::move(r), [this](const auto& q, const meta::operation& op, meta::context& c) {
-        return meta::make_directory(
-            core_.state(), {op, q.path, q.parents, q.mode, meta::caller{q.user, q.group}}, c);
-      });
+void service::make_directory(net::request r, const wire::make_directory_request& q) {
+  mutate(std::move(r), q, [&](const meta::operation& op, meta::context& c) {
+    return meta::make_directory(core_.state(),
+                                {op, q.path, q.parents, q.mode, meta::caller{q.user, q.group}}, c);
+  });
 }
 
-void service::rename(net::request r) {
-  mutate<wire::rename_request>(
-      std::move(r), [this](const auto& q, const meta::operation& op, meta::context& c) {
-        return meta::make_rename(
-            core_.state(), {op, q.from, q.to, q.overwrite, q.parents, meta::caller{q.user, {}}}, c);
-      });
+void service::rename(net::request r, const wire::rename_request& q) {
+  mutate(std::move(r), q, [&](const meta::operation& op, meta::context& c) {
+    return meta::make_rename(
+        core_.state(), {op, q.from, q.to, q.overwrite, q.parents, meta::caller{q.user, {}}}, c);
+  });
 }
 
-void service::remove(net::request r) {
-  mutate<wire::remove_request>(
-      std::move(r), [this](const auto& q, const meta::operation& op, meta::context& c) {
-        const auto expected = versions_of(q.expected);
-        return meta::make_remove(
-            core_.state(),
-            {op, q.path, q.recursive, q.skip_trash, meta::caller{q.user, {}}, expected}, c);
-      });
+void service::remove(net::request r, const wire::remove_request& q) {
+  mutate(std::move(r), q, [&](const meta::operation& op, meta::context& c) {
+    const auto expected = versions_of(q.expected);
+    return meta::make_remove(
+        core_.state(), {op, q.path, q.recursive, q.skip_trash, meta::caller{q.user, {}}, expected},
+        c);
+  });
 }
 
-void service::set_attributes(net::request r) {
-  mutate<wire::set_attributes_request>(
-      std::move(r), [this](const auto& q, const meta::operation& op, meta::context& c) {
-        meta::attributes_request to;
-        to.op = op;
-        to.path = q.path;
-        // Only the protocol's own bits: what it has no field for cannot be set by it.
-        to.mask = q.mask & (wire::attribute_mtime | wire::attribute_mode | wire::attribute_owner |
-                            wire::attribute_group | wire::attribute_replication |
-                            wire::attribute_content_type);
-        to.mtime_ms = q.mtime_ms;
-        to.mode = q.mode;
-        to.owner = q.owner;
-        to.group = q.group;
-        to.replication = q.replication;
-        // Looked at when a node asks for work: the change has been applied, or refused, by then.
-        if ((q.mask & wire::attribute_replication) != 0) relocator_.wanted(std::string(q.path));
-        to.content_type = q.content_type;
-        to.by = meta::caller{q.user, {}};
-        return meta::make_set_attributes(core_.state(), to, c);
-      });
+void service::set_attributes(net::request r, const wire::set_attributes_request& q) {
+  mutate(std::move(r), q, [&](const meta::operation& op, meta::context& c) {
+    meta::attributes_request to;
+    to.op = op;
+    to.path = q.path;
+    // Only the protocol's own bits: what it has no field for cannot be set by it.
+    to.mask = q.mask &
+              (wire::attribute_mtime | wire::attribute_mode | wire::attribute_owner |
+               wire::attribute_group | wire::attribute_replication | wire::attribute_content_type);
+    to.mtime_ms = q.mtime_ms;
+    to.mode = q.mode;
+    to.owner = q.owner;
+    to.group = q.group;
+    to.replication = q.replication;
+    // Looked at when a node asks for work: the change has been applied, or refused, by then.
+    if ((q.mask & wire::attribute_replication) != 0) relocator_.wanted(std::string(q.path));
+    to.content_type = q.content_type;
+    to.by = meta::caller{q.user, {}};
+    return meta::make_set_attributes(core_.state(), to, c);
+  });
 }
 
-void service::set_quota(net::request r) {
-  mutate<wire::set_quota_request>(
-      std::move(r), [this](const auto& q, const meta::operation& op, meta::context& c) {
-        meta::quota_request to;
-        to.op = op;
-        to.path = q.path;
-        if ((q.mask & wire::quota_names) != 0) to.names = q.names;
-        if ((q.mask & wire::quota_bytes) != 0) to.bytes = q.bytes;
-        to.by = meta::caller{q.user, {}};
-        return meta::make_quota(core_.state(), to, c);
-      });
+void service::set_quota(net::request r, const wire::set_quota_request& q) {
+  mutate(std::move(r), q, [&](const meta::operation& op, meta::context& c) {
+    meta::quota_request to;
+    to.op = op;
+    to.path = q.path;
+    if ((q.mask & wire::quota_names) != 0) to.names = q.names;
+    if ((q.mask & wire::quota_bytes) != 0) to.bytes = q.bytes;
+    to.by = meta::caller{q.user, {}};
+    return meta::make_quota(core_.state(), to, c);
+  });
 }
 
-void service::get_quota(net::request r) {
-  wire::get_quota_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::get_quota(net::request r, const wire::get_quota_request& q) {
   const auto found = meta::quota_use_of(core_.state(), q.path, viewer_of(q.user));
   if (!found) return core_.refuse(std::move(r), found.error());
   answer_read(std::move(r), wire::get_quota_reply{found->limits.names, found->limits.bytes,
@@ -239,9 +224,7 @@ void service::get_quota(net::request r) {
                                                   found->below.bytes});
 }
 
-void service::trash_empty(net::request r) {
-  wire::trash_empty_request q;
-  if (!r.decode(q)) return r.fail(errc::protocol);
+void service::trash_empty(net::request r, const wire::trash_empty_request& q) {
   if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
   const meta::context& c = core_.context();
   if (c.permissions && q.user != c.superuser) return r.fail(errc::permission_denied);

@@ -58,9 +58,8 @@ relocator::actions service::relocator_actions() {
   return a;
 }
 
-void service::take_relocations(net::request r) {
-  wire::take_relocations_request q;
-  if (!r.decode(q) || q.limit == 0 || q.limit > relocations_limit) return r.fail(errc::protocol);
+void service::take_relocations(net::request r, const wire::take_relocations_request& q) {
+  if (q.limit == 0 || q.limit > relocations_limit) return r.fail(errc::protocol);
   wire::take_relocations_reply reply;
   if (core_.may_change() && !core_.nodes().safe_mode()) {
     reply.relocations = relocator_.take(q.limit, core::steady_now_ms());
@@ -69,9 +68,8 @@ void service::take_relocations(net::request r) {
   answer_read(std::move(r), std::move(reply));  // the grants behind it are durable then
 }
 
-void service::report_relocations(net::request r) {
-  wire::report_relocations_request q;
-  if (!r.decode(q) || q.results.size() > relocations_limit) return r.fail(errc::protocol);
+void service::report_relocations(net::request r, const wire::report_relocations_request& q) {
+  if (q.results.size() > relocations_limit) return r.fail(errc::protocol);
   if (auto allowed = core_.may_change(); !allowed) return r.fail(allowed.error());
   for (const auto& one : q.results) {
     relocator_.finish(one.id, one.status == 0, core::steady_now_ms());

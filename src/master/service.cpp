@@ -2,7 +2,6 @@
 
 #include "base/log.hpp"
 #include "io/clock.hpp"
-#include "master/journal_service.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -95,41 +94,8 @@ void service::dispatch(net::request& r) {
   const auto code = r.code();
   const std::int64_t began_ns = io::steady_ns();
   const std::int64_t received_ns = r.received_ns();
-  switch (code) {
-    case wire::opcode::lookup: lookup(std::move(r)); break;
-    case wire::opcode::locate: locate(std::move(r)); break;
-    case wire::opcode::list: list(std::move(r)); break;
-    case wire::opcode::summary: summary(std::move(r)); break;
-    case wire::opcode::commit_chunks: commit_chunks(std::move(r)); break;
-    case wire::opcode::commit_file: commit_file(std::move(r)); break;
-    case wire::opcode::make_directory: make_directory(std::move(r)); break;
-    case wire::opcode::rename: rename(std::move(r)); break;
-    case wire::opcode::remove: remove(std::move(r)); break;
-    case wire::opcode::set_attributes: set_attributes(std::move(r)); break;
-    case wire::opcode::set_quota: set_quota(std::move(r)); break;
-    case wire::opcode::get_quota: get_quota(std::move(r)); break;
-    case wire::opcode::trash_empty: trash_empty(std::move(r)); break;
-    case wire::opcode::grant: grant(std::move(r)); break;
-    case wire::opcode::end_grant: end_grant(std::move(r)); break;
-    case wire::opcode::register_node: register_node(std::move(r)); break;
-    case wire::opcode::report_volumes: report_volumes(std::move(r)); break;
-    case wire::opcode::heartbeat: heartbeat(std::move(r)); break;
-    case wire::opcode::live_chunks: live_chunks(std::move(r)); break;
-    case wire::opcode::take_relocations: take_relocations(std::move(r)); break;
-    case wire::opcode::report_relocations: report_relocations(std::move(r)); break;
-    case wire::opcode::admin_report: admin_report(std::move(r)); break;
-    case wire::opcode::admin_volumes: admin_volumes(std::move(r)); break;
-    case wire::opcode::admin_seal: admin_seal(std::move(r)); break;
-    case wire::opcode::admin_config: admin_config(std::move(r)); break;
-    case wire::opcode::admin_safemode: admin_safemode(std::move(r)); break;
-    case wire::opcode::log_status: log_status(std::move(r)); break;
-    case wire::opcode::admin_accept_loss: admin_accept_loss(std::move(r)); break;
-    case wire::opcode::admin_checkpoint: admin_checkpoint(std::move(r)); break;
-    case wire::opcode::admin_healing: admin_healing(std::move(r)); break;
-    case wire::opcode::admin_node: admin_node(std::move(r)); break;
-    case wire::opcode::admin_rebalance: admin_rebalance(std::move(r)); break;
-    case wire::opcode::fsck: fsck(std::move(r)); break;
-    default: return r.fail(failure(errc::unsupported, "a master does not answer this request"));
+  if (!answers::dispatch(r, *this)) {
+    return net::refuse_unsupported(r, wire::peer_role::master);
   }
   const std::int64_t now_ns = io::steady_ns();
   const std::int64_t slow_ms = core_.slow_op_ms.load(std::memory_order_relaxed);

@@ -6,14 +6,12 @@
 #include "leader/live_lists.hpp"
 #include "master/checkpointer.hpp"
 #include "master/core.hpp"
+#include "master/journal_service.hpp"
 #include "master/relocator.hpp"
 #include "master/staged_chunks.hpp"
 #include "meta/queries.hpp"
+#include "net/router.hpp"
 #include "net/server.hpp"
-#include "wire/admin_messages.hpp"
-#include "wire/cluster_messages.hpp"
-#include "wire/healing_messages.hpp"
-#include "wire/namespace_messages.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -25,8 +23,6 @@
 #include <vector>
 
 namespace ssdfs::master {
-
-class journal_service;
 
 /// Operation: requests and session events of all connections are queued in their order and drained
 /// in one turn of the namespace strand, so that a turn handles everything that is waiting: one
@@ -68,37 +64,37 @@ class service final : public net::service, public std::enable_shared_from_this<s
   using event = unique_function<void()>;
   using item = std::variant<net::request, event>;
 
-  // queue.cpp
+  // service.cpp
   void enqueue(item next);
   void drain();
   void dispatch(net::request& r);
 
   // namespace_service.cpp
-  void lookup(net::request r);
-  void locate(net::request r);
-  void list(net::request r);
-  void summary(net::request r);
-  void commit_chunks(net::request r);
-  void commit_file(net::request r);
-  void make_directory(net::request r);
-  void rename(net::request r);
-  void remove(net::request r);
-  void set_attributes(net::request r);
-  void set_quota(net::request r);
-  void get_quota(net::request r);
-  void trash_empty(net::request r);
+  void lookup(net::request r, const wire::lookup_request& q);
+  void locate(net::request r, const wire::locate_request& q);
+  void list(net::request r, const wire::list_request& q);
+  void summary(net::request r, const wire::summary_request& q);
+  void commit_chunks(net::request r, const wire::commit_chunks_request& q);
+  void commit_file(net::request r, const wire::commit_file_request& q);
+  void make_directory(net::request r, const wire::make_directory_request& q);
+  void rename(net::request r, const wire::rename_request& q);
+  void remove(net::request r, const wire::remove_request& q);
+  void set_attributes(net::request r, const wire::set_attributes_request& q);
+  void set_quota(net::request r, const wire::set_quota_request& q);
+  void get_quota(net::request r, const wire::get_quota_request& q);
+  void trash_empty(net::request r, const wire::trash_empty_request& q);
 
   // grant_service.cpp
-  void grant(net::request r);
-  void end_grant(net::request r);
+  void grant(net::request r, const wire::grant_request& q);
+  void end_grant(net::request r, const wire::end_grant_request& q);
   void answer_grant(leader::token asked, result<leader::granted> given);
   void serve_waiting_grants();
 
   // cluster_service.cpp
-  void register_node(net::request r);
-  void report_volumes(net::request r);
-  void heartbeat(net::request r);
-  void live_chunks(net::request r);
+  void register_node(net::request r, const wire::register_node_request& q);
+  void report_volumes(net::request r, const wire::report_volumes_request& q);
+  void heartbeat(net::request r, const wire::heartbeat_request& q);
+  void live_chunks(net::request r, const wire::live_chunks_request& q);
   void answer_heartbeat(net::request r, std::vector<order> orders);
   void release_heartbeat(node_id node);
   void drop_heartbeat(node_id node);
@@ -121,27 +117,27 @@ class service final : public net::service, public std::enable_shared_from_this<s
   void note_readiness();
 
   // admin_service.cpp
-  void admin_report(net::request r);
-  void admin_volumes(net::request r);
-  void admin_seal(net::request r);
-  void admin_config(net::request r);
-  void admin_safemode(net::request r);
-  void admin_checkpoint(net::request r);
+  void admin_report(net::request r, const wire::admin_report_request& q);
+  void admin_volumes(net::request r, const wire::admin_volumes_request& q);
+  void admin_seal(net::request r, const wire::admin_seal_request& q);
+  void admin_config(net::request r, const wire::admin_config_request& q);
+  void admin_safemode(net::request r, const wire::admin_safemode_request& q);
+  void admin_checkpoint(net::request r, const wire::admin_checkpoint_request& q);
 
   // backup_service.cpp
-  void log_status(net::request r);
-  void admin_accept_loss(net::request r);
+  void log_status(net::request r, const wire::log_status_request& q);
+  void admin_accept_loss(net::request r, const wire::admin_accept_loss_request& q);
 
   // relocate_service.cpp
-  void take_relocations(net::request r);
-  void report_relocations(net::request r);
+  void take_relocations(net::request r, const wire::take_relocations_request& q);
+  void report_relocations(net::request r, const wire::report_relocations_request& q);
   void walk_relocations();
   [[nodiscard]] relocator::actions relocator_actions();
 
   // healing_service.cpp
-  void admin_healing(net::request r);
-  void admin_node(net::request r);
-  void admin_rebalance(net::request r);
+  void admin_healing(net::request r, const wire::admin_healing_request& q);
+  void admin_node(net::request r, const wire::admin_node_request& q);
+  void admin_rebalance(net::request r, const wire::admin_rebalance_request& q);
   void end_maintenance();
   [[nodiscard]] result<void> decide_rebalance(std::string_view action,
                                               std::uint32_t threshold_permille);
@@ -151,15 +147,30 @@ class service final : public net::service, public std::enable_shared_from_this<s
   [[nodiscard]] wire::decided_node decided_node_of(const cluster::node_view& node);
 
   // health_service.cpp
-  void fsck(net::request r);
+  void fsck(net::request r, const wire::fsck_request& q);
 
   [[nodiscard]] wire::volume_status volume_status_of(const volume_info& info);
+
+  using answers =
+      net::routes<&service::lookup, &service::locate, &service::list, &service::summary,
+                  &service::commit_chunks, &service::commit_file, &service::make_directory,
+                  &service::rename, &service::remove, &service::set_attributes, &service::set_quota,
+                  &service::get_quota, &service::trash_empty, &service::grant, &service::end_grant,
+                  &service::register_node, &service::report_volumes, &service::heartbeat,
+                  &service::live_chunks, &service::admin_report, &service::admin_volumes,
+                  &service::admin_seal, &service::admin_config, &service::admin_safemode,
+                  &service::admin_checkpoint, &service::log_status, &service::admin_accept_loss,
+                  &service::take_relocations, &service::report_relocations, &service::admin_healing,
+                  &service::admin_node, &service::admin_rebalance, &service::fsck>;
+  static_assert(
+      net::answers_its_requests<wire::servers::master, answers, journal_service::strand_answers,
+                                journal_service::image_answers>());
 
   // What follows is shared by the files above.
   template <class Reply>
   void answer_read(net::request r, Reply reply);
   template <class Request, class Command>
-  void mutate(net::request r, Command command);
+  void mutate(net::request r, const Request& q, Command command);
   [[nodiscard]] meta::viewer viewer_of(std::string_view user) const;
 
   struct held_heartbeat {
