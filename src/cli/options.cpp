@@ -4,6 +4,7 @@
 #include "base/units.hpp"
 #include "cli/help_text.hpp"
 #include "cli/option_check.hpp"
+#include "ssdfs/limits.hpp"
 
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/parsers.hpp>

@@ -106,6 +106,7 @@ ALSO = {
     "begin": "array deque list map set span string string_view vector",
     "end": "array deque list map set span string string_view vector",
     "size": "array deque list map set span string string_view vector",
+    "ssize": "array deque list map set span string string_view vector",
     "data": "array deque list map set span string string_view vector",
     "erase": "deque list string vector",
     "erase_if": "deque list map set string unordered_map unordered_set vector",
