@@ -1,8 +1,6 @@
 // Numbers of the requests. What belongs to each, who sends it and who answers is in requests.hpp.
 #pragma once
 
-#include <boost/describe/enum.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -75,16 +73,6 @@ enum class opcode : std::uint16_t {
   bad_chunks = 88,
   repair_replica = 89,
 };
-
-BOOST_DESCRIBE_ENUM(opcode, hello, ping, server_stats, lookup, locate, list, summary, commit_file,
-                    make_directory, rename, remove, set_attributes, set_quota, get_quota,
-                    commit_chunks, grant, end_grant, admin_report, admin_volumes, admin_seal,
-                    admin_config, admin_safemode, trash_empty, admin_checkpoint, admin_healing,
-                    admin_node, admin_rebalance, admin_accept_loss, fsck, register_node,
-                    report_volumes, heartbeat, live_chunks, take_relocations, report_relocations,
-                    pull_edits, ack_edits, fetch_image, upload_image, finish_image, promise, greet,
-                    match_log, log_status, write_chunk, write_begin, write_piece, write_end,
-                    read_chunk, replica_chunks, scrub, replica_health, bad_chunks, repair_replica)
 
 /// Opcodes are smaller: tables are indexed by them. requests.hpp checks it.
 inline constexpr std::size_t opcode_limit = 128;

@@ -17,7 +17,6 @@
 #include "wire/opcodes.hpp"
 #include "wire/relocate_messages.hpp"
 
-#include <boost/describe/enumerators.hpp>
 #include <boost/mp11/algorithm.hpp>
 #include <boost/mp11/list.hpp>
 
@@ -163,9 +162,6 @@ constexpr std::size_t opcodes_with_a_row = [] {
 }();
 static_assert(opcodes_with_a_row == boost::mp11::mp_size<request_table>::value,
               "two requests have one opcode, or one is answered by nobody");
-static_assert(opcodes_with_a_row ==
-                  boost::mp11::mp_size<boost::describe::describe_enumerators<opcode>>::value,
-              "an opcode has no row here, or is missing in the description of the enumeration");
 
 }  // namespace detail
 
