@@ -34,50 +34,17 @@ controller::impl::impl(controller_settings s, const durable_state& d, time_ms no
 }
 
 void controller::impl::adopt_volume(const volume_info& info, time_ms now) {
-  volume_record& record = volumes_[info.id];
+  ledger_.index(info);
+  volume_record& record = ledger_.volume(info.id);
   record.opened_before_start = info.state == volume_state::open;
   record.opened_at = now;
-  index_members(info.id, record, info);
   for (const node_id node : info.members) registry_.expect(node, now);
   mark(info.id);
 }
 
-/// Keeps the index from nodes to the volumes they are members of.
-void controller::impl::index_members(volume_id id, volume_record& record, const volume_info& info) {
-  for (const node_id node : record.members) nodes_[node].member_of.erase(id);
-  for (const node_id node : info.members) nodes_[node].member_of.insert(id);
-  record.members = info.members;
-  record.known = true;
-  record.state = info.state;
-  record.generation = info.generation;
-}
-
 void controller::impl::take_report(node_id node, const replica_report& report) {
-  volume_record& record = volumes_[report.id];
-  const auto at = std::find_if(record.replicas.begin(), record.replicas.end(),
-                               [&](const reported_replica& r) { return r.node == node; });
-  if (at == record.replicas.end()) {
-    record.replicas.push_back({.node = node, .report = report});
-    nodes_[node].holds.insert(report.id);
-  } else {
-    at->report = report;
-  }
+  ledger_.report(node, report);
   mark(report.id);
-}
-
-void controller::impl::forget_replica(node_id node, volume_id id) {
-  const auto at = volumes_.find(id);
-  if (at == volumes_.end()) return;
-  std::erase_if(at->second.replicas, [&](const reported_replica& r) { return r.node == node; });
-  nodes_[node].holds.erase(id);
-  mark(id);
-}
-
-/// The node begins a new report: what it said before counts no more.
-void controller::impl::forget_replicas(node_id node) {
-  const std::unordered_set<volume_id> held = std::move(nodes_[node].holds);
-  nodes_[node].holds.clear();
-  for (const volume_id id : held) forget_replica(node, id);
 }
 
 /// Only a member's word counts, and only about the generation that is open now.
@@ -92,13 +59,13 @@ result<void> controller::impl::check_successor(const node_registration& registra
       before->wish == node_wish::leaving) {
     return {};
   }
-  const auto known = nodes_.find(before->node);
-  if (known == nodes_.end() || known->second.member_of.empty()) return {};
+  const node_record* known = ledger_.find_node(before->node);
+  if (known == nullptr || known->member_of.empty()) return {};
   const std::int64_t silent_s = (now - before->last_heard) / 1'000;
   return failure(errc::duplicate_node,
                  registration.address + " was the address of node " + to_string(before->node) +
                      " (" + before->name + "), silent for " + std::to_string(silent_s) +
-                     " s, which holds " + std::to_string(known->second.member_of.size()) +
+                     " s, which holds " + std::to_string(known->member_of.size()) +
                      " volumes; node " + to_string(registration.node) +
                      " is new and empty: is the disk of its data directory mounted? A disk that "
                      "was replaced is taken once the old node counts as dead, or at once when it "
@@ -113,14 +80,14 @@ void controller::impl::take_failure(node_id from, const chain_failure& failure) 
   }
   // Members speak, and of members only: what a caller made up is not worth a volume.
   if (!contains(info->members, from) || !contains(info->members, failure.node)) return;
-  volumes_[failure.volume].chain_failed = failure.generation;
+  ledger_.volume(failure.volume).chain_failed = failure.generation;
   mark(failure.volume);
 }
 
 void controller::impl::take_result(node_id node, const order_result& result) {
   const std::uint32_t failures = book_.finished(node, result, now_);
   mark(result.volume);
-  volume_record* record = record_of(result.volume);
+  volume_record* record = ledger_.find(result.volume);
   if (record == nullptr) return;
   if (result.kind == order_kind::reconcile) take_absence(node, *record, result);
   if (failures < give_up_after) return;
@@ -131,7 +98,7 @@ void controller::impl::take_result(node_id node, const order_result& result) {
   const bool opening = result.kind == order_kind::create || result.kind == order_kind::reopen;
   if (!opening) return;
   // The node cannot open replicas just now: the volume gives up, and new ones go elsewhere.
-  nodes_[node].no_volumes_until = now_ + create_pause_ms;
+  ledger_.node(node).no_volumes_until = now_ + create_pause_ms;
   record->chain_failed = record->generation;
 }
 
@@ -162,12 +129,12 @@ void controller::impl::nodes_changed(time_ms now) {
   if (!changed.empty()) {
     watch_racks();
     for (const volume_id volume : repairing_) {
-      if (contains(changed, *volumes_.at(volume).repair_target)) mark(volume);
+      if (contains(changed, *ledger_.find(volume)->repair_target)) mark(volume);
     }
   }
   for (const node_id id : changed) {
     const node_view* node = registry_.find(id);
-    node_record& record = nodes_[id];
+    node_record& record = ledger_.node(id);
     if (node->usable() && !record.usable) last_arrival_ = now;
     record.usable = node->usable();
     for (const volume_id volume : record.member_of) mark(volume);
@@ -178,9 +145,7 @@ void controller::impl::nodes_changed(time_ms now) {
   if (roomy != roomy_nodes_) {
     roomy_nodes_ = roomy;
     pool_dirty_ = true;
-    for (const auto& narrow : narrow_) {
-      for (const volume_id volume : narrow) mark(volume);
-    }
+    for (const volume_id volume : ledger_.narrow()) mark(volume);
   }
   if (registry_.mass_silence() != mass_silence_) {
     mass_silence_ = registry_.mass_silence();
@@ -189,20 +154,16 @@ void controller::impl::nodes_changed(time_ms now) {
 }
 
 void controller::impl::mark_all() {
-  for (const auto& [id, record] : volumes_) dirty_.insert(id);
+  for (const auto& [id, record] : ledger_.volumes()) mark(id);
 }
 
 void controller::impl::settle(time_ms now) {
   now = now_ = std::max(now, now_);
   nodes_changed(now);
   for (int round = 0; round < settle_rounds_max; ++round) {
-    while (!dirty_.empty()) {
-      const volume_id id = *dirty_.begin();
-      dirty_.erase(dirty_.begin());
-      evaluate(id, now);
-    }
+    while (!agenda_.empty()) evaluate(agenda_.take(), now);
     update_safe_mode(now);
-    if (dirty_.empty() && !pool_dirty_) return;
+    if (agenda_.empty() && !pool_dirty_) return;
     pool_dirty_ = false;
     keep_pool(now);
   }
@@ -218,7 +179,7 @@ result<void> controller::register_node(const node_registration& registration,
                                        connection_number connection, time_ms now) {
   SSDFS_TRY(impl_->check_successor(registration, now));
   SSDFS_TRY(impl_->registry_.register_node(registration, connection, now));
-  impl_->forget_replicas(registration.node);
+  for (const volume_id id : impl_->ledger_.forget_replicas(registration.node)) impl_->mark(id);
   impl_->book_.forget_session(registration.node);
   impl_->settle(now);
   return {};
@@ -244,7 +205,9 @@ result<void> controller::heartbeat(const node_heartbeat& beat, connection_number
   impl_->now_ = std::max(impl_->now_, now);
   if (*kind == registry::beat::fresh) {
     for (const replica_report& report : beat.changed) impl_->take_report(beat.node, report);
-    for (const volume_id id : beat.gone) impl_->forget_replica(beat.node, id);
+    for (const volume_id id : beat.gone) {
+      if (impl_->ledger_.forget_replica(beat.node, id)) impl_->mark(id);
+    }
     for (const chain_failure& failure : beat.failures) impl_->take_failure(beat.node, failure);
     for (const order_result& outcome : beat.results) impl_->take_result(beat.node, outcome);
   }
@@ -264,12 +227,12 @@ std::vector<node_id> controller::take_nodes_with_orders() { return impl_->book_.
 void controller::volume_changed(volume_id id, txid at, time_ms now) {
   const volume_info* info = impl_->state_.find(id);
   SSDFS_ASSERT(info != nullptr);
-  volume_record& record = impl_->volumes_[id];
+  volume_record& record = impl_->ledger_.volume(id);
   const bool life = !record.known || record.state != info->state ||
                     record.generation != info->generation || record.members != info->members;
   if (life) {
     record.life_changed = at;
-    if (at > impl_->committed_) impl_->waiting_for_log_.emplace(at, id);
+    if (at > impl_->committed_) impl_->agenda_.await(at, id);
     record.seal_requested = false;
     impl_->stop_reopening(id, record, *info);
     impl_->note_given_up(record, *info, now);
@@ -278,7 +241,7 @@ void controller::volume_changed(volume_id id, txid at, time_ms now) {
       record.opened_at = now;
     }
     for (const node_id node : info->members) impl_->registry_.expect(node, now);
-    impl_->index_members(id, record, *info);
+    impl_->ledger_.index(*info);
   }
   impl_->mark(id);
   impl_->settle(now);
@@ -292,40 +255,28 @@ void controller::grants_changed(volume_id id, time_ms now) {
 void controller::committed(txid durable, time_ms now) {
   impl_->committed_ = std::max(impl_->committed_, durable);
   impl_->registry_.set_committed(impl_->committed_);
-  auto& waiting = impl_->waiting_for_log_;
-  if (waiting.empty() || waiting.begin()->first > impl_->committed_) return;
-  while (!waiting.empty() && waiting.begin()->first <= impl_->committed_) {
-    impl_->mark(waiting.begin()->second);
-    waiting.erase(waiting.begin());
-  }
-  impl_->settle(now);
+  if (impl_->agenda_.mark_committed(impl_->committed_)) impl_->settle(now);
 }
 
-std::vector<log_request> controller::take_log_requests() {
-  std::vector<log_request> requests;
-  requests.swap(impl_->requests_);
-  return requests;
-}
+std::vector<log_request> controller::take_log_requests() { return impl_->requests_.take(); }
 
 void controller::request_done(std::uint64_t ticket, bool applied, time_ms now) {
-  const auto at = impl_->tickets_.find(ticket);
-  if (at == impl_->tickets_.end()) return;
-  const impl::in_flight done = std::move(at->second);
-  impl_->tickets_.erase(at);
+  const auto done = impl_->requests_.done(ticket);
+  if (!done) return;
   const time_ms retry = now + impl_->settings_.nodes.heartbeat_interval_ms;
-  if (done.volume == volume_id{}) {
-    --impl_->adds_in_flight_[done.replication];
-    for (const node_id node : done.members) --impl_->nodes_[node].open_volumes;
+  if (done->volume == volume_id{}) {
+    --impl_->adds_in_flight_[done->replication];
+    impl_->ledger_.expect_no_more(done->members);
     if (!applied) impl_->no_add_until_ = retry;
     impl_->pool_dirty_ = true;
   } else {
-    volume_record& record = impl_->volumes_[done.volume];
+    volume_record& record = impl_->ledger_.volume(done->volume);
     record.ticket = 0;
     if (!applied) {
       record.no_request_until = retry;
-      impl_->wake_at(done.volume, record, retry);
+      impl_->agenda_.wake_at(done->volume, retry);
     }
-    impl_->mark(done.volume);
+    impl_->mark(done->volume);
   }
   impl_->settle(now);
 }
@@ -334,14 +285,7 @@ void controller::request_done(std::uint64_t ticket, bool applied, time_ms now) {
 
 void controller::tick(time_ms now) {
   impl_->registry_.tick(now);
-  auto& wakes = impl_->wakes_;
-  while (!wakes.empty() && wakes.begin()->first <= now) {
-    const volume_id id = wakes.begin()->second;
-    wakes.erase(wakes.begin());
-    const auto record = impl_->volumes_.find(id);
-    if (record != impl_->volumes_.end()) record->second.wake_at = never;
-    impl_->mark(id);
-  }
+  impl_->agenda_.mark_due(now);
   impl_->pool_dirty_ = true;
   impl_->plan_copies(now);
   impl_->settle(now);
@@ -351,7 +295,7 @@ result<void> controller::seal_volume(volume_id id, time_ms now) {
   const volume_info* info = impl_->state_.find(id);
   if (info == nullptr) return failure(errc::not_found, "no volume " + std::to_string(id.value));
   if (info->state != volume_state::open) return {};
-  impl_->volumes_[id].seal_requested = true;
+  impl_->ledger_.volume(id).seal_requested = true;
   impl_->mark(id);
   impl_->settle(now);
   return {};

@@ -3,9 +3,12 @@
 
 #include "base/host_kind.hpp"
 #include "cluster/controller.hpp"
+#include "cluster/copy_meter.hpp"
 #include "cluster/order_book.hpp"
 #include "cluster/placement.hpp"
 #include "cluster/rebalance.hpp"
+#include "cluster/volume_agenda.hpp"
+#include "cluster/volume_ledger.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,120 +20,19 @@
 
 namespace ssdfs::cluster {
 
-/// Replication classes are 1 to 3; arrays are indexed by them.
-inline constexpr std::size_t class_count = 4;
-
-/// What a node said of a replica in this epoch.
-struct reported_replica {
-  node_id node;
-  replica_report report;
-  bool drop_ordered = false;
-};
-
-/// Live chunks that a compared replica lacks and had from nobody. Holds as long as the replica does
-/// not change, nor the volume, nor the process that said it.
-struct absence {
-  node_id node;
-  std::uint64_t incarnation = 0;
-  replica_report replica;
-  volume_digest wanted;  ///< the volume's
-  std::vector<chunk_content> chunks;
-};
-
-/// Room of one open volume on one member that grants have reserved and nobody has written.
-struct reservation {
-  node_id node;
-  std::uint64_t bytes = 0;
-};
-
-/// What a volume adds to the totals; taken off before its next evaluation.
-struct volume_share {
-  bool counted = false;
-  bool open = false;
-  bool ready = false;
-  bool supply = false;  ///< open or opening, with room: needs no replacement
-  bool under = false;
-  bool over = false;
-  bool has_content = false;
-  bool has_copy = false;
-  bool unknown = false;
-  bool narrow = false;
-  bool one_rack = false;
-  std::uint8_t replication = 0;
-  std::uint64_t missing = 0;
-  std::uint64_t bad_records = 0;
-  std::vector<reservation> reserved;
-};
-
-/// The controller's memory of a volume beside the durable truth.
-struct volume_record {
-  std::vector<reported_replica> replicas;
-  std::vector<absence> absences;
-
-  // As of the last volume_changed(), to see what a change was and to keep the index of members.
-  bool known = false;
-  volume_state state = volume_state::open;
-  generation_t generation = 0;
-  std::vector<node_id> members;
-
-  txid life_changed;  ///< last record of its life: orders wait until it is committed
-  bool opened_before_start = false;
-  bool seal_requested = false;
-  bool wanted_open = false;
-  generation_t chain_failed = 0;  ///< generation at which a chain reported a failure
-  generation_t ready_generation = 0;
-  std::vector<std::pair<node_id, std::uint64_t>> ready_incarnations;
-  time_ms opened_at = 0;
-  time_ms suspect_until = 0;     ///< a client complained: offered last
-  time_ms no_request_until = 0;  ///< the log refused a request
-  std::uint64_t ticket = 0;      ///< request in flight
-  time_ms wake_at = never;
-
-  std::optional<node_id> repair_target;  ///< gets a copy, as one of repairing_
-  node_id repair_source;                 ///< whose streams the copy counts for
-  node_id repair_avoid;                  ///< a target that failed
-  std::optional<node_id> move_from;      ///< gives its place to repair_target
-  bool spreads = false;                  ///< it does so to get the copies into other racks
-  time_ms held_closed_until = 0;         ///< a move has been planned
-
-  volume_condition condition = volume_condition::opening;
-  std::uint32_t complete = 0;
-  volume_share share;
-};
-
-/// The controller's memory of a node beside the registry's.
-struct node_record {
-  std::unordered_set<volume_id> member_of;
-  std::unordered_set<volume_id> holds;  ///< replicas that it has reported
-  std::uint32_t open_volumes = 0;
-  std::uint64_t reserved_bytes = 0;
-  std::uint32_t repairs_in = 0;   ///< volumes that are copied to it
-  std::uint32_t repairs_out = 0;  ///< and from it
-  std::uint64_t stuck = 0;        ///< it leaves, and nobody can take so many of its volumes
-  bool usable = false;
-  time_ms no_volumes_until = 0;  ///< it failed to open replicas: gets no new volumes
-};
-
 struct controller::impl {
   impl(controller_settings s, const durable_state& d, time_ms now);
 
   // controller.cpp: events
   void adopt_volume(const volume_info& info, time_ms now);
-  void index_members(volume_id id, volume_record& record, const volume_info& info);
   void take_report(node_id node, const replica_report& report);
-  void forget_replica(node_id node, volume_id id);
-  void forget_replicas(node_id node);
   [[nodiscard]] result<void> check_successor(const node_registration& registration,
                                              time_ms now) const;
   void take_failure(node_id from, const chain_failure& failure);
-  [[nodiscard]] volume_record* record_of(volume_id id) {
-    const auto at = volumes_.find(id);
-    return at == volumes_.end() ? nullptr : &at->second;
-  }
   void take_result(node_id node, const order_result& result);
   void take_absence(node_id node, volume_record& record, const order_result& result);
   void nodes_changed(time_ms now);
-  void mark(volume_id id) { dirty_.insert(id); }
+  void mark(volume_id id) { agenda_.mark(id); }
   void mark_all();
   void settle(time_ms now);  ///< evaluates what is dirty; the end of every event
 
@@ -150,16 +52,15 @@ struct controller::impl {
   [[nodiscard]] std::vector<chunk_content> lost_chunks(
       const volume_record& record, const volume_info& info,
       std::span<const replica_view> replicas) const;
-  void take_share(volume_id id, volume_record& record);
-  void give_share(volume_id id, volume_record& record, const volume_info& info,
-                  const volume_decision& decision);
+  [[nodiscard]] volume_share share_of(const volume_record& record, const volume_info& info,
+                                      const volume_decision& decision) const;
   void stop_reopening(volume_id id, volume_record& record, const volume_info& info);
-  void wake_at(volume_id id, volume_record& record, time_ms when);
   void update_safe_mode(time_ms now);
   [[nodiscard]] bool idle() const;  ///< this master may not act
   [[nodiscard]] bool fill_order(order_book::entry& entry, order& out);
 
   // controller_pool.cpp: volumes ahead of demand
+  void count_in_pool(volume_id id, const volume_share& share, bool add);
   void keep_pool(time_ms now);
   void keep_class(std::uint8_t replication, time_ms now);
   [[nodiscard]] bool reopen_one(std::uint8_t replication, const std::vector<node_id>& exclude,
@@ -234,27 +135,14 @@ struct controller::impl {
   time_ms now_;
   txid committed_;
 
-  std::unordered_map<volume_id, volume_record> volumes_;
-  std::map<node_id, node_record> nodes_;
-  std::set<volume_id> dirty_;
-  std::set<std::pair<time_ms, volume_id>> wakes_;
-  std::multimap<txid, volume_id> waiting_for_log_;
-
-  // Log requests.
-  std::uint64_t last_ticket_ = 0;
-  std::vector<log_request> requests_;
-  struct in_flight {
-    volume_id volume;  ///< 0 for an add
-    std::uint8_t replication = 0;
-    std::vector<node_id> members;
-  };
-  std::map<std::uint64_t, in_flight> tickets_;
+  volume_ledger ledger_;
+  volume_agenda agenda_;
+  log_requests requests_;
 
   // Pool.
   std::array<std::set<volume_id>, class_count> ready_;
   std::array<std::set<volume_id>, class_count> reopenable_;
   std::array<std::set<volume_id>, class_count> reopening_;  ///< asked for, not logged yet
-  std::array<std::set<volume_id>, class_count> narrow_;     ///< fewer members than copies wanted
   std::array<std::size_t, class_count> narrow_open_{};
   std::array<std::size_t, class_count> supply_{};
   std::array<std::size_t, class_count> adds_in_flight_{};
@@ -270,8 +158,7 @@ struct controller::impl {
   time_ms no_add_until_ = 0;  ///< the log refused an ADD_VOLUME
 
   // Racks.
-  std::set<std::string> racks_;   ///< of the nodes that take data
-  std::set<volume_id> one_rack_;  ///< volumes in that condition
+  std::set<std::string> racks_;  ///< of the nodes that take data
 
   // Repair.
   std::set<volume_id> repairing_;  ///< volumes with a target: repairs and moves
@@ -292,11 +179,7 @@ struct controller::impl {
   // Safe mode.
   enum class safe : std::uint8_t { off, starting, by_operator };
   safe safe_ = safe::starting;
-  std::uint64_t with_content_ = 0;
-  std::uint64_t with_copy_ = 0;
   bool mass_silence_ = false;
-
-  cluster_counts counts_;
 };
 
 }  // namespace ssdfs::cluster

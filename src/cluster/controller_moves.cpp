@@ -85,7 +85,7 @@ void controller::impl::sample_copies(time_ms now) {
   std::uint64_t left = decommissions_.finished_bytes;
   std::uint64_t balanced = rebalanced_.finished_bytes;
   for (const volume_id id : repairing_) {
-    const volume_record& record = volumes_.at(id);
+    const volume_record& record = *ledger_.find(id);
     const std::uint64_t bytes = copied_bytes(id, record);
     const copy_meter& meter = meter_of(record);
     (&meter == &repairs_ ? repaired : &meter == &decommissions_ ? left : balanced) += bytes;
@@ -125,12 +125,12 @@ void controller::impl::empty_leaving_nodes() {
   std::size_t begun = 0;
   for (const auto& [id, node] : registry_.nodes()) {
     if (node.wish != node_wish::leaving) continue;
-    node_record& record = nodes_[id];
+    node_record& record = ledger_.node(id);
     record.stuck = 0;
     registry_.set_emptied(id, is_emptied(node, record));
     if (!node.usable()) continue;  // it comes back, or is dead and its volumes are repaired
     for (const volume_id volume : record.member_of) {
-      volume_record& moving = volumes_[volume];
+      volume_record& moving = ledger_.volume(volume);
       if (!may_move(volume, moving)) continue;
       if (!can_go(*state_.find(volume))) {
         ++record.stuck;
@@ -168,7 +168,7 @@ balance_input controller::impl::balance(double threshold) const {
   balance_input input;
   input.threshold = threshold;
   std::map<node_id, std::uint64_t> settled;
-  for (const auto& [id, record] : volumes_) {
+  for (const auto& [id, record] : ledger_.volumes()) {
     const volume_info* info = state_.find(id);
     if (info == nullptr) {
       for (const reported_replica& r : record.replicas) settled[r.node] += r.report.length;
@@ -211,7 +211,7 @@ void controller::impl::end_rebalance(std::string why) {
   rebalance_.paused = false;
   rebalance_.reason = std::move(why);
   for (const auto& [id, move] : pending_moves_) {
-    volumes_[id].held_closed_until = 0;
+    ledger_.volume(id).held_closed_until = 0;
     mark(id);
   }
   pending_moves_.clear();
@@ -221,7 +221,7 @@ void controller::impl::end_rebalance(std::string why) {
 void controller::impl::begin_planned(time_ms now) {
   for (auto at = pending_moves_.begin(); at != pending_moves_.end();) {
     const auto& [id, move] = *at;
-    volume_record& record = volumes_[id];
+    volume_record& record = ledger_.volume(id);
     const volume_info* info = state_.find(id);
     const node_view* to = registry_.find(move.what.to);
     const bool wrong = now >= move.deadline || info == nullptr || record.repair_target ||
@@ -235,7 +235,7 @@ void controller::impl::begin_planned(time_ms now) {
       continue;
     }
     const bool ready = may_move(id, record) && record.condition == volume_condition::healthy &&
-                       nodes_[move.what.to].repairs_in < settings_.copies_per_node;
+                       ledger_.node(move.what.to).repairs_in < settings_.copies_per_node;
     const node_id source = ready ? choose_source(*info, record) : node_id{};
     if (source == node_id{}) {
       ++at;
@@ -274,16 +274,16 @@ void controller::impl::go_on_rebalancing(time_ms now) {
   const bool moving =
       !pending_moves_.empty() ||
       std::any_of(repairing_.begin(), repairing_.end(), [&](volume_id id) {
-        const volume_record& record = volumes_.at(id);
+        const volume_record& record = *ledger_.find(id);
         return record.move_from && !record.spreads && !is_leaving(*record.move_from);
       });
   // What was moved is still on its old nodes until it has been dropped there.
-  if (plan.moves.empty() && !moving && counts_.over_replicated == 0) {
+  if (plan.moves.empty() && !moving && ledger_.counts().over_replicated == 0) {
     return end_rebalance("done: " + plan.reason);
   }
   rebalance_.reason = "moving volumes";
   for (const planned_move& move : plan.moves) {
-    volume_record& record = volumes_[move.volume];
+    volume_record& record = ledger_.volume(move.volume);
     pending_moves_[move.volume] = {move, now + pending_ms};
     record.held_closed_until = now + pending_ms;
     record.seal_requested = record.seal_requested || !move.closed;

@@ -52,22 +52,17 @@ void controller::impl::fill_situation(volume_id id, const volume_record& record,
                                       std::vector<replica_view>& replicas) const {
   const volume_info* info = state_.find(id);
   into.info = info;
-  const auto reported = [&](node_id node) -> const reported_replica* {
-    const auto at = std::find_if(record.replicas.begin(), record.replicas.end(),
-                                 [&](const reported_replica& r) { return r.node == node; });
-    return at == record.replicas.end() ? nullptr : &*at;
-  };
   const auto is_member = [&](node_id node) {
     return std::find(info->members.begin(), info->members.end(), node) != info->members.end();
   };
   for (const node_id node : info->members) {
-    replicas.push_back(view_of(record, node, reported(node)));
+    replicas.push_back(view_of(record, node, record.replica_on(node)));
   }
   for (const reported_replica& r : record.replicas) {
     if (!is_member(r.node)) replicas.push_back(view_of(record, r.node, &r));
   }
   if (record.repair_target && !is_member(*record.repair_target) &&
-      reported(*record.repair_target) == nullptr) {
+      record.replica_on(*record.repair_target) == nullptr) {
     replicas.push_back(view_of(record, *record.repair_target, nullptr));
   }
   into.replicas = replicas;
@@ -94,10 +89,11 @@ void controller::impl::fill_situation(volume_id id, const volume_record& record,
 }
 
 void controller::impl::evaluate(volume_id id, time_ms now) {
-  const auto at = volumes_.find(id);
-  if (at == volumes_.end()) return;
-  volume_record& record = at->second;
-  take_share(id, record);
+  volume_record* found = ledger_.find(id);
+  if (found == nullptr) return;
+  volume_record& record = *found;
+  const volume_share before = ledger_.take_off(id, record);
+  count_in_pool(id, before, false);
   const volume_info* info = state_.find(id);
   if (info == nullptr) {
     evaluate_unknown(id, record);
@@ -134,8 +130,15 @@ void controller::impl::evaluate(volume_id id, time_ms now) {
     auto lost = lost_chunks(record, *info, replicas);
     if (!lost.empty()) request(id, record, log_request::kind::lost, std::move(lost));
   }
-  give_share(id, record, *info, decision);
-  if (decision.again_in_ms > 0) wake_at(id, record, now + decision.again_in_ms);
+  record.condition = decision.condition;
+  record.complete = decision.complete;
+  ledger_.put(id, record, share_of(record, *info, decision));
+  count_in_pool(id, record.share, true);
+  if (record.share.ready && !before.ready) ready_changed_ = true;
+  if (record.share.supply != before.supply || record.share.ready != before.ready) {
+    pool_dirty_ = true;
+  }
+  if (decision.again_in_ms > 0) agenda_.wake_at(id, now + decision.again_in_ms);
 }
 
 /// A replica of a volume that the log does not have. It may be the last trace of lost history, so
@@ -143,8 +146,8 @@ void controller::impl::evaluate(volume_id id, time_ms now) {
 void controller::impl::evaluate_unknown(volume_id id, volume_record& record) {
   if (record.replicas.empty()) {
     book_.want(id, {}, now_);
-    if (record.wake_at != never) wakes_.erase({record.wake_at, id});
-    volumes_.erase(id);
+    agenda_.forget(id);
+    ledger_.erase(id);
     return;
   }
   std::vector<wanted_order> orders;
@@ -158,22 +161,20 @@ void controller::impl::evaluate_unknown(volume_id id, volume_record& record) {
                       .sources = {}});
   }
   book_.want(id, orders, now_);
-  record.share.counted = true;
-  record.share.unknown = true;
-  counts_.unknown_replicas += record.replicas.size();
-  record.share.missing = record.replicas.size();
+  volume_share share;
+  share.unknown_replicas = record.replicas.size();
+  ledger_.put(id, record, std::move(share));
 }
 
 bool controller::impl::may_request(volume_id id, volume_record& record, time_ms now) {
   if (record.ticket != 0) return false;
   if (now >= record.no_request_until) return true;
-  wake_at(id, record, record.no_request_until);
+  agenda_.wake_at(id, record.no_request_until);
   return false;
 }
 
 void controller::impl::request(volume_id id, volume_record& record, const log_step& step) {
   log_request request;
-  request.ticket = ++last_ticket_;
   request.volume = id;
   request.reason = step.reason;
   request.generation = step.generation != 0 ? step.generation : record.generation;
@@ -186,22 +187,17 @@ void controller::impl::request(volume_id id, volume_record& record, const log_st
     case log_step::kind::members: request.what = log_request::kind::members; break;
     case log_step::kind::none: return;
   }
-  record.ticket = request.ticket;
-  tickets_.emplace(request.ticket, in_flight{.volume = id, .members = {}});
-  requests_.push_back(std::move(request));
+  record.ticket = requests_.ask(std::move(request));
 }
 
 void controller::impl::request(volume_id id, volume_record& record, log_request::kind what,
                                std::vector<chunk_content> chunks) {
   log_request request;
-  request.ticket = ++last_ticket_;
   request.what = what;
   request.volume = id;
   request.generation = record.generation;
   request.chunks = std::move(chunks);
-  record.ticket = request.ticket;
-  tickets_.emplace(request.ticket, in_flight{.volume = id, .members = {}});
-  requests_.push_back(std::move(request));
+  record.ticket = requests_.ask(std::move(request));
 }
 
 /// What every replica that there is has been compared for and lacks: all members have to be there,
@@ -251,62 +247,16 @@ void controller::impl::stop_reopening(volume_id id, volume_record& record,
   pool_dirty_ = true;
 }
 
-void controller::impl::wake_at(volume_id id, volume_record& record, time_ms when) {
-  if (record.wake_at <= when) return;
-  if (record.wake_at != never) wakes_.erase({record.wake_at, id});
-  record.wake_at = when;
-  wakes_.insert({when, id});
-}
-
-// ---- totals -------------------------------------------------------------------------------------
-
-void controller::impl::take_share(volume_id id, volume_record& record) {
-  volume_share& share = record.share;
-  if (!share.counted) return;
-  if (share.unknown) {
-    counts_.unknown_replicas -= share.missing;
-    share = {};
-    return;
-  }
-  const std::uint8_t cls = share.replication;
-  --(share.open ? counts_.volumes_open : counts_.volumes_sealed);
-  counts_.volumes_ready -= share.ready ? 1 : 0;
-  counts_.under_replicated -= share.under ? 1 : 0;
-  counts_.over_replicated -= share.over ? 1 : 0;
-  counts_.missing -= share.missing;
-  counts_.bad_records -= share.bad_records;
-  supply_[cls] -= share.supply ? 1 : 0;
-  narrow_open_[cls] -= share.narrow && share.open ? 1 : 0;
-  with_content_ -= share.has_content ? 1 : 0;
-  with_copy_ -= share.has_content && share.has_copy ? 1 : 0;
-  for (const reservation& r : share.reserved) {
-    node_record& node = nodes_[r.node];
-    --node.open_volumes;
-    node.reserved_bytes -= r.bytes;
-  }
-  ready_[cls].erase(id);
-  reopenable_[cls].erase(id);
-  narrow_[cls].erase(id);
-  one_rack_.erase(id);
-  counts_.one_rack -= share.one_rack ? 1 : 0;
-  const bool was_ready = share.ready;
-  const bool was_supply = share.supply;
-  share = {};
-  share.ready = was_ready;  // give_share() compares
-  share.supply = was_supply;
-}
-
-void controller::impl::give_share(volume_id id, volume_record& record, const volume_info& info,
-                                  const volume_decision& decision) {
-  volume_share& share = record.share;
-  const bool was_ready = share.ready;
-  const bool was_supply = share.supply;
-  const std::uint8_t cls = std::clamp<std::uint8_t>(info.replication, 1, class_count - 1);
-  share = {};
-  share.counted = true;
-  share.replication = cls;
+/// What the volume is in the totals after this decision. Its request to the log has been made.
+volume_share controller::impl::share_of(const volume_record& record, const volume_info& info,
+                                        const volume_decision& decision) const {
+  volume_share share;
+  share.known = true;
+  share.replication = class_of(info);
   share.open = info.state == volume_state::open;
   share.ready = decision.ready;
+  share.reopenable = decision.reopenable && !record.wanted_open;
+  share.one_rack = decision.condition == volume_condition::one_rack;
   const std::uint64_t taken = taken_bytes(info);
   const std::uint64_t low =
       std::max(settings_.life.volume_size / 32, settings_.life.min_grant_bytes);
@@ -325,44 +275,18 @@ void controller::impl::give_share(volume_id id, volume_record& record, const vol
   if (!share.has_copy && safe_ == safe::off) share.missing = info.digest.count;
   if (share.open) {
     for (const node_id node : info.members) {
-      std::uint64_t written = info.length;
-      for (const reported_replica& r : record.replicas) {
-        if (r.node == node) written = std::max(written, r.report.length);
-      }
+      const reported_replica* replica = record.replica_on(node);
+      const std::uint64_t written =
+          replica == nullptr ? info.length : std::max(info.length, replica->report.length);
       share.reserved.push_back({node, taken > written ? taken - written : 0});
     }
   }
-
-  ++(share.open ? counts_.volumes_open : counts_.volumes_sealed);
-  counts_.volumes_ready += share.ready ? 1 : 0;
-  counts_.under_replicated += share.under ? 1 : 0;
-  counts_.over_replicated += share.over ? 1 : 0;
-  counts_.missing += share.missing;
-  counts_.bad_records += share.bad_records;
-  supply_[cls] += share.supply ? 1 : 0;
-  narrow_open_[cls] += share.narrow && share.open ? 1 : 0;
-  with_content_ += share.has_content ? 1 : 0;
-  with_copy_ += share.has_content && share.has_copy ? 1 : 0;
-  for (const reservation& r : share.reserved) {
-    node_record& node = nodes_[r.node];
-    ++node.open_volumes;
-    node.reserved_bytes += r.bytes;
-  }
-  if (share.ready) ready_[cls].insert(id);
-  if (decision.reopenable && !record.wanted_open) reopenable_[cls].insert(id);
-  if (share.narrow) narrow_[cls].insert(id);
-  share.one_rack = decision.condition == volume_condition::one_rack;
-  if (share.one_rack) one_rack_.insert(id);
-  counts_.one_rack += share.one_rack ? 1 : 0;
-  if (share.ready && !was_ready) ready_changed_ = true;
-  if (share.supply != was_supply || share.ready != was_ready) pool_dirty_ = true;
-  record.condition = decision.condition;
-  record.complete = decision.complete;
+  return share;
 }
 
 void controller::impl::update_safe_mode(time_ms now) {
   if (safe_ != safe::starting) return;
-  const bool enough = with_copy_ * 1000 >= with_content_ * safe_permille;
+  const bool enough = ledger_.with_copy() * 1000 >= ledger_.with_content() * safe_permille;
   if (!enough && now - started_ < settings_.safemode_max_ms) return;
   safe_ = safe::off;
   mark_all();
@@ -400,7 +324,7 @@ bool controller::impl::fill_order(order_book::entry& entry, order& out) {
     if (!running && book_.running(wish.node, order_kind::copy) >= settings_.copies_per_node) {
       return false;
     }
-    out.rate_bytes_per_s = copy_rate(volumes_[entry.volume]);
+    out.rate_bytes_per_s = copy_rate(ledger_.volume(entry.volume));
   }
   if (wish.kind == order_kind::create || wish.kind == order_kind::reopen) {
     const volume_info* info = state_.find(entry.volume);
@@ -419,12 +343,12 @@ bool controller::impl::fill_order(order_book::entry& entry, order& out) {
   }
   if (wish.kind == order_kind::copy) {
     // The source whose streams were counted comes first; the others are for when it fails.
-    const node_id first = volumes_[entry.volume].repair_source;
+    const node_id first = ledger_.volume(entry.volume).repair_source;
     std::stable_partition(out.sources.begin(), out.sources.end(),
                           [&](const replica_address& a) { return a.node == first; });
   }
   if (wish.kind == order_kind::drop) {
-    for (reported_replica& r : volumes_[entry.volume].replicas) {
+    for (reported_replica& r : ledger_.volume(entry.volume).replicas) {
       if (r.node == wish.node) r.drop_ordered = true;
     }
   }

@@ -29,9 +29,29 @@ bool any_of(const std::vector<node_id>& members, const std::vector<node_id>& lis
 
 }  // namespace
 
+/// Adds the share of a volume to the pool of its class, or takes it off.
+void controller::impl::count_in_pool(volume_id id, const volume_share& share, bool add) {
+  const std::uint8_t cls = share.replication;
+  const auto sum = [&](std::size_t& total, bool part) {
+    if (part) total = add ? total + 1 : total - 1;
+  };
+  const auto list = [&](std::set<volume_id>& volumes, bool listed) {
+    if (!listed) return;
+    if (add) {
+      volumes.insert(id);
+    } else {
+      volumes.erase(id);
+    }
+  };
+  sum(supply_[cls], share.supply);
+  sum(narrow_open_[cls], share.narrow && share.open);
+  list(ready_[cls], share.ready);
+  list(reopenable_[cls], share.reopenable);
+}
+
 std::uint64_t controller::impl::node_room(const node_view& node) const {
-  const auto at = nodes_.find(node.node);
-  const std::uint64_t reserved = at == nodes_.end() ? 0 : at->second.reserved_bytes;
+  const node_record* at = ledger_.find_node(node.node);
+  const std::uint64_t reserved = at == nullptr ? 0 : at->reserved_bytes;
   const std::uint64_t free = node.free_bytes();
   return free > reserved ? free - reserved : 0;
 }
@@ -73,15 +93,15 @@ std::uint64_t controller::impl::grant_room(const volume_info& info) const {
 std::vector<placement_candidate> controller::impl::candidates() const {
   std::vector<placement_candidate> list;
   for (const auto& [id, node] : registry_.nodes()) {
-    const auto at = nodes_.find(id);
-    if (!node.takes_data() || at == nodes_.end() || at->second.no_volumes_until > now_) continue;
+    const node_record* at = ledger_.find_node(id);
+    if (!node.takes_data() || at == nullptr || at->no_volumes_until > now_) continue;
     list.push_back({.node = id,
                     .rack = node.rack,
                     .host = std::string(host_of(node.address)),
                     .capacity_bytes = node.capacity_bytes(),
-                    .used_bytes = node.used_bytes() + at->second.reserved_bytes,
+                    .used_bytes = node.used_bytes() + at->reserved_bytes,
                     .free_bytes = node_room(node),
-                    .open_volumes = at->second.open_volumes});
+                    .open_volumes = at->open_volumes});
   }
   return list;
 }
@@ -165,8 +185,8 @@ bool controller::impl::reopen_one(std::uint8_t replication, const std::vector<no
       const node_view* node = registry_.find(member);
       roomy = roomy && node != nullptr && node_room(*node) >= settings_.life.min_grant_bytes;
       const auto more = coming.find(member);
-      load =
-          std::max(load, nodes_[member].open_volumes + (more == coming.end() ? 0 : more->second));
+      load = std::max(
+          load, ledger_.node(member).open_volumes + (more == coming.end() ? 0 : more->second));
     }
     if (roomy && (best == volume_id{} || load < best_load)) {
       best = id;
@@ -175,7 +195,7 @@ bool controller::impl::reopen_one(std::uint8_t replication, const std::vector<no
     if (++looked_at >= reopen_sample) break;
   }
   if (best == volume_id{}) return false;
-  volumes_[best].wanted_open = true;
+  ledger_.volume(best).wanted_open = true;
   reopenable_[replication].erase(best);
   reopening_[replication].insert(best);
   mark(best);
@@ -223,17 +243,14 @@ bool controller::impl::add_one(std::uint8_t replication, const std::vector<node_
   std::vector<node_id> members = choose_members(candidates(), wish, random_);
   if (members.empty()) return false;
   log_request request;
-  request.ticket = ++last_ticket_;
   request.what = log_request::kind::add;
   request.replication = replication;
   request.members = members;
   last_add_[replication] = now;
   ++adds_in_flight_[replication];
   // Counted as open at once, so that the next choice of this round spreads.
-  for (const node_id node : members) ++nodes_[node].open_volumes;
-  tickets_.emplace(request.ticket,
-                   in_flight{.replication = replication, .members = std::move(members)});
-  requests_.push_back(std::move(request));
+  ledger_.expect_open(members);
+  (void)requests_.ask(std::move(request));
   return true;
 }
 
@@ -265,8 +282,9 @@ volume_choice controller::impl::offer(const volume_wish& wish, std::uint8_t repl
     if (any_of(info->members, exclude)) continue;
     const std::uint64_t room = grant_room(*info);
     if (room < settings_.life.min_grant_bytes) continue;
-    const std::tuple rank(volumes_[id].suspect_until > now, info->members.size() < replication,
-                          state_.grants_outstanding(id), free_race(*info));
+    const std::tuple rank(ledger_.volume(id).suspect_until > now,
+                          info->members.size() < replication, state_.grants_outstanding(id),
+                          free_race(*info));
     if (choice.what == volume_choice::outcome::ready && rank >= best) continue;
     best = rank;
     choice.what = volume_choice::outcome::ready;
@@ -330,9 +348,9 @@ volume_choice controller::choose_volume(const volume_wish& wish, time_ms now) {
 bool controller::take_ready_changed() { return std::exchange(impl_->ready_changed_, false); }
 
 void controller::grant_failed(volume_id id, time_ms now) {
-  const auto at = impl_->volumes_.find(id);
-  if (at == impl_->volumes_.end()) return;
-  at->second.suspect_until = now + impl_->settings_.nodes.stale_after_ms;
+  volume_record* at = impl_->ledger_.find(id);
+  if (at == nullptr) return;
+  at->suspect_until = now + impl_->settings_.nodes.stale_after_ms;
 }
 
 }  // namespace ssdfs::cluster

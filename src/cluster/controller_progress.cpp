@@ -26,16 +26,14 @@ copy_progress controller::repairs() const {
   const impl& i = *impl_;
   copy_progress out;
   std::uint64_t copied = 0;
-  for (const auto& narrow : i.narrow_) {
-    for (const volume_id id : narrow) {
-      const volume_info* info = i.state_.find(id);
-      if (info == nullptr || info->digest.count == 0) continue;
-      const volume_record& record = i.volumes_.at(id);
-      const auto lacking = static_cast<std::uint64_t>(info->replication - info->members.size());
-      ++(record.repair_target ? out.volumes_running : out.volumes_waiting);
-      out.bytes_left += info->length * lacking;
-      copied += i.copied_bytes(id, record);
-    }
+  for (const volume_id id : i.ledger_.narrow()) {
+    const volume_info* info = i.state_.find(id);
+    if (info == nullptr || info->digest.count == 0) continue;
+    const volume_record& record = *i.ledger_.find(id);
+    const auto lacking = static_cast<std::uint64_t>(info->replication - info->members.size());
+    ++(record.repair_target ? out.volumes_running : out.volumes_waiting);
+    out.bytes_left += info->length * lacking;
+    copied += i.copied_bytes(id, record);
   }
   finish(out, i.repairs_, copied);
   return out;
@@ -47,10 +45,10 @@ copy_progress controller::decommissions() const {
   std::uint64_t copied = 0;
   for (const auto& [id, node] : i.registry_.nodes()) {
     if (node.wish != node_wish::leaving) continue;
-    const auto at = i.nodes_.find(id);
-    if (at == i.nodes_.end()) continue;
-    for (const volume_id volume : at->second.member_of) {
-      const volume_record& record = i.volumes_.at(volume);
+    const node_record* at = i.ledger_.find_node(id);
+    if (at == nullptr) continue;
+    for (const volume_id volume : at->member_of) {
+      const volume_record& record = *i.ledger_.find(volume);
       const bool running = record.move_from == id;
       ++(running ? out.volumes_running : out.volumes_waiting);
       out.bytes_left += i.state_.find(volume)->length;
@@ -69,7 +67,7 @@ rebalance_status controller::rebalance() const {
   }
   std::uint64_t copied = 0;
   for (const volume_id id : i.repairing_) {
-    const volume_record& record = i.volumes_.at(id);
+    const volume_record& record = *i.ledger_.find(id);
     if (!record.move_from || i.is_leaving(*record.move_from)) continue;
     ++out.progress.volumes_running;
     copied += i.copied_bytes(id, record);
@@ -109,7 +107,7 @@ std::string controller::impl::held_up(const node_view& node, const node_record& 
   std::uint64_t no_room = 0;
   for (const volume_id id : record.member_of) {
     const volume_info& info = *state_.find(id);
-    const volume_record& moving = volumes_.at(id);
+    const volume_record& moving = *ledger_.find(id);
     if (moving.repair_target) continue;
     if (info.state != volume_state::closed) {
       written += state_.grants_outstanding(id) > 0 ? 1 : 0;
@@ -139,15 +137,15 @@ node_progress controller::progress_of(node_id node) const {
   node_progress out;
   const node_view* view = impl_->registry_.find(node);
   if (view == nullptr) return out;
-  const auto at = impl_->nodes_.find(node);
-  if (at != impl_->nodes_.end()) {
-    std::set<volume_id> left(at->second.member_of.begin(), at->second.member_of.end());
-    for (const volume_id id : at->second.holds) {
+  const node_record* at = impl_->ledger_.find_node(node);
+  if (at != nullptr) {
+    std::set<volume_id> left(at->member_of.begin(), at->member_of.end());
+    for (const volume_id id : at->holds) {
       if (view->state == node_state::live && impl_->state_.find(id) != nullptr) left.insert(id);
     }
     out.volumes_left = left.size();
-    out.volumes_stuck = at->second.stuck;
-    if (view->wish == node_wish::leaving) out.waiting = impl_->held_up(*view, at->second);
+    out.volumes_stuck = at->stuck;
+    if (view->wish == node_wish::leaving) out.waiting = impl_->held_up(*view, *at);
     for (const volume_id id : left) {
       const volume_info* info = impl_->state_.find(id);
       out.bytes_left += info == nullptr ? 0 : info->length;

@@ -23,7 +23,7 @@ void controller::impl::watch_racks() {
   }
   if (racks == racks_) return;
   racks_ = std::move(racks);
-  for (const auto& [id, record] : volumes_) mark(id);
+  for (const auto& [id, record] : ledger_.volumes()) mark(id);
 }
 
 /// Racks that are known; a node that has not registered yet has none.
@@ -76,10 +76,10 @@ node_id controller::impl::crowded_member(const volume_info& info) const {
 
 void controller::impl::spread_over_racks() {
   std::size_t begun = 0;
-  const std::set<volume_id> waiting = one_rack_;
+  const std::set<volume_id> waiting = ledger_.one_rack();
   for (const volume_id id : waiting) {
     if (begun >= spread_per_round_max) return;
-    volume_record& record = volumes_[id];
+    volume_record& record = ledger_.volume(id);
     if (!may_move(id, record)) continue;
     const volume_info& info = *state_.find(id);
     const node_id source = choose_source(info, record);

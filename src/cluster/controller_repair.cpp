@@ -32,8 +32,8 @@ bool controller::impl::needs_target(volume_id id, const volume_record& record) c
 
 void controller::impl::end_repair(volume_id id, volume_record& record) {
   if (!record.repair_target) return;
-  --nodes_[*record.repair_target].repairs_in;
-  --nodes_[record.repair_source].repairs_out;
+  --ledger_.node(*record.repair_target).repairs_in;
+  --ledger_.node(record.repair_source).repairs_out;
   record.repair_target.reset();
   record.move_from.reset();
   record.spreads = false;
@@ -50,8 +50,8 @@ node_id controller::impl::choose_source(const volume_info& info, const volume_re
     const bool member =
         std::find(info.members.begin(), info.members.end(), r.node) != info.members.end();
     if (!member || node == nullptr || !node->usable() || !is_complete(info, r.report)) continue;
-    if (nodes_[r.node].repairs_out >= least) continue;
-    least = nodes_[r.node].repairs_out;
+    if (ledger_.node(r.node).repairs_out >= least) continue;
+    least = ledger_.node(r.node).repairs_out;
     best = r.node;
   }
   return best;
@@ -78,10 +78,10 @@ node_id controller::impl::choose_target(const volume_info& info, const volume_re
   }
   std::vector<placement_candidate> list = candidates();
   std::erase_if(list, [&](const placement_candidate& c) {
-    return nodes_[c.node].repairs_in >= settings_.copies_per_node;
+    return ledger_.node(c.node).repairs_in >= settings_.copies_per_node;
   });
   // Streams to a node count like volumes that are open there: they spread.
-  for (placement_candidate& c : list) c.open_volumes += nodes_[c.node].repairs_in;
+  for (placement_candidate& c : list) c.open_volumes += ledger_.node(c.node).repairs_in;
   std::vector<node_id> chosen = choose_members(list, wish, random_);
   if (chosen.empty()) {
     // In place of a damaged replica: with few nodes, no other may ever be free.
@@ -111,8 +111,8 @@ void controller::impl::begin_copy(volume_id id, volume_record& record, node_id s
                                   node_id target) {
   record.repair_target = target;
   record.repair_source = source;
-  ++nodes_[target].repairs_in;
-  ++nodes_[source].repairs_out;
+  ++ledger_.node(target).repairs_in;
+  ++ledger_.node(source).repairs_out;
   repairing_.insert(id);
   mark(id);
 }
@@ -132,7 +132,7 @@ bool controller::impl::is_over(volume_id id, const volume_record& record) const 
 void controller::impl::end_what_is_over() {
   const std::set<volume_id> running = repairing_;
   for (const volume_id id : running) {
-    volume_record& record = volumes_[id];
+    volume_record& record = ledger_.volume(id);
     const volume_info* info = state_.find(id);
     if (is_over(id, record)) {
       const bool arrived = info != nullptr && contains(info->members, *record.repair_target);
@@ -163,19 +163,17 @@ void controller::impl::plan_copies(time_ms now) {
 void controller::impl::plan_repair() {
   using rank = std::tuple<std::uint32_t, std::size_t, volume_id>;  // the most endangered first
   std::vector<rank> waiting;
-  for (const auto& narrow : narrow_) {
-    for (const volume_id id : narrow) {
-      const volume_record& record = volumes_[id];
-      if (record.repair_target || !needs_target(id, record)) continue;
-      waiting.emplace_back(record.complete, record.members.size(), id);
-    }
+  for (const volume_id id : ledger_.narrow()) {
+    const volume_record& record = ledger_.volume(id);
+    if (record.repair_target || !needs_target(id, record)) continue;
+    waiting.emplace_back(record.complete, record.members.size(), id);
   }
   const std::size_t most = std::min(waiting.size(), planned_per_round_max);
   std::partial_sort(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(most),
                     waiting.end());
   for (std::size_t i = 0; i < most; ++i) {
     const volume_id id = std::get<volume_id>(waiting[i]);
-    (void)begin_repair(id, volumes_[id]);
+    (void)begin_repair(id, ledger_.volume(id));
   }
 }
 

@@ -10,12 +10,12 @@ namespace ssdfs::cluster {
 std::vector<replica_address> controller::readers(volume_id id, std::uint32_t* preferred) const {
   if (preferred != nullptr) *preferred = 0;
   std::vector<replica_address> list;
-  const auto at = impl_->volumes_.find(id);
+  const volume_record* at = impl_->ledger_.find(id);
   const volume_info* info = impl_->state_.find(id);
-  if (at == impl_->volumes_.end() || info == nullptr) return list;
+  if (at == nullptr || info == nullptr) return list;
   volume_situation situation;
   std::vector<replica_view> replicas;
-  impl_->fill_situation(id, at->second, impl_->now_, situation, replicas);
+  impl_->fill_situation(id, *at, impl_->now_, situation, replicas);
   struct rated {
     std::tuple<int, int> rank;
     const node_view* node;
@@ -64,29 +64,29 @@ std::string controller::safe_mode_reason() const {
   }
   const std::int64_t left =
       std::max<std::int64_t>(0, impl_->started_ + impl_->settings_.safemode_max_ms - impl_->now_);
-  return "started: " + std::to_string(impl_->with_copy_) + " of " +
-         std::to_string(impl_->with_content_) + " volumes have a reported copy, at most " +
+  return "started: " + std::to_string(impl_->ledger_.with_copy()) + " of " +
+         std::to_string(impl_->ledger_.with_content()) + " volumes have a reported copy, at most " +
          format_duration_ms(left / 1000 * 1000) + " more";
 }
 
 const registry& controller::nodes() const noexcept { return impl_->registry_; }
 
 cluster_counts controller::counts() const noexcept {
-  cluster_counts counts = impl_->counts_;
+  cluster_counts counts = impl_->ledger_.counts();
   counts.orders_outstanding = impl_->book_.size();
   return counts;
 }
 
 volume_report controller::report(volume_id id) const {
   volume_report report;
-  const auto at = impl_->volumes_.find(id);
+  const volume_record* at = impl_->ledger_.find(id);
   const volume_info* info = impl_->state_.find(id);
-  if (at == impl_->volumes_.end() || info == nullptr) return report;
+  if (at == nullptr || info == nullptr) return report;
   volume_situation situation;
   std::vector<replica_view> replicas;
-  impl_->fill_situation(id, at->second, impl_->now_, situation, replicas);
-  report.condition = at->second.condition;
-  report.complete = at->second.complete;
+  impl_->fill_situation(id, *at, impl_->now_, situation, replicas);
+  report.condition = at->condition;
+  report.complete = at->complete;
   report.grants = impl_->state_.grants_outstanding(id);
   for (std::size_t i = 0; i < replicas.size(); ++i) {
     const bool member = i < info->members.size();
@@ -99,19 +99,19 @@ volume_report controller::report(volume_id id) const {
 }
 
 std::size_t controller::replicas_on(node_id node) const {
-  const auto at = impl_->nodes_.find(node);
-  return at == impl_->nodes_.end() ? 0 : at->second.holds.size();
+  const node_record* at = impl_->ledger_.find_node(node);
+  return at == nullptr ? 0 : at->holds.size();
 }
 
 std::uint64_t controller::removals_settled(volume_id id) const {
-  const auto at = impl_->volumes_.find(id);
+  const volume_record* at = impl_->ledger_.find(id);
   const volume_info* info = impl_->state_.find(id);
-  if (at == impl_->volumes_.end() || info == nullptr || info->members.empty()) return 0;
+  if (at == nullptr || info == nullptr || info->members.empty()) return 0;
   std::uint64_t settled = info->removal_number;
   for (const node_id member : info->members) {
-    const auto r = std::find_if(at->second.replicas.begin(), at->second.replicas.end(),
+    const auto r = std::find_if(at->replicas.begin(), at->replicas.end(),
                                 [&](const reported_replica& e) { return e.node == member; });
-    if (r == at->second.replicas.end()) return 0;
+    if (r == at->replicas.end()) return 0;
     settled = std::min(settled, r->report.removal_number);
   }
   return settled;
