@@ -11,6 +11,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -105,6 +106,9 @@ result<void> core::restore(io::file_system& files) {
   loaded_image_ = found->image;
   state_ = std::move(found->state);
   view_.emplace(*state_, options_.delete_grace_ms);
+  leader::edits& log = *this;
+  leader::answers& answers = *this;
+  commits_.emplace(*state_, log, answers);
   return {};
 }
 
@@ -175,7 +179,7 @@ result<void> core::open(const beginning& how) {
   flush();
   SSDFS_TRY(first->wait_for(begun->txid));
   // What is only here may be lost with this disk: backups have to hold it first, if any must.
-  if (options_.min_sync_backups == 0) committed_ = begun->txid;
+  if (options_.min_sync_backups == 0) commits_->committed(begun->txid);
   return {};
 }
 
@@ -199,7 +203,7 @@ void core::begin() {
   context();  // the view's clock
   const auto now = steady_now_ms();
   controller_ = std::make_unique<cluster::controller>(std::move(to), *view_, now);
-  controller_->committed(committed_, now);
+  controller_->committed(committed(), now);
 
   leader::grant_settings granting;
   granting.session_ms = options_.session_ms;
@@ -234,103 +238,98 @@ result<void> core::log(meta::record& change) {
   return {};
 }
 
-witness core::reign() const { return {state_->epoch(), node_, committed_}; }
+witness core::reign() const { return {state_->epoch(), node_, committed()}; }
 
-void core::answer_mutation(net::request r, const meta::outcome& answer) {
-  if (answer.txid <= committed_) return send(r, answer);
-  pending_.push_back({answer.txid, std::move(r), answer, {}, {}});
-}
+client_id core::caller_of(const net::request& r) { return r.from().peer().client; }
+
+std::int64_t core::since_of(const net::request& r) { return r.received_ns() / 1'000'000; }
 
 void core::refuse(net::request r, failure why) {
   if (!behind()) return r.fail(why);
-  pending_.push_back({state_->last_txid(), std::move(r), {}, std::move(why), {}});
+  const std::int64_t since_ms = since_of(r);
+  commits_->refuse(waiting_.add({std::move(r), {}, {}}), std::move(why), since_ms);
 }
 
-void core::when_durable(net::request r, unique_function<void(net::request&)> answer) {
+void core::when_committed(net::request r, unique_function<void(net::request&)> answer) {
   if (!behind()) return answer(r);
-  pending_.push_back({state_->last_txid(), std::move(r), {}, {}, std::move(answer)});
+  const std::int64_t since_ms = since_of(r);
+  commits_->show(waiting_.add({std::move(r), std::move(answer), {}}), since_ms);
 }
 
 void core::when_committed(unique_function<void(bool)> then) {
   if (!behind()) return then(true);
-  watchers_.push_back({state_->last_txid(), io::steady_ns(), std::move(then)});
+  commits_->show(waiting_.add({{}, {}, std::move(then)}), steady_now_ms());
 }
 
-void core::call_first_watcher(bool committed) {
-  watcher first = std::move(watchers_.front());
-  watchers_.pop_front();
-  first.then(committed);
-}
-
-void core::send(pending_answer& a) {
-  if (a.callback) return a.callback(a.request);
-  if (a.why.code) return a.request.fail(a.why);
-  send(a.request, a.answer);
-}
-
-void core::send(net::request& to, const meta::outcome& answer) {
+void core::changed(leader::token asked, const meta::outcome& what) {
+  waiting_answer w = waiting_.take(asked);
+  note_delay(*w.request);
   wire::mutation_reply reply;
-  reply.txid = answer.txid;
-  reply.replaced = answer.replaced;
-  reply.path = answer.path;
-  to.reply(reply);
+  reply.txid = what.txid;
+  reply.replaced = what.replaced;
+  reply.path = what.path;
+  w.request->reply(reply);
 }
 
-// One line a batch: a disk that stalls delays thousands of answers at once.
-void core::note_slow_sync(std::int64_t longest_ns, std::size_t count) const {
-  SSDFS_LOG(warning) << "slow edits log: " << count << " answers waited for the sync of txid "
-                     << committed_ << ", the longest " << longest_ns / 1000 << " us since receipt";
+void core::refused(leader::token asked, const failure& why) {
+  waiting_answer w = waiting_.take(asked);
+  note_delay(*w.request);
+  w.request->fail(why);
+}
+
+void core::shown(leader::token asked) {
+  waiting_answer w = waiting_.take(asked);
+  if (!w.request) return w.then(true);
+  note_delay(*w.request);
+  w.show(*w.request);
+}
+
+void core::given_up(leader::token asked, doubt why) {
+  waiting_answer w = waiting_.take(asked);
+  if (!w.request) return w.then(false);
+  if (why == doubt::closed) {
+    w.request->from().close();
+    return w.request->fail(errc::shutting_down);
+  }
+  w.request->fail(
+      failure(errc::timed_out, "logged, but not confirmed by enough backups" +
+                                   (sync_problem_.empty() ? "" : ": " + sync_problem_)));
+}
+
+void core::note_delay(const net::request& r) {
+  if (delay_.now_ns == 0) return;
+  const std::int64_t taken_ns = delay_.now_ns - r.received_ns();
+  delay_.longest_ns = std::max(delay_.longest_ns, taken_ns);
+  const std::int64_t slow_ns = slow_op_ms.load(std::memory_order_relaxed) * 1'000'000;
+  if (slow_ns > 0 && taken_ns > slow_ns) ++delay_.slow;
 }
 
 void core::abandon_answers() {
-  while (!pending_.empty()) {
-    pending_answer next = std::move(pending_.front());
-    pending_.pop_front();
-    next.request.from().close();
-    next.request.fail(errc::shutting_down);
-  }
-  while (!watchers_.empty()) call_first_watcher(false);
+  if (commits_) commits_->close();
 }
 
 io::file_system& core::files() const noexcept {
   return options_.files != nullptr ? *options_.files : io::system_files();
 }
 
-void core::expire_answers(std::int64_t after_ms) {
-  const std::int64_t limit_ns = io::steady_ns() - after_ms * 1'000'000;
-  while (!pending_.empty() && pending_.front().request.received_ns() < limit_ns) {
-    pending_answer next = std::move(pending_.front());
-    pending_.pop_front();
-    next.request.fail(
-        failure(errc::timed_out, "logged, but not confirmed by enough backups" +
-                                     (sync_problem_.empty() ? "" : ": " + sync_problem_)));
-  }
-  while (!watchers_.empty() && watchers_.front().since_ns < limit_ns) call_first_watcher(false);
-}
+void core::expire_answers(std::int64_t after_ms) { commits_->expire(steady_now_ms() - after_ms); }
 
 void core::durable(txid upto) {
   if (options_.min_sync_backups == 0) commit(upto);
 }
 
 void core::commit(txid upto) {
-  if (upto <= committed_) return;
-  committed_ = upto;
-  const std::int64_t now_ns = io::steady_ns();
-  const std::int64_t slow_ns = slow_op_ms.load(std::memory_order_relaxed) * 1'000'000;
-  std::int64_t longest_ns = 0;
-  std::size_t slow = 0;
-  while (!pending_.empty() && pending_.front().until <= committed_) {
-    // Taken out first: an answer may queue another one.
-    pending_answer next = std::move(pending_.front());
-    pending_.pop_front();
-    const std::int64_t taken_ns = now_ns - next.request.received_ns();
-    longest_ns = std::max(longest_ns, taken_ns);
-    if (slow_ns > 0 && taken_ns > slow_ns) ++slow;
-    send(next);
+  if (upto <= committed()) return;
+  delay_.now_ns = io::steady_ns();
+  commits_->committed(upto);
+  // One line a batch: a disk that stalls delays thousands of answers at once.
+  if (delay_.slow > 0) {
+    SSDFS_LOG(warning) << "slow edits log: " << delay_.slow
+                       << " answers waited for the sync of txid " << committed() << ", the longest "
+                       << delay_.longest_ns / 1000 << " us since receipt";
   }
-  while (!watchers_.empty() && watchers_.front().until <= committed_) call_first_watcher(true);
-  if (slow > 0) note_slow_sync(longest_ns, slow);
-  if (controller_) controller_->committed(committed_, steady_now_ms());
+  delay_ = {};
+  if (controller_) controller_->committed(committed(), steady_now_ms());
   if (on_committed) on_committed();
 }
 

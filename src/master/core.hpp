@@ -6,6 +6,7 @@
 #include "base/unique_function.hpp"
 #include "cluster/controller.hpp"
 #include "journal/journal.hpp"
+#include "leader/commit_desk.hpp"
 #include "leader/durable_view.hpp"
 #include "leader/edits.hpp"
 #include "leader/grant_desk.hpp"
@@ -21,17 +22,17 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace ssdfs::master {
 
 using namespace_strand = boost::asio::strand<boost::asio::io_context::executor_type>;
 
 /// Everything here belongs to the namespace strand, but what says otherwise.
-class core final : public leader::edits {
+class core final : public leader::edits, private leader::answers {
  public:
   /// What open() has to know.
   struct beginning {
@@ -93,14 +94,22 @@ class core final : public leader::edits {
   // --- Answers ---
 
   /// The last txid that is committed.
-  [[nodiscard]] txid committed() const noexcept { return committed_; }
-  /// Answers a mutation with `answer` once its record is durable.
-  void answer_mutation(net::request r, const meta::outcome& answer);
-  /// Refuses; the answer shows state that may not be durable yet, so it waits for that.
+  [[nodiscard]] txid committed() const noexcept { return commits_->committed(); }
+  /// A client's mutation: decided by `command` (meta::context& -> result<meta::decision>), logged,
+  /// and answered when it is committed, as leader::commit_desk::change(). What the decision aliases
+  /// is the request's message or lives as long as the call.
+  template <class Command>
+  void change(net::request r, const meta::operation& op, Command&& command) {
+    const client_id caller = caller_of(r);
+    const std::int64_t since_ms = since_of(r);
+    commits_->change(waiting_.add({std::move(r), {}, {}}), op, caller, since_ms,
+                     std::forward<Command>(command));
+  }
+  /// Refuses; the answer shows state that may not be committed yet, so it waits for that.
   void refuse(net::request r, failure why);
-  /// Calls `answer`, which answers `r`, once everything applied so far is durable: at once if it
+  /// Calls `answer`, which answers `r`, once everything applied so far is committed: at once if it
   /// is.
-  void when_durable(net::request r, unique_function<void(net::request&)> answer);
+  void when_committed(net::request r, unique_function<void(net::request&)> answer);
   /// The same for answers that are not requests' of the protocol: calls `then` on the strand, with
   /// false if it is not to be waited for any longer (the log is closed, backups do not confirm).
   void when_committed(unique_function<void(bool committed)> then);
@@ -109,7 +118,7 @@ class core final : public leader::edits {
   /// connection breaks asks again with the same operation id. When the log has been closed.
   void abandon_answers();
   /// True if something that was applied is not committed yet.
-  [[nodiscard]] bool behind() const noexcept { return committed_ < state_->last_txid(); }
+  [[nodiscard]] bool behind() const noexcept { return commits_->behind(); }
 
   // --- Backups ---
 
@@ -144,25 +153,31 @@ class core final : public leader::edits {
   std::atomic<std::int64_t> slow_op_ms{0};
 
  private:
-  struct pending_answer {
-    txid until;
-    net::request request;
-    meta::outcome answer;
-    failure why;                                    // set: refuse with it
-    unique_function<void(net::request&)> callback;  // set: it answers
+  // What waits at the desk of commits: a request, or somebody else.
+  struct waiting_answer {
+    std::optional<net::request> request;
+    unique_function<void(net::request&)> show;  // set: it answers
+    unique_function<void(bool)> then;           // instead of a request
   };
-  struct watcher {
-    txid until;
-    std::int64_t since_ns = 0;
-    unique_function<void(bool)> then;
+  // How long the answers of a batch have waited.
+  struct batch_delay {
+    std::int64_t now_ns = 0;  // 0: no batch is being answered
+    std::int64_t longest_ns = 0;
+    std::size_t slow = 0;
   };
+
+  // leader::answers
+  void changed(leader::token asked, const meta::outcome& what) override;
+  void refused(leader::token asked, const failure& why) override;
+  void shown(leader::token asked) override;
+  void given_up(leader::token asked, doubt why) override;
+
+  [[nodiscard]] static client_id caller_of(const net::request& r);
+  [[nodiscard]] static std::int64_t since_of(const net::request& r);
+  void note_delay(const net::request& r);
   void durable(txid upto);
-  void call_first_watcher(bool committed);
   result<void> restore(io::file_system& files);
   void note_record(const meta::record& r, const meta::state& s);
-  void note_slow_sync(std::int64_t longest_ns, std::size_t count) const;
-  static void send(pending_answer& a);
-  static void send(net::request& to, const meta::outcome& answer);
 
   namespace_strand strand_;
   master_options options_;
@@ -178,12 +193,12 @@ class core final : public leader::edits {
   std::int64_t marked_ms_ = 0;  // when the newest one was logged
   txid loaded_image_;
   txid last_change_;
-  txid committed_;
   std::string sync_problem_;
   epoch_t accepted_loss_;
   epoch_t history_cut_;
-  std::deque<pending_answer> pending_;
-  std::deque<watcher> watchers_;
+  leader::token_slab<waiting_answer> waiting_;
+  std::optional<leader::commit_desk> commits_;  // from open() on
+  batch_delay delay_;
 };
 
 }  // namespace ssdfs::master

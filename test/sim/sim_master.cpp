@@ -97,14 +97,16 @@ void master::start(bool promotion) {
   // The START record is durable before anything is served.
   for (line& l : pending_lines_) durable_lines_.push_back(std::move(l));
   pending_lines_.clear();
-  committed_ = state_->last_txid();
+  leader::edits& edits = *this;
+  leader::answers& answers = *this;
+  commits_.emplace(*state_, edits, answers);
+  commits_->committed(state_->last_txid());
   if (promotion) history_cut_ = state_->epoch();
   view_.emplace(*state_, delete_grace_ms);
   context();
   controller_ = std::make_unique<cluster::controller>(
       settings_for(world_, *state_, world_.random64()), *view_, world_.now());
-  controller_->committed(committed_, world_.now());
-  leader::edits& edits = *this;
+  controller_->committed(commits_->committed(), world_.now());
   lists_.emplace(*state_);
   cluster_.emplace(*state_, *controller_, edits, *lists_);
   decisions_.emplace(*state_, *controller_, edits);
@@ -158,7 +160,8 @@ void master::crash() {
   backlog_.clear();
   syncing_ = false;
   held_.clear();
-  waiting_.clear();
+  waiting_ = {};
+  commits_.reset();
   waiting_grants_ = {};
   grants_.reset();
   decisions_.reset();
@@ -201,23 +204,18 @@ void master::synced(txid upto) {
     durable_lines_.push_back(std::move(pending_lines_.front()));
     pending_lines_.pop_front();
   }
-  committed_ = upto;
+  commits_->committed(upto);
   controller_->committed(upto, world_.now());
-  std::vector<waiting_answer> ready;
-  std::erase_if(waiting_, [&](waiting_answer& w) {
-    if (w.after > upto) return false;
-    ready.push_back(std::move(w));
-    return true;
-  });
-  for (const waiting_answer& w : ready) w.answer();
   sync_log();
   settle();
 }
 
-void master::when_durable(std::function<void()> answer) {
-  if (state_->last_txid() <= committed_) return answer();
-  waiting_.push_back({state_->last_txid(), std::move(answer)});
-}
+void master::changed(leader::token asked, const meta::outcome&) { kept(asked, {}); }
+void master::refused(leader::token asked, const failure& why) { kept(asked, why); }
+void master::shown(leader::token asked) { kept(asked, {}); }
+void master::given_up(leader::token asked, doubt) { kept(asked, errc::timed_out); }
+
+void master::kept(leader::token asked, const result<void>& answer) { waiting_.take(asked)(answer); }
 
 void master::note_logged(const cluster::log_request& request, const result<meta::record>& change) {
   if (!change) {

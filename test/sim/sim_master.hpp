@@ -6,6 +6,7 @@
 #include "cluster/agent.hpp"
 #include "cluster/controller.hpp"
 #include "leader/cluster_desk.hpp"
+#include "leader/commit_desk.hpp"
 #include "leader/decisions.hpp"
 #include "leader/durable_view.hpp"
 #include "leader/edits.hpp"
@@ -44,7 +45,7 @@ struct live_list {
   std::int64_t settled_wait_ms = 0;
 };
 
-class master : public process, private leader::edits {
+class master : public process, private leader::edits, private leader::answers {
  public:
   master(world& w, int index);
   ~master() override;
@@ -106,16 +107,17 @@ class master : public process, private leader::edits {
     heartbeat_reply reply;
     time_ms deadline;
   };
-  struct waiting_answer {
-    txid after;
-    std::function<void()> answer;
-  };
   // leader::edits
   [[nodiscard]] result<void> log(meta::record& change) override;
   meta::context& context() override;
   [[nodiscard]] result<void> may_change() const override;
 
-  void when_durable(std::function<void()> answer);
+  // leader::answers
+  void changed(leader::token asked, const meta::outcome& what) override;
+  void refused(leader::token asked, const failure& why) override;
+  void shown(leader::token asked) override;
+  void given_up(leader::token asked, doubt why) override;
+
   void sync_log();
   void synced(txid upto);
   void settle();
@@ -123,9 +125,7 @@ class master : public process, private leader::edits {
   void note_logged(const cluster::log_request& request, const result<meta::record>& change);
   void rebalance(leader::rebalance_action action, std::uint32_t threshold_permille = 0);
   void walk_lists();
-  template <class Decision>
-  void mutate(const meta::operation& op, const Decision& decided,
-              const std::function<void(result<void>)>& reply);
+  void kept(leader::token asked, const result<void>& answer);
   void answer_heartbeat(node_id node);
   void upkeep();
   /// A request of the client came: on a connection of its own, which ends with it.
@@ -147,9 +147,9 @@ class master : public process, private leader::edits {
   std::optional<leader::decisions> decisions_;
   std::optional<leader::grant_desk> grants_;
   bool walking_ = false;  ///< a step of lists_ is under way
-  txid committed_;
+  std::optional<leader::commit_desk> commits_;
+  leader::token_slab<std::function<void(result<void>)>> waiting_;  ///< at commits_
   std::map<node_id, held_heartbeat> held_;
-  std::vector<waiting_answer> waiting_;
   leader::token_slab<std::function<void(result<grant>)>> waiting_grants_;
   time_ms next_upkeep_ = 0;
 };

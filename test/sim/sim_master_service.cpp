@@ -26,7 +26,7 @@ void master::register_node(const node_registration& r, std::uint64_t connection,
     reply(done.error());
   } else {
     reply(cluster::registration_answer{
-        {state_->epoch(), id, committed_}, controller_->settings().announced, {}});
+        {state_->epoch(), id, commits_->committed()}, controller_->settings().announced, {}});
     world_.registered(r.address);
     if (this == &world_.active()) world_.heard(r.node);
   }
@@ -60,7 +60,7 @@ void master::answer_heartbeat(node_id node) {
   const heartbeat_reply reply = std::move(at->second.reply);
   held_.erase(at);
   cluster::heartbeat_answer answer;
-  answer.reign = {state_->epoch(), id, committed_};
+  answer.reign = {state_->epoch(), id, commits_->committed()};
   answer.settings = controller_->settings().announced;
   answer.orders = controller_->take_orders(node, world_.now());
   for (const order& o : answer.orders) {
@@ -103,7 +103,11 @@ void master::answer_grant(leader::token asked, const result<leader::granted>& gi
   if (!given) return reply(given.error());
   grant out{given->volume, given->generation, given->first, given->count, {}};
   for (const replica_address& r : given->replicas) out.replicas.push_back(r.address);
-  when_durable([reply, out] { reply(out); });
+  commits_->show(waiting_.add([reply, out](const result<void>& known) {
+    if (!known) return reply(known.error());
+    reply(out);
+  }),
+                 world_.now());
 }
 
 void master::serve_waiting_grants() {
@@ -119,22 +123,6 @@ void master::end_grant(client_id from, volume_id volume, chunk_key first) {
   (void)grants_->end(from, volume, first, world_.now());
 }
 
-template <class Decision>
-void master::mutate(const meta::operation& op, const Decision& decided,
-                    const std::function<void(result<void>)>& reply) {
-  if (!decided) {
-    state_->remember_failure(op, decided.error());
-    when_durable([reply, why = decided.error()] { reply(why); });
-    return;
-  }
-  if (!decided->answered) {
-    meta::record change = decided->change;
-    if (!log(change)) return;
-  }
-  when_durable([reply] { reply({}); });
-  settle();
-}
-
 void master::commit(const meta::operation& op, const std::string& path,
                     const meta::chunk_claim& chunk,
                     const std::function<void(result<void>)>& reply) {
@@ -147,7 +135,9 @@ void master::commit(const meta::operation& op, const std::string& path,
   q.size = chunk.size;
   q.crc32c = chunk.crc32c;
   q.chunks = {&chunk, 1};
-  mutate(op, meta::make_create(*state_, q, context()), reply);
+  commits_->change(waiting_.add(reply), op, op.client, world_.now(),
+                   [&](meta::context& c) { return meta::make_create(*state_, q, c); });
+  settle();
 }
 
 void master::remove(const meta::operation& op, const std::string& path,
@@ -157,7 +147,9 @@ void master::remove(const meta::operation& op, const std::string& path,
   q.op = op;
   q.path = path;
   q.skip_trash = true;
-  mutate(op, meta::make_remove(*state_, q, context()), reply);
+  commits_->change(waiting_.add(reply), op, op.client, world_.now(),
+                   [&](meta::context& c) { return meta::make_remove(*state_, q, c); });
+  settle();
 }
 
 // ---- views --------------------------------------------------------------------------------------
