@@ -102,12 +102,12 @@ BOOST_AUTO_TEST_CASE(a_channel_that_is_kept_connected_comes_back_by_itself) {
   const auto c = channel::make(io.context().get_executor(), address, o);
   BOOST_TEST(echo_fixture::echo(*c, 1).has_value());
   f->server->stop();
-  const int opened = f->service.opened;
+  const int opened = f->service.greeted;
   auto again = server::listen(f->io.context(), f->service, {.listen = address});
   BOOST_TEST_REQUIRE(again.has_value());
   f->server = std::move(*again);
   f->server->start();
-  BOOST_TEST(test::eventually([&] { return f->service.opened > opened; }));
+  BOOST_TEST(test::eventually([&] { return f->service.greeted > opened; }));
 }
 
 BOOST_AUTO_TEST_CASE(a_lost_connection_fails_what_is_in_flight) {
