@@ -56,7 +56,7 @@ class Nginx:
                 worker_processes {workers}; user root;
                 events {{ }} http {{ access_log {self.work}/access; {temporary}
                 {upstream}
-                proxy_cache_path {self.work}/cache keys_zone=ssdfs:1m use_temp_path=off;
+                proxy_cache_path {self.work}/cache keys_zone=ssdfs:64m use_temp_path=off;
                 server {{ listen {self.server} default_server; include {self.work}/ssdfs.conf; }} }}""")
         with open(f"{self.work}/log", "wb") as log:
             self.process = subprocess.Popen(
