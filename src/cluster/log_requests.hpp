@@ -4,6 +4,7 @@
 
 #include "base/digest.hpp"
 #include "base/ids.hpp"
+#include "base/orders.hpp"
 #include "base/volume_info.hpp"
 
 #include <cstdint>
